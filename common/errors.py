@@ -1,0 +1,39 @@
+"""What can go wrong, named by what the caller should do about it (design section 3.5)."""
+
+
+class TradingError(Exception):
+    """Base of every error that Countersign raises on purpose."""
+
+
+class PermanentError(TradingError):
+    """Trying again cannot help: malformed, badly signed, refused."""
+
+
+class TransientError(TradingError):
+    """Nothing happened; trying again later may help."""
+
+
+class OutcomeUnknownError(TradingError):
+    """It may have happened: ask what is true before doing anything else."""
+
+
+class MalformedMessageError(PermanentError):
+    """A message or body does not have the shape of its contract; the text names the field."""
+
+
+class InvalidSignatureError(PermanentError):
+    """The sender could not be verified."""
+
+
+class BrokerRefusedError(PermanentError):
+    """The broker understood and said no (4xx).
+
+    `status` is the HTTP status and `message` the broker's own words: its numeric codes are reused
+    for unrelated errors, so decisions are made on these two. `request_id` is its `X-Request-ID`.
+    """
+
+    def __init__(self, status: int, message: str, request_id: str | None = None) -> None:
+        super().__init__(f"broker answered {status}: {message} (request id {request_id or 'none'})")
+        self.status = status
+        self.message = message
+        self.request_id = request_id

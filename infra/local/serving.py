@@ -1,0 +1,46 @@
+"""Serves a WSGI application on loopback, in a thread of this process."""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Speaks HTTP/1.1 (connections stay open) and logs nothing: the applications log."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 (werkzeug's name)
+        pass
+
+
+class Server:
+    """One WSGI application behind one loopback port, a thread for each connection."""
+
+    def __init__(self, application: Callable[..., Any], port: int = 0) -> None:
+        """Bind at once, so that `url` is known; port 0 picks a free one."""
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1", port, application, threaded=True, request_handler=_QuietHandler
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
