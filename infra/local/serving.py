@@ -29,6 +29,7 @@ class Server:
 
     @property
     def url(self) -> str:
+        """Base URL, without a trailing slash."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:

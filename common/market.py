@@ -1,0 +1,61 @@
+"""What is known of the market: snapshots (stored facts), quotes, freshness and trading days."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+AssetClass = Literal["us_equity"]
+Metric = Literal["last_trade", "daily_bar", "prev_close"]
+Feed = Literal["iex", "sip", "delayed_sip"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One fact: `price` (USD) and `volume` (shares) of a symbol's metric, true as of an instant.
+
+    `raw` is the broker's own fragment. `id` is the stored row's, None before it is stored.
+    """
+
+    symbol: str
+    asset_class: AssetClass
+    feed: str
+    metric: Metric
+    price: Decimal
+    volume: Decimal | None
+    as_of: datetime
+    raw: dict[str, Any]
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Best bid and ask (USD); a side that is empty is zero."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    as_of: datetime
+
+    @property
+    def mid(self) -> Decimal | None:
+        """The middle of both sides, None when one is empty."""
+        return (self.bid + self.ask) / 2 if self.bid > 0 and self.ask > 0 else None
+
+
+def trading_day(at: datetime) -> date:
+    """Return the calendar day in New York on which an instant falls."""
+    return at.astimezone(NEW_YORK).date()
+
+
+def trading_day_start(at: datetime) -> datetime:
+    """Return the midnight in New York with which the trading day of an instant begins."""
+    return datetime.combine(trading_day(at), datetime.min.time(), NEW_YORK)
+
+
+def is_fresh(as_of: datetime, now: datetime, max_age: timedelta) -> bool:
+    """Tell whether a fact is recent; one from the future is as wrong as one from long ago."""
+    return abs(now - as_of) <= max_age

@@ -1,0 +1,77 @@
+"""The messages on the topics, one frozen model each. Topics are past-tense facts.
+
+Each carries what its reader needs without a second look-up; money travels as decimal strings.
+"""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from common.guardrails import Code
+from common.model import Exact, Model
+from common.orders import Side
+
+
+class Message(Model):
+    """A fact for others, and the topic that it is announced on."""
+
+    topic: ClassVar[str]
+
+
+class SnapshotsIngested(Message):
+    """Market facts were stored: rules may be evaluated."""
+
+    topic = "snapshots-ingested"
+
+    ingested_at: AwareDatetime
+    stored: int
+
+
+class QuestionCreated(Message):
+    """A question for the app backend to deliver; it counts until `expires_at`."""
+
+    topic = "questions-created"
+
+    question_id: UUID
+    firebase_uid: str
+    question_text: str
+    rule_id: str
+    symbol: str
+    side: Side
+    notional_usd: Exact
+    price: Exact
+    pct: Exact
+    asked_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+class OrderApproved(Message):
+    """An order that its owner countersigned: to be submitted."""
+
+    topic = "orders-approved"
+
+    order_id: UUID
+
+
+class TradeUpdate(Message):
+    """What became of an order, for the app backend to tell its owner.
+
+    `status` is ours (`denied`) or the broker's; `denial_code` and `reason` say why not.
+    """
+
+    topic = "trade-updates"
+
+    order_id: UUID
+    firebase_uid: str
+    question_id: UUID
+    client_order_id: str
+    symbol: str
+    side: Side
+    notional_usd: Exact
+    status: str
+    filled_qty: Exact
+    filled_avg_price: Exact | None
+    denial_code: Code | None
+    reason: str | None
+    at: AwareDatetime

@@ -1,0 +1,26 @@
+-- Facts about the market, append-only. The unique index is also how the latest row of a
+-- (symbol, metric, feed) is found: one descent, whatever the size of the table.
+
+CREATE TABLE market_data_snapshots (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    symbol      text NOT NULL,
+    asset_class text NOT NULL,
+    feed        text NOT NULL,
+    metric      text NOT NULL,
+    price       numeric,
+    volume      numeric,
+    as_of       timestamptz NOT NULL,
+    raw         jsonb,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (symbol, metric, feed, as_of)
+);
+
+-- "Signals scanned" counts a day's facts, and retention prunes by age.
+CREATE INDEX market_data_snapshots_created_at ON market_data_snapshots USING brin (created_at);
+
+-- When each distinct data input was last fetched. Inputs are shared by all users who state the same
+-- one, so the cursor belongs to the input and not to a user: a tick touches inputs, not users.
+CREATE TABLE ingest_cursors (
+    input_key      text PRIMARY KEY,
+    last_fetch_at  timestamptz NOT NULL
+);
