@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 from common.guardrails import Code
 from common.model import Exact, Model
 from common.orders import Side
+from common.questions import Terms
 
 
 class Message(Model):
@@ -28,7 +29,7 @@ class SnapshotsIngested(Message):
     stored: int
 
 
-class QuestionCreated(Message):
+class QuestionCreated(Terms, Message):
     """A question for the app backend to deliver; it counts until `expires_at`."""
 
     topic = "questions-created"
@@ -36,14 +37,6 @@ class QuestionCreated(Message):
     question_id: UUID
     firebase_uid: str
     question_text: str
-    rule_id: str
-    symbol: str
-    side: Side
-    notional_usd: Exact
-    price: Exact
-    pct: Exact
-    asked_at: AwareDatetime
-    expires_at: AwareDatetime
 
 
 class OrderApproved(Message):

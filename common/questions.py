@@ -9,7 +9,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from common.model import Exact, Model, plain
+from common.model import Exact, Model, Usd, plain
+from common.orders import Side
 from common.rules import Rule
 from common.rules.base import Fired
 from common.templates import render
@@ -36,6 +37,27 @@ class Answer(Model):
     answered_at: AwareDatetime
 
 
+class Terms(Model):
+    """What the user is asked to countersign, as it was shown: `questions.metadata`.
+
+    An order is made of these terms and not of the config, which may have changed since.
+    """
+
+    rule_id: str
+    symbol: str
+    side: Side
+    notional_usd: Usd
+    price: Exact
+    reference: Exact
+    pct: Exact
+    as_of: AwareDatetime
+    snapshot_ids: tuple[int, ...]
+    config_hash: str
+    max_price_drift_pct: Exact
+    asked_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
 @dataclass(frozen=True)
 class Confirmation:
     """A question as it stands: whose it is, until when it counts, and how it was decided."""
@@ -58,6 +80,25 @@ class Refusal(StrEnum):
     WRONG_USER = "wrong_user"
     EXPIRED = "expired"
     CONTRADICTION = "contradiction"
+
+
+def terms(rule: Rule, fired: Fired, config_hash: str, now: datetime) -> Terms:
+    """Bind a question to what its rule saw and to what will happen after a yes."""
+    return Terms(
+        rule_id=rule.id,
+        symbol=fired.symbol,
+        side=rule.on_answer_match.side,
+        notional_usd=rule.on_answer_match.notional_usd,
+        price=fired.price,
+        reference=fired.reference,
+        pct=fired.pct,
+        as_of=fired.as_of,
+        snapshot_ids=fired.snapshot_ids,
+        config_hash=config_hash,
+        max_price_drift_pct=rule.max_price_drift_pct,
+        asked_at=now,
+        expires_at=now + rule.question_ttl,
+    )
 
 
 def question_text(rule: Rule, fired: Fired) -> str:

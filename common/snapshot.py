@@ -75,10 +75,11 @@ def assemble(
     assets: Sequence[PortfolioAsset],
 ) -> DailySnapshot:
     """Put a day's figures into the dashboard's order and words."""
+    pnl = figures.get("Daily PnL", DASH)
     return DailySnapshot(
         date=report_date,
         updated_at=timestamp(updated_at),
-        headline=f"Haiphen day trading snapshot ({figures.get('Daily PnL', DASH)} on {report_date})",
+        headline=f"Haiphen day trading snapshot ({pnl} on {report_date})",
         summary=summarise(figures),
         rows=[KpiRow(kpi=kpi, value=figures[kpi]) for kpi in CATALOG if kpi in figures],
         overlay=Overlay(portfolio_assets=list(assets)),

@@ -1,0 +1,79 @@
+"""Publishes to Pub/Sub over its REST API, to Google or to an emulator.
+
+One HTTP call publishes a batch. The REST API costs a fifth of the gRPC client's import and speaks
+to Google, to the official emulator and to the local bus alike.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from common.errors import PermanentError, TransientError
+from infra.transport import TIMEOUT, transport_errors
+
+_SCOPE = "https://www.googleapis.com/auth/pubsub"
+_RETRYABLE = frozenset({408, 429, 499})
+
+
+@dataclass(frozen=True)
+class PubsubMessage:
+    """One message: its bytes, the key that keeps its order, and what to deduplicate by."""
+
+    data: bytes
+    ordering_key: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def to_wire(self) -> dict[str, object]:
+        """Write a `PubsubMessage` of the REST API."""
+        return {
+            "data": base64.b64encode(self.data).decode(),
+            "orderingKey": self.ordering_key,
+            "attributes": dict(self.attributes),
+        }
+
+
+class PubsubPublisher:
+    """Publishes to the topics of one project. Safe to share between threads."""
+
+    def __init__(self, project: str, emulator_host: str = "") -> None:
+        self._project = project
+        self._emulated = bool(emulator_host)
+        base_url = f"http://{emulator_host}" if emulator_host else "https://pubsub.googleapis.com"
+        self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT)
+        self._credentials: Any = None
+
+    def publish(self, topic: str, messages: Sequence[PubsubMessage]) -> None:
+        """Publish all or raise; after a raise some may have been published (at least once)."""
+        path = f"/v1/projects/{self._project}/topics/{topic}:publish"
+        body = {"messages": [message.to_wire() for message in messages]}
+        # A message that went out twice is dropped by its reader: a broken call is transient.
+        with transport_errors("Pub/Sub", writes=False):
+            response = self._client.post(path, json=body, headers=self._authorization())
+        if response.is_success:
+            return
+        kind = (
+            TransientError
+            if response.is_server_error or response.status_code in _RETRYABLE
+            else PermanentError
+        )
+        raise kind(f"Pub/Sub answered {response.status_code} for topic {topic}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _authorization(self) -> dict[str, str]:
+        if self._emulated:
+            return {}
+        # Imported here: an emulated run and its tests need no Google credentials at all.
+        import google.auth  # noqa: PLC0415
+        import google.auth.transport.requests  # noqa: PLC0415
+
+        if self._credentials is None:
+            self._credentials, _ = google.auth.default(scopes=[_SCOPE])
+        if not self._credentials.valid:
+            self._credentials.refresh(google.auth.transport.requests.Request())
+        return {"Authorization": f"Bearer {self._credentials.token}"}

@@ -1,0 +1,58 @@
+"""Users' trading configs, merged over their templates."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from common.config import TradingConfig, merge
+from common.errors import MalformedMessageError
+from infra.postgres.database import Transaction
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SharedConfig:
+    """An effective config and the key of all users who have exactly it."""
+
+    key: str
+    config: TradingConfig
+
+
+def active(tx: Transaction) -> list[SharedConfig]:
+    """Read the distinct configs of all enabled users, however many share each."""
+    rows = tx.rows(
+        """
+        SELECT c.config_key, c.config, t.config AS template
+        FROM (SELECT config_key, min(template_name) AS template_name,
+                     CAST(min(CAST(config AS text)) AS jsonb) AS config
+              FROM user_trading_config WHERE enabled GROUP BY config_key) AS c
+        LEFT JOIN trading_config_templates t ON t.name = c.template_name
+        ORDER BY c.config_key
+        """
+    )
+    found = ((r["config_key"], _effective(r)) for r in rows)
+    return [SharedConfig(key, config) for key, config in found if config and config.enabled]
+
+
+def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
+    """Read a user's effective config; None when there is none, or none that is enabled and valid."""
+    row = tx.row(
+        """
+        SELECT c.config_key, c.config, t.config AS template
+        FROM user_trading_config c
+        LEFT JOIN trading_config_templates t ON t.name = c.template_name
+        WHERE c.firebase_uid = :uid AND c.enabled
+        """,
+        uid=firebase_uid,
+    )
+    return _effective(row) if row else None
+
+
+def _effective(row: dict[str, Any]) -> TradingConfig | None:
+    """Merge and validate; an invalid stored config trades nothing, and says so."""
+    try:
+        return TradingConfig.from_document(merge(row["template"] or {}, row["config"]))
+    except MalformedMessageError as error:
+        log.error("stored config %s is invalid: %s", row["config_key"], error)  # noqa: TRY400
+        return None

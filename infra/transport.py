@@ -1,0 +1,33 @@
+"""Translates every failure of an HTTP call into permanent, transient or outcome-unknown.
+
+Only a request that never left this machine is safe to send again, whatever it asks for. Any other
+broken call may have happened: for a read that does not matter, for a write it must be reconciled.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from common.errors import OutcomeUnknownError, PermanentError, TransientError
+
+TIMEOUT = httpx.Timeout(10, connect=3)
+
+# The request never left: no connection, or none free in the pool.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# A bug in our own request, refused before anything was sent.
+_MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol)
+
+
+@contextmanager
+def transport_errors(peer: str, *, writes: bool) -> Iterator[None]:
+    """Raise ours for any of httpx's; messages name the peer and the kind, never URL or headers."""
+    try:
+        yield
+    except _NEVER_SENT as error:
+        raise TransientError(f"{peer} cannot be reached ({type(error).__name__})") from error
+    except _MALFORMED as error:
+        raise PermanentError(f"request to {peer} is malformed ({type(error).__name__})") from error
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        kind = OutcomeUnknownError if writes else TransientError
+        raise kind(f"call to {peer} broke off ({type(error).__name__})") from error
