@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +14,9 @@ from common.market import AssetClass, Feed, Metric
 from common.model import Exact, Model, Usd
 from common.rules import Rule
 from common.rules.base import Identifier, Symbol
+
+# The scheduler ticks each minute, give or take: half a tick decides to which minute one belongs.
+TICK_JITTER = timedelta(seconds=30)
 
 
 class DataInput(Model):
@@ -69,11 +72,10 @@ class TradingConfig(Model):
         _refuse_repeats("data_inputs", (each.id for each in self.data_inputs))
         _refuse_repeats("rules", (each.id for each in self.rules))
         for index, rule in enumerate(self.rules):
-            missing = rule.metrics - self.metrics_of(rule.symbol)
-            if missing:
+            if self.feed_of(rule.symbol, rule.metrics) is None:
                 raise ValueError(
                     f"rules[{index}].symbol: no data input fetches"
-                    f" {', '.join(sorted(missing))} of {rule.symbol}"
+                    f" {' and '.join(sorted(rule.metrics))} of {rule.symbol}"
                 )
         return self
 
@@ -92,15 +94,16 @@ class TradingConfig(Model):
         """Name this very content: opportunities, questions and orders carry it."""
         return content_hash(self.model_dump(mode="json"))
 
-    def metrics_of(self, symbol: str) -> frozenset[Metric]:
-        """Return what the inputs fetch of a symbol."""
-        return frozenset(
-            m for each in self.data_inputs if symbol in each.symbols for m in each.metrics
+    def feed_of(self, symbol: str, metrics: frozenset[Metric] = frozenset()) -> Feed | None:
+        """Return the feed of the first input that fetches these metrics of a symbol."""
+        return next(
+            (
+                each.feed
+                for each in self.data_inputs
+                if symbol in each.symbols and metrics <= frozenset(each.metrics)
+            ),
+            None,
         )
-
-    def feed_of(self, symbol: str) -> Feed | None:
-        """Return the feed of the first input that watches a symbol."""
-        return next((each.feed for each in self.data_inputs if symbol in each.symbols), None)
 
 
 def merge(template: Any, override: Any) -> Any:
@@ -115,6 +118,11 @@ def merge(template: Any, override: Any) -> Any:
         by_id |= {each["id"]: merge(by_id.get(each["id"]), each) for each in override}
         return list(by_id.values())
     return override
+
+
+def is_due(each: DataInput, last_fetch: datetime | None, now: datetime) -> bool:
+    """Tell whether an input's poll interval has passed, whatever the scheduler's jitter."""
+    return last_fetch is None or now - last_fetch >= each.poll_interval - TICK_JITTER
 
 
 def content_hash(document: Any) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from common.config import TradingConfig
 from common.market import Quote, is_fresh
+from common.orders import Order
 from common.questions import Confirmation, Decision
 
 NOTIONAL_WINDOW = timedelta(hours=4)
@@ -60,16 +61,6 @@ class Server:
 
 
 @dataclass(frozen=True)
-class ApprovedOrder:
-    """The order as it was approved, with the price (USD) that its user saw."""
-
-    symbol: str
-    notional_usd: Decimal
-    seen_price: Decimal
-    max_price_drift_pct: Decimal
-
-
-@dataclass(frozen=True)
 class Facts:
     """Everything that the checks may look at.
 
@@ -86,10 +77,10 @@ class Facts:
     notional_in_window: Decimal
 
 
-Check = Callable[[ApprovedOrder, Facts], Denied | None]
+Check = Callable[[Order, Facts], Denied | None]
 
 
-def trading_is_enabled(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def trading_is_enabled(order: Order, facts: Facts) -> Denied | None:
     """The operator's and the user's own switch."""
     if not facts.server.trading_enabled:
         return Denied(Code.TRADING_DISABLED, {"by": "server"})
@@ -98,7 +89,7 @@ def trading_is_enabled(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def live_takes_two_keys(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def live_takes_two_keys(order: Order, facts: Facts) -> Denied | None:
     """Live money needs the server's key and the user's; a mismatch of the two goes nowhere."""
     wants_live = facts.config is not None and facts.config.mode == "live"
     both_keys = not wants_live or facts.server.allow_live
@@ -110,7 +101,7 @@ def live_takes_two_keys(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def question_is_approved(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def question_is_approved(order: Order, facts: Facts) -> Denied | None:
     """No order leaves without its owner's countersignature."""
     if facts.confirmation is None or facts.confirmation.decision is not Decision.APPROVE:
         status = facts.confirmation.status if facts.confirmation else "missing"
@@ -118,7 +109,7 @@ def question_is_approved(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def question_has_not_expired(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def question_has_not_expired(order: Order, facts: Facts) -> Denied | None:
     """The yes counts as long as the question stands, for answering and for acting on it."""
     expires_at = facts.confirmation.expires_at if facts.confirmation else None
     if expires_at is None or facts.now > expires_at:
@@ -126,21 +117,21 @@ def question_has_not_expired(order: ApprovedOrder, facts: Facts) -> Denied | Non
     return None
 
 
-def symbol_is_watched(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def symbol_is_watched(order: Order, facts: Facts) -> Denied | None:
     """What the user no longer watches, he no longer trades."""
     if facts.config is None or order.symbol not in facts.config.symbols:
         return Denied(Code.SYMBOL_NOT_WATCHED, {"symbol": order.symbol})
     return None
 
 
-def symbol_is_not_blocked(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def symbol_is_not_blocked(order: Order, facts: Facts) -> Denied | None:
     """The user's blocklist stands above his rules."""
     if facts.config is None or order.symbol in facts.config.guardrails.symbols_blocklist:
         return Denied(Code.SYMBOL_BLOCKED, {"symbol": order.symbol})
     return None
 
 
-def price_is_fresh(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def price_is_fresh(order: Order, facts: Facts) -> Denied | None:
     """A quote with both sides, young enough for the user's config."""
     quote = facts.quote
     if facts.config is None or quote is None or quote.mid is None:
@@ -150,7 +141,7 @@ def price_is_fresh(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def spread_is_narrow(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def spread_is_narrow(order: Order, facts: Facts) -> Denied | None:
     """A wide market fills far from the price that was shown."""
     quote = facts.quote
     if facts.config is None or quote is None or quote.mid is None:
@@ -162,7 +153,7 @@ def spread_is_narrow(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def price_has_not_drifted(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def price_has_not_drifted(order: Order, facts: Facts) -> Denied | None:
     """The yes was to the price that was shown."""
     if facts.quote is None or facts.quote.mid is None:
         return Denied(Code.PRICE_DRIFT, {"symbol": order.symbol, "quote": "none or one-sided"})
@@ -180,7 +171,7 @@ def price_has_not_drifted(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def order_is_small_enough(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def order_is_small_enough(order: Order, facts: Facts) -> Denied | None:
     """The server's ceiling on one order."""
     limit = facts.server.max_order_notional_usd
     if order.notional_usd > limit:
@@ -188,7 +179,7 @@ def order_is_small_enough(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def day_has_a_slot(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def day_has_a_slot(order: Order, facts: Facts) -> Denied | None:
     """Orders per trading day (New York): the user's limit or the server's, whichever is lower."""
     user_limit = facts.config.guardrails.max_orders_per_day if facts.config else 0
     limit = min(user_limit, facts.server.max_orders_per_day)
@@ -197,7 +188,7 @@ def day_has_a_slot(order: ApprovedOrder, facts: Facts) -> Denied | None:
     return None
 
 
-def window_has_room(order: ApprovedOrder, facts: Facts) -> Denied | None:
+def window_has_room(order: Order, facts: Facts) -> Denied | None:
     """Notional in the rolling four hours: the user's limit or the server's, whichever is lower."""
     user_limit = facts.config.guardrails.max_notional_usd_per_4h if facts.config else Decimal(0)
     limit = min(user_limit, facts.server.max_notional_usd_per_4h)
@@ -225,6 +216,6 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def deny(order: ApprovedOrder, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Denied | None:
+def deny(order: Order, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Denied | None:
     """Return the first denial, or None when every check lets the order pass."""
     return next((denied for check in checks if (denied := check(order, facts))), None)

@@ -1,11 +1,15 @@
 """Orders: what we want, what the broker says of it, and which statuses may follow which."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+
+from common.market import AssetClass
+from common.model import plain
 
 Side = Literal["buy", "sell"]
 
@@ -36,15 +40,31 @@ def may_follow(status: str, then: str) -> bool:
     return APPROVED not in {status, then}
 
 
-class OrderRequest(BaseModel):
-    """What is sent to the broker: a market day order by notional (USD)."""
+@dataclass(frozen=True)
+class Order:
+    """An order of ours, as it is stored; money in USD.
 
-    model_config = ConfigDict(frozen=True)
+    `seen_price` is what its user was shown, and `max_price_drift_pct` how far the market may be
+    from it when the order is sent.
+    """
 
+    id: UUID
+    firebase_uid: str
     client_order_id: str
     symbol: str
+    asset_class: AssetClass
     side: Side
     notional_usd: Decimal
+    status: str
+    question_id: UUID
+    rule_id: str
+    seen_price: Decimal
+    max_price_drift_pct: Decimal
+    created_at: datetime
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    denial_code: str | None
+    reason: str | None
 
     def to_wire(self) -> dict[str, str]:
         """Write the body of `POST /v2/orders` (alpaca-api.md section 5.1): money as strings."""
@@ -52,7 +72,7 @@ class OrderRequest(BaseModel):
             "client_order_id": self.client_order_id,
             "symbol": self.symbol,
             "side": self.side,
-            "notional": f"{self.notional_usd:f}",
+            "notional": plain(self.notional_usd),
             "type": "market",
             "time_in_force": "day",
         }

@@ -113,6 +113,14 @@ class Settings(BaseModel):
             )
         return self
 
+    def require(self, name: str) -> str:
+        """Return a setting that the function at hand cannot do without; raises SettingsError."""
+        value = getattr(self, name)
+        text: str = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not text:
+            raise SettingsError(f"{name.upper()} is not set")
+        return text
+
     @property
     def broker_is_live(self) -> bool:
         """Whether orders would spend real money."""

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError
 from common.model import problems
-from common.orders import BrokerOrder, OrderRequest
+from common.orders import BrokerOrder, Order
 from infra.alpaca.http import AlpacaHttp
 
 _NOT_FOUND = 404
@@ -24,18 +24,18 @@ class AlpacaTrading:
     def __init__(self, http: AlpacaHttp) -> None:
         self._http = http
 
-    def submit(self, request: OrderRequest) -> BrokerOrder:
+    def submit(self, order: Order) -> BrokerOrder:
         """Place an order once (`POST /v2/orders`); one that is already there is adopted.
 
         Raises BrokerRefusedError when the broker said no, TransientError when the request never
         arrived, OutcomeUnknownError when it may have: look it up before anything else.
         """
         try:
-            return _order(self._http.post("/v2/orders", request.to_wire()))
+            return _order(self._http.post("/v2/orders", order.to_wire()))
         except BrokerRefusedError as error:
             if _ALREADY_THERE not in error.message:
                 raise
-            adopted = self.by_client_order_id(request.client_order_id)
+            adopted = self.by_client_order_id(order.client_order_id)
             if adopted is None:
                 raise OutcomeUnknownError(
                     "the broker says that the order is there, but does not show it"

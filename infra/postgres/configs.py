@@ -24,9 +24,8 @@ def active(tx: Transaction) -> list[SharedConfig]:
     rows = tx.rows(
         """
         SELECT c.config_key, c.config, t.config AS template
-        FROM (SELECT config_key, min(template_name) AS template_name,
-                     CAST(min(CAST(config AS text)) AS jsonb) AS config
-              FROM user_trading_config WHERE enabled GROUP BY config_key) AS c
+        FROM (SELECT DISTINCT ON (config_key) config_key, template_name, config
+              FROM user_trading_config WHERE enabled ORDER BY config_key) AS c
         LEFT JOIN trading_config_templates t ON t.name = c.template_name
         ORDER BY c.config_key
         """
@@ -36,7 +35,7 @@ def active(tx: Transaction) -> list[SharedConfig]:
 
 
 def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
-    """Read a user's effective config; None when there is none, or none that is enabled and valid."""
+    """Read a user's effective config; None when he has none that is enabled and valid."""
     row = tx.row(
         """
         SELECT c.config_key, c.config, t.config AS template

@@ -19,6 +19,9 @@ _JSON, _JSONB = 114, 3802
 # transaction was rolled back as a whole, so that running it again is safe.
 _TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
 
+# Any text names a lock; the hash spreads the names over the 64-bit key space.
+_LOCK_KEY = "hashtextextended(:name, 0)"
+
 Connect = Callable[[], pg8000.dbapi.Connection]
 Row = dict[str, Any]
 
@@ -52,6 +55,53 @@ class Transaction:
             self._cursor.execute(sql, parameters)
 
 
+class Session:
+    """One connection, for as many transactions as its holder needs, one after the other."""
+
+    def __init__(self, connection: pg8000.dbapi.Connection) -> None:
+        self._connection = connection
+        self.broken = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Commit when the block ends, roll back when it raises.
+
+        Raises OutcomeUnknownError when the connection was lost while committing: the commit may
+        have happened, and every caller is idempotent by its natural key.
+        """
+        with self._marking_broken(), _database_errors():
+            if not self._connection._in_transaction:  # noqa: SLF001 (pg8000's only way to ask)
+                self._connection.execute_simple("BEGIN")
+        try:
+            yield Transaction(self._connection)
+        except BaseException:
+            self._roll_back()
+            raise
+        self._commit()
+
+    def _commit(self) -> None:
+        try:
+            with self._marking_broken(), _database_errors():
+                self._connection.commit()
+        except TransientError as error:
+            raise OutcomeUnknownError("the connection was lost while committing") from error
+
+    def _roll_back(self) -> None:
+        try:
+            with self._marking_broken():
+                self._connection.rollback()
+        except (pg8000.dbapi.Error, OSError):
+            return  # the server rolls back what a lost connection left open
+
+    @contextmanager
+    def _marking_broken(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.broken = True
+            raise
+
+
 class Database:
     """A bounded pool of connections; one connection is one thread's at a time.
 
@@ -67,21 +117,44 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commit when the block ends, roll back when it raises.
+        """Run one transaction, as `Session.transaction` does."""
+        with self.session() as session, session.transaction() as tx:
+            yield tx
 
-        Raises OutcomeUnknownError when the connection was lost while committing: the commit may
-        have happened, and every caller is idempotent by its natural key.
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[Session | None]:
+        """Yield a session while no other holds `name`, over all instances; None when one does.
+
+        The lock is the connection's: a crash of this process releases it.
         """
+        with self.session() as session:
+            with session.transaction() as tx:
+                held = tx.rows(f"SELECT pg_try_advisory_lock({_LOCK_KEY}) AS held", name=name)
+            if not held[0]["held"]:
+                yield None
+                return
+            try:
+                yield session
+            finally:
+                if not session.broken:
+                    with session.transaction() as tx:
+                        tx.rows(f"SELECT pg_advisory_unlock({_LOCK_KEY})", name=name)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Hold one connection; it goes back to the pool unless it broke."""
         if not self._slots.acquire(timeout=self._timeout_seconds):
             raise TransientError("no database connection became free in time")
         try:
-            connection = self._begin()
+            connection = self._check_out()
+            session = Session(connection)
             try:
-                yield Transaction(connection)
-            except BaseException:
-                self._roll_back(connection)
-                raise
-            self._commit(connection)
+                yield session
+            finally:
+                if session.broken:
+                    _close_quietly(connection)
+                else:
+                    self._idle.append(connection)
         finally:
             self._slots.release()
 
@@ -90,8 +163,12 @@ class Database:
         while self._idle:
             _close_quietly(self._idle.pop())
 
-    def _begin(self) -> pg8000.dbapi.Connection:
-        """Open a transaction; a connection that died while idle is replaced, nothing is lost."""
+    def _check_out(self) -> pg8000.dbapi.Connection:
+        """Return a connection with a transaction begun.
+
+        Beginning it is also how a connection that died while idle is found and replaced: nothing
+        was lost, and it costs no extra round trip.
+        """
         while self._idle:
             connection = self._idle.pop()
             try:
@@ -104,28 +181,7 @@ class Database:
             connection = self._connect()
             connection.register_in_adapter(_JSON, _exact_json)
             connection.register_in_adapter(_JSONB, _exact_json)
-            connection.execute_simple("BEGIN")
             return connection
-
-    def _commit(self, connection: pg8000.dbapi.Connection) -> None:
-        try:
-            with _database_errors():
-                connection.commit()
-        except TransientError as error:
-            _close_quietly(connection)
-            raise OutcomeUnknownError("the connection was lost while committing") from error
-        except BaseException:
-            _close_quietly(connection)
-            raise
-        self._idle.append(connection)
-
-    def _roll_back(self, connection: pg8000.dbapi.Connection) -> None:
-        try:
-            connection.rollback()
-        except (pg8000.dbapi.Error, OSError):
-            _close_quietly(connection)
-        else:
-            self._idle.append(connection)
 
 
 def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:

@@ -21,6 +21,8 @@ CREATE TABLE trade_orders (
     opportunity_id   uuid NOT NULL REFERENCES opportunities (id),
     asset_class      text NOT NULL,
     config_hash      text NOT NULL,
+    seen_price       numeric NOT NULL CHECK (seen_price > 0),
+    max_price_drift_pct numeric NOT NULL CHECK (max_price_drift_pct > 0),
     reserved_at      timestamptz,
     filled_qty       numeric NOT NULL DEFAULT 0,
     filled_avg_price numeric,

@@ -1,0 +1,58 @@
+"""HTTP webhook from the app backend: bind an answer to its question, once (design section 8)."""
+
+from datetime import datetime
+
+import flask
+import functions_framework
+
+from common.questions import Answer, Decision, Refusal, settle
+from functions import edge, wiring
+from infra import webhook
+from infra.postgres import confirmations, orders
+from infra.postgres.database import Transaction
+
+_REFUSED: dict[Refusal, tuple[str, int]] = {
+    Refusal.WRONG_USER: ("this question was asked to another user", 403),
+    Refusal.CONTRADICTION: ("this question was answered differently before", 409),
+    Refusal.EXPIRED: ("this question has expired", 410),
+}
+
+
+@functions_framework.http
+@edge.answers
+def answer(request: flask.Request) -> edge.Reply:
+    """Receive a user's answer: verify, parse, decide, store, announce, reply."""
+    app = wiring.current()
+    body = request.get_data()
+    webhook.verify(body, dict(request.headers), app.settings.require("answer_webhook_secret"))
+    received = Answer.from_json(body)
+    with app.database.transaction() as tx:
+        reply = take_answer(tx, received, app.clock.now())
+    app.relay.publish_committed()
+    return reply
+
+
+def take_answer(tx: Transaction, received: Answer, now: datetime) -> edge.Reply:
+    """Decide under the question's lock; a yes becomes an approved order in the same transaction."""
+    standing = confirmations.lock(tx, received.question_id)
+    if standing is None:
+        return edge.error("unknown_question", "there is no such question", 404)
+    decision = settle(standing.confirmation, received, now)
+    if isinstance(decision, Refusal):
+        message, status = _REFUSED[decision]
+        return edge.error(decision.value, message, status)
+    if standing.confirmation.decision is None:
+        confirmations.decide(tx, received, decision, now)
+        if decision is Decision.APPROVE:
+            orders.approve(tx, standing, now)
+    return _decided(tx, received, decision), 200
+
+
+def _decided(tx: Transaction, received: Answer, decision: Decision) -> dict[str, str | None]:
+    """Say what was decided; the same for a repeat."""
+    order_id = orders.of_question(tx, received.question_id)
+    return {
+        "question_id": str(received.question_id),
+        "decision": decision.value,
+        "order_id": str(order_id) if order_id else None,
+    }

@@ -1,0 +1,99 @@
+"""What all entry points share: requests and events in, replies and acknowledgements out.
+
+Errors decide what happens next, by one table (style: errors say whether to retry). An event that no
+retry can help is kept in the dead-letter table and acknowledged; any other error is raised, so that
+Pub/Sub delivers the event again.
+"""
+
+import base64
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import flask
+from cloudevents.http import CloudEvent
+
+from common.errors import (
+    InvalidSignatureError,
+    MalformedMessageError,
+    OutcomeUnknownError,
+    PermanentError,
+    TradingError,
+    TransientError,
+)
+from common.messages import Message
+from functions import wiring
+from infra.postgres import dead_letters
+
+log = logging.getLogger(__name__)
+
+Reply = tuple[dict[str, Any], int]
+HttpHandler = Callable[[flask.Request], Reply]
+_Message = TypeVar("_Message", bound=Message)
+
+# The first kind that fits decides.
+_STATUS: tuple[tuple[type[TradingError], str, int], ...] = (
+    (InvalidSignatureError, "invalid_signature", 401),
+    (MalformedMessageError, "malformed", 422),
+    (PermanentError, "refused", 400),
+    (TransientError, "try_again", 503),
+    (OutcomeUnknownError, "outcome_unknown", 500),
+)
+
+
+def error(code: str, message: str, status: int) -> Reply:
+    """Say what went wrong: a stable code for programs, a sentence for people."""
+    return {"error": {"code": code, "message": message}}, status
+
+
+def answers(handler: HttpHandler) -> HttpHandler:
+    """Turn our errors into statuses; anything else is a bug and stays a 500."""
+
+    @functools.wraps(handler)
+    def reply(request: flask.Request) -> Reply:
+        try:
+            return handler(request)
+        except TradingError as raised:
+            log.warning("%s: %s", handler.__name__, raised)
+            code, status = next((c, s) for kind, c, s in _STATUS if isinstance(raised, kind))
+            return error(code, str(raised), status)
+
+    return reply
+
+
+def consumes(
+    kind: type[_Message],
+) -> Callable[[Callable[[_Message], None]], Callable[[CloudEvent], None]]:
+    """Unwrap an event into a message of `kind`; keep what no retry can help."""
+
+    def decorate(handler: Callable[[_Message], None]) -> Callable[[CloudEvent], None]:
+        @functools.wraps(handler)
+        def receive(event: CloudEvent) -> None:
+            message_id, payload = _unwrap(event)
+            try:
+                handler(kind.from_json(payload))
+            except PermanentError as raised:
+                _keep(handler.__name__, message_id, payload, raised)
+
+        return receive
+
+    return decorate
+
+
+def _unwrap(event: CloudEvent) -> tuple[str, bytes]:
+    """Return the id and the bytes of the Pub/Sub message inside an event or a push envelope."""
+    try:
+        message = event.data["message"]
+        return str(message.get("messageId", event["id"])), base64.b64decode(message["data"])
+    except (TypeError, KeyError, ValueError):
+        # Not a Pub/Sub message: handed on as it is, to be refused by name and kept.
+        return str(event["id"]), repr(event.data).encode()
+
+
+def _keep(consumer: str, message_id: str, payload: bytes, raised: PermanentError) -> None:
+    log.error("%s gave up message %s: %s", consumer, message_id, raised)
+    app = wiring.current()
+    with app.database.transaction() as tx:
+        text = payload.decode(errors="replace")
+        dead_letters.keep(tx, consumer, message_id, text, str(raised), app.clock.now())

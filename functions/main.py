@@ -1,0 +1,19 @@
+"""The deployed source file: every entry point, no logic."""
+
+from functions.answer import answer
+from functions.evaluate import evaluate
+from functions.ingest import ingest
+from functions.push_snapshot import push_snapshot
+from functions.reconcile_orders import reconcile_orders
+from functions.relay_outbox import relay_outbox
+from functions.submit_order import submit_order
+
+__all__ = [
+    "answer",
+    "evaluate",
+    "ingest",
+    "push_snapshot",
+    "reconcile_orders",
+    "relay_outbox",
+    "submit_order",
+]

@@ -1,0 +1,96 @@
+"""The composition root: settings into adapters, once per instance.
+
+Clients are reused over invocations; a transaction is opened per call.
+"""
+
+import threading
+from functools import cached_property
+
+from infra import logging as structured_logging
+from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.market_data import AlpacaMarketData
+from infra.alpaca.trading import AlpacaTrading
+from infra.clock import Clock, SystemClock
+from infra.dashboard.api import DashboardApi
+from infra.gcp.pubsub import PubsubPublisher
+from infra.postgres.database import Database, connector
+from infra.postgres.kpis import Views
+from infra.relay import Relay
+from infra.settings import Settings
+
+
+class Wiring:
+    """All adapters that the functions use, made when first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(
+            connector(settings.database_url.get_secret_value()), size=settings.database_pool_size
+        )
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock; in test mode the simulator's."""
+        return self.trading if self.settings.question_pipeline_test_mode else SystemClock()
+
+    @cached_property
+    def market_data(self) -> AlpacaMarketData:
+        """Alpaca's market data."""
+        return AlpacaMarketData(self._alpaca(self.settings.alpaca_data_base_url))
+
+    @cached_property
+    def trading(self) -> AlpacaTrading:
+        """Alpaca's trading API."""
+        return AlpacaTrading(self._alpaca(self.settings.alpaca_trading_base_url))
+
+    @cached_property
+    def relay(self) -> Relay:
+        """The way from the outbox to the topics."""
+        project = self.settings.require("google_cloud_project")
+        publisher = PubsubPublisher(project, self.settings.pubsub_emulator_host)
+        return Relay(self.database, publisher, self.clock)
+
+    @cached_property
+    def dashboard(self) -> DashboardApi:
+        """The dashboard API."""
+        return DashboardApi(
+            self.settings.require("haiphen_api_url"),
+            self.settings.snapshot_endpoint,
+            self.settings.require("internal_token"),
+            self.settings.require("signing_secret"),
+        )
+
+    @cached_property
+    def views(self) -> Views:
+        """The names of the KPI views."""
+        return Views(self.settings.mv_kpi_table, self.settings.mv_portfolio_table)
+
+    def _alpaca(self, base_url: str) -> AlpacaHttp:
+        return AlpacaHttp(
+            base_url,
+            self.settings.require("alpaca_api_key_id"),
+            self.settings.require("alpaca_api_secret_key"),
+        )
+
+
+_lock = threading.Lock()
+_current: Wiring | None = None
+
+
+def current() -> Wiring:
+    """Return this instance's wiring, made from the environment at the first call."""
+    global _current  # noqa: PLW0603 (one per process is the point)
+    with _lock:
+        if _current is None:
+            structured_logging.configure()
+            _current = Wiring(Settings.from_environment())
+        return _current
+
+
+def reset() -> None:
+    """Forget the wiring, so that the next call reads the environment again."""
+    global _current  # noqa: PLW0603
+    with _lock:
+        if _current is not None:
+            _current.database.close()
+        _current = None

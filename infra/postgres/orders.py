@@ -1,0 +1,222 @@
+"""Orders: the claim, the reservation and the record. Counters are sums over these rows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from common.guardrails import NOTIONAL_WINDOW, Denied
+from common.market import trading_day_start
+from common.messages import OrderApproved, TradeUpdate
+from common.orders import (
+    APPROVED,
+    DENIED,
+    REJECTED,
+    SUBMITTING,
+    BrokerOrder,
+    Order,
+    client_order_id,
+    may_follow,
+)
+from infra.postgres import outbox
+from infra.postgres.confirmations import Standing
+from infra.postgres.database import Row, Transaction, to_json
+
+_COLUMNS = """
+    SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, notional_usd, status,
+           question_id, rule_id, seen_price, max_price_drift_pct, created_at, filled_qty,
+           filled_avg_price, denial_code, reason
+    FROM trade_orders
+"""
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """What a user has reserved already, without the order at hand."""
+
+    orders_today: int
+    notional_in_window: Decimal
+
+
+def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
+    """Store the order that a yes stands for, with its announcement."""
+    order_id, terms = uuid4(), standing.terms
+    question_id = standing.confirmation.question_id
+    tx.run(
+        """
+        INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
+                                  order_type, notional_usd, status, question_id, rule_id,
+                                  opportunity_id, config_hash, seen_price, max_price_drift_pct,
+                                  created_at, updated_at)
+        VALUES (:id, :uid, :client_order_id, :symbol, 'us_equity', :side, 'market', :notional,
+                :status, :question_id, :rule_id, :opportunity_id, :config_hash, :seen_price,
+                :max_price_drift_pct, :now, :now)
+        """,
+        id=order_id,
+        uid=standing.confirmation.firebase_uid,
+        client_order_id=client_order_id(question_id),
+        symbol=terms.symbol,
+        side=terms.side,
+        notional=terms.notional_usd,
+        status=APPROVED,
+        question_id=question_id,
+        rule_id=terms.rule_id,
+        opportunity_id=standing.opportunity_id,
+        config_hash=terms.config_hash,
+        seen_price=terms.price,
+        max_price_drift_pct=terms.max_price_drift_pct,
+        now=now,
+    )
+    outbox.add(tx, OrderApproved(order_id=order_id), standing.confirmation.firebase_uid, now)
+    return order_id
+
+
+def of_question(tx: Transaction, question_id: UUID) -> UUID | None:
+    """Find the order that a question led to."""
+    row = tx.row("SELECT id FROM trade_orders WHERE question_id = :id", id=question_id)
+    return row["id"] if row else None
+
+
+def read(tx: Transaction, order_id: UUID) -> Order | None:
+    """Read an order."""
+    row = tx.row(_COLUMNS + " WHERE id = :id", id=order_id)
+    return Order(**row) if row else None
+
+
+def lock(tx: Transaction, order_id: UUID) -> Order:
+    """Lock the order's user, then the order: one submission of a user decides at a time."""
+    tx.row(
+        """
+        SELECT u.firebase_uid FROM users u
+        JOIN trade_orders o ON o.firebase_uid = u.firebase_uid WHERE o.id = :id FOR UPDATE OF u
+        """,
+        id=order_id,
+    )
+    row = tx.row(_COLUMNS + " WHERE id = :id FOR UPDATE", id=order_id)
+    return Order(**_present(row))
+
+
+def reserved(tx: Transaction, order: Order, now: datetime) -> Reserved:
+    """Sum what the user has reserved; the caller holds his row's lock.
+
+    A slot and its notional come back only by a proven rejection.
+    """
+    row = tx.row(
+        """
+        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+               coalesce(sum(notional_usd) FILTER (WHERE reserved_at > :window_start), 0)
+                   AS notional_in_window
+        FROM trade_orders
+        WHERE firebase_uid = :uid AND id <> :id AND status <> :rejected
+          AND reserved_at >= least(CAST(:day_start AS timestamptz),
+                                   CAST(:window_start AS timestamptz))
+        """,
+        day_start=trading_day_start(now),
+        window_start=now - NOTIONAL_WINDOW,
+        uid=order.firebase_uid,
+        id=order.id,
+        rejected=REJECTED,
+    )
+    return Reserved(**_present(row))
+
+
+def reserve(tx: Transaction, order: Order, now: datetime) -> None:
+    """Take the slot and the notional, and claim the order for sending."""
+    _move(tx, order, SUBMITTING, now, "reserved_at = :now", {})
+
+
+def deny(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
+    """Store a guardrail's no, with its numbers, and announce it."""
+    changes = {"denial_code": denied.code.value, "reason": denied.reason}
+    _move(tx, order, DENIED, now, "denial_code = :denial_code, reason = :reason", changes)
+    _announce(tx, order.id, now)
+
+
+def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> None:
+    """Store the broker's no, which gives the reservation back, and announce it."""
+    _move(tx, order, REJECTED, now, "reason = :reason", {"reason": reason})
+    _announce(tx, order.id, now)
+
+
+def record(tx: Transaction, order: Order, said: BrokerOrder, now: datetime) -> bool:
+    """Store what the broker says of a locked order; announce and return whether it was news."""
+    known = (order.status, order.filled_qty, order.filled_avg_price)
+    told = (said.status, said.filled_qty, said.filled_avg_price)
+    if (
+        known == told
+        or said.filled_qty < order.filled_qty
+        or not may_follow(order.status, said.status)
+    ):
+        return False
+    changes: dict[str, Any] = {
+        "alpaca_order_id": said.broker_order_id,
+        "filled_qty": said.filled_qty,
+        "filled_avg_price": said.filled_avg_price,
+        "submitted_at": said.submitted_at,
+        "filled_at": said.filled_at,
+        "raw": to_json(said.model_dump(mode="json")),
+    }
+    _move(
+        tx,
+        order,
+        said.status,
+        now,
+        """alpaca_order_id = :alpaca_order_id, filled_qty = :filled_qty,
+           filled_avg_price = :filled_avg_price, submitted_at = :submitted_at,
+           filled_at = :filled_at, raw = CAST(:raw AS jsonb)""",
+        changes,
+    )
+    _announce(tx, order.id, now)
+    return True
+
+
+def open_orders(tx: Transaction) -> list[Order]:
+    """Read the orders that the broker has, or may have, and that can still change."""
+    rows = tx.rows(
+        _COLUMNS
+        + """
+        WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')
+          AND status <> 'approved'
+        ORDER BY created_at
+        """
+    )
+    return [Order(**row) for row in rows]
+
+
+def _move(
+    tx: Transaction,
+    order: Order,
+    then: str,
+    now: datetime,
+    assignments: str,
+    changes: dict[str, Any],
+) -> None:
+    """Change a locked order's status as `may_follow` allows; anything else is a bug."""
+    if not may_follow(order.status, then):
+        raise AssertionError(f"order {order.id}: {order.status} may not become {then}")
+    moved = tx.run(
+        f"UPDATE trade_orders SET status = :then, updated_at = :now, {assignments}"
+        " WHERE id = :id AND status = :status",
+        then=then,
+        now=now,
+        id=order.id,
+        status=order.status,
+        **changes,
+    )
+    if moved != 1:
+        raise AssertionError(f"order {order.id} was not {order.status} under its lock")
+
+
+def _announce(tx: Transaction, order_id: UUID, now: datetime) -> None:
+    """Tell the app backend how the order stands now."""
+    row = _present(tx.row(_COLUMNS + " WHERE id = :id", id=order_id))
+    shown = TradeUpdate.model_fields.keys() & row.keys()
+    update = TradeUpdate(order_id=row["id"], at=now, **{key: row[key] for key in shown})
+    outbox.add(tx, update, row["firebase_uid"], now)
+
+
+def _present(row: Row | None) -> Row:
+    if row is None:
+        raise AssertionError("the row that was locked is gone")
+    return row
