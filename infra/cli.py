@@ -1,0 +1,94 @@
+"""`countersign …`: what a person at a terminal can do."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.errors import TradingError
+from common.model import parse_json
+from infra.settings import Settings, SettingsError
+
+FOLDER = Path(".countersign")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="countersign")
+def main() -> None:
+    """Watch markets, ask their owner, and trade only after a yes."""
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.option(
+    "--replay",
+    "recordings",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Recorded minute bars (CSV), in date order; the last file's session is replayed.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The user's trading config (JSON); needed with --replay.",
+)
+@click.option("--answer", type=str, help="What every question is answered (-10 to +10).")
+def demo(
+    *, as_json: bool, recordings: Sequence[Path], config_file: Path | None, answer: str | None
+) -> None:
+    """Walk an order's whole way, or a recorded session, through the real functions."""
+    from infra.local.demo import quiet_morning  # noqa: PLC0415 (heavy, and local only)
+    from infra.local.narrator import Narrator  # noqa: PLC0415
+    from infra.local.replay import replay  # noqa: PLC0415
+
+    tell = Narrator(as_json=as_json)
+    with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
+        if recordings:
+            config, value = _replay_options(config_file, answer)
+            report = replay(Path(folder), recordings, config, value, tell)
+        elif config_file or answer:
+            raise click.UsageError("--config and --answer go with --replay")
+        else:
+            report = quiet_morning(Path(folder), tell)
+    tell.conclude(report)
+    sys.exit(0 if report.ok else 1)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database of DATABASE_URL to the current schema."""
+    from infra.postgres.database import Database, connector  # noqa: PLC0415
+    from infra.postgres.migrate import migrate as apply  # noqa: PLC0415
+
+    url = Settings.from_environment().database_url.get_secret_value()
+    applied = apply(Database(connector(url)))
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("the schema is current")
+
+
+def _replay_options(config_file: Path | None, answer: str | None) -> tuple[dict[str, Any], Decimal]:
+    if config_file is None or answer is None:
+        raise click.UsageError("--replay needs --config FILE and --answer N")
+    try:
+        value = Decimal(answer)
+    except InvalidOperation as error:
+        raise click.BadParameter(
+            "must be a number from -10 to 10", param_hint="--answer"
+        ) from error
+    config = parse_json(config_file.read_bytes())
+    return config, value
+
+
+def run() -> None:
+    """Run `main`; what we raise on purpose is one clear line and exit status 1, not a traceback."""
+    try:
+        main()
+    except (TradingError, SettingsError) as error:
+        click.echo(f"countersign: {error}", err=True)
+        sys.exit(1)

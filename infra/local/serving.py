@@ -8,13 +8,13 @@ from typing import Any, Self
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 
-class _QuietHandler(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     """Speaks HTTP/1.1 (connections stay open) and logs nothing: the applications log."""
 
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 (werkzeug's name)
-        pass
+        """Say nothing."""
 
 
 class Server:
@@ -23,7 +23,7 @@ class Server:
     def __init__(self, application: Callable[..., Any], port: int = 0) -> None:
         """Bind at once, so that `url` is known; port 0 picks a free one."""
         self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", port, application, threaded=True, request_handler=_QuietHandler
+            "127.0.0.1", port, application, threaded=True, request_handler=QuietHandler
         )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 

@@ -1,12 +1,13 @@
 """Users' trading configs, merged over their templates."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from common.config import TradingConfig, merge
 from common.errors import MalformedMessageError
-from infra.postgres.database import Transaction
+from infra.postgres.database import Transaction, to_json
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,30 @@ def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
         uid=firebase_uid,
     )
     return _effective(row) if row else None
+
+
+def enroll(
+    tx: Transaction, firebase_uid: str, template: str | None, override: Mapping[str, Any]
+) -> None:
+    """Make a user known, and enable what he says over his template, unless he is known already.
+
+    Raises MalformedMessageError, naming the path, when that is not a valid config.
+    """
+    row = tx.row("SELECT config FROM trading_config_templates WHERE name = :name", name=template)
+    TradingConfig.from_document(merge(row["config"] if row else {}, override))
+    tx.run(
+        "INSERT INTO users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING", uid=firebase_uid
+    )
+    tx.run(
+        """
+        INSERT INTO user_trading_config (firebase_uid, template_name, config, enabled)
+        VALUES (:uid, CAST(:template AS text), CAST(:config AS jsonb), true)
+        ON CONFLICT (firebase_uid) DO NOTHING
+        """,
+        uid=firebase_uid,
+        template=template,
+        config=to_json(override),
+    )
 
 
 def _effective(row: dict[str, Any]) -> TradingConfig | None:

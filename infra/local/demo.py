@@ -1,0 +1,155 @@
+"""`countersign demo`: the quiet morning. One order's whole way through the real functions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from common.market import NEW_YORK
+from infra.local import report
+from infra.local.app_backend import AppBackend
+from infra.local.broker.broker import SimulatedBroker
+from infra.local.broker.clock import SimulatedClock
+from infra.local.driver import Driver, RunError
+from infra.local.narrator import Narrator
+from infra.local.report import Check, Report
+from infra.local.stack import Stack, User, local_stack
+
+MORNING = datetime(2026, 2, 10, 10, 0, tzinfo=NEW_YORK)
+USER = "demo-user"
+QUESTION = "SPY is down 1.6% vs yesterday. Swipe +10 to approve a small buy, -10 to skip."
+
+
+def quiet_morning(folder: Path, tell: Narrator) -> Report:
+    """SPY closed at 500 and trades at 492: ask, buy $10 after a yes, and report the day."""
+    tell.step(
+        "Start", "Postgres, broker simulator, bus, functions and dashboard, all on this machine"
+    )
+    with (
+        SimulatedBroker(SimulatedClock(MORNING)) as simulator,
+        local_stack(folder, simulator, AppBackend(), [User(USER)], keep=False) as stack,
+    ):
+        return Morning(stack, Driver(stack), tell).run()
+
+
+@dataclass(frozen=True)
+class Morning:
+    """The scenario, step by step."""
+
+    stack: Stack
+    drive: Driver
+    tell: Narrator
+
+    def run(self) -> Report:
+        """Walk one order's way and check every station of it."""
+        self.open_lower()
+        self.tick()
+        asked = self.read_question()
+        decided = self.swipe()
+        self.fill()
+        self.drive.advance(timedelta(minutes=1))
+        self.tick()
+        asked_again = len(self.stack.app.questions) - 1
+        self.tell.step("Quiet", f"the rule has just fired: {asked_again} new questions")
+        self.push()
+        checks = [
+            Check("question delivered", QUESTION, asked),
+            Check("decision of +10", "approve", decided),
+            Check("questions at the next tick", 0, asked_again),
+            *self.checks(),
+            *report.common_checks(self.stack),
+        ]
+        return report.read(self.stack, checks)
+
+    def open_lower(self) -> None:
+        """Put prices on the simulator's tape."""
+        self.tell.step("Market", "SPY closed at $500.00 yesterday and trades at $492.00 now")
+        for symbol, last, previous in (("SPY", 492, 500), ("AAPL", 228, 227), ("MSFT", 410, 409)):
+            self.stack.simulator.market.set_price(symbol, last, prev_close=previous, live=True)
+
+    def tick(self) -> None:
+        """Do what Cloud Scheduler and Pub/Sub do each minute."""
+        said = self.drive.ingest()
+        at = self.stack.simulator.clock.now().astimezone(NEW_YORK)
+        self.tell.step(
+            "Ingest",
+            f"{at:%H:%M} New York: {said['facts']} market facts in, {said['stored']} of them new",
+        )
+
+    def read_question(self) -> str:
+        """Read what reached the app."""
+        if not self.stack.app.questions:
+            raise RunError("the rule fired no question; see functions.log")
+        question = self.stack.app.questions[0]
+        self.tell.step("Rule", f"{question.rule_id} fired: {question.symbol} {question.pct:.1f}%")
+        self.tell.step("Question", f"[italic]{question.question_text}[/]")
+        return question.question_text
+
+    def swipe(self) -> str:
+        """Say yes, as the app backend's signed webhook."""
+        said = self.drive.answer(self.stack.app.questions[0], Decimal(10))
+        self.tell.step("Answer", f"+10, signature verified: {said['decision']}")
+        update = self.stack.app.updates[-1] if self.stack.app.updates else None
+        if update is not None:
+            why = f": {update.denial_code} {update.reason}" if update.denial_code else ""
+            self.tell.step("Guardrails", "all passed" if not why else f"denied{why}")
+            self.tell.step(
+                "Order",
+                f"{update.side} ${update.notional_usd} {update.symbol} at market: {update.status}",
+            )
+        return str(said["decision"])
+
+    def fill(self) -> None:
+        """Let the broker fill, and learn of it."""
+        self.drive.advance(timedelta(seconds=5))
+        self.drive.reconcile()
+        update = self.stack.app.updates[-1]
+        self.tell.step(
+            "Fill", f"{update.status}: {update.filled_qty} SPY at ${update.filled_avg_price}"
+        )
+
+    def push(self) -> None:
+        """Push the day's KPIs."""
+        said = self.drive.push_snapshot()
+        self.tell.step("Snapshot", f"{said['date']}: {said['body_bytes']} bytes, {said['status']}")
+        kpis = self.stack.dashboard.day(said["date"]).kpis
+        self.tell.step("KPIs", ", ".join(f"{name} {value}" for name, value in kpis.items()))
+
+    def checks(self) -> list[Check]:
+        """Compare order, trade and KPIs with what this morning must lead to."""
+        order, trade = self._order_and_trade()
+        kpis = self.stack.dashboard.day(str(MORNING.date())).kpis
+        return [
+            Check("order", "buy $10 SPY: filled", order),
+            Check("trade opened", "long, at $492.01", trade),
+            *(Check(f"KPI {name}", value, kpis.get(name)) for name, value in EXPECTED_KPIS.items()),
+        ]
+
+    def _order_and_trade(self) -> tuple[str, str]:
+        with self.stack.database.transaction() as tx:
+            order = tx.row("SELECT side, symbol, notional_usd, status FROM trade_orders")
+            trade = tx.row("SELECT qty, avg_entry_price FROM trades")
+        return _say_order(order), _say_trade(trade)
+
+
+EXPECTED_KPIS: Mapping[str, str] = {
+    "Opportunities flagged": "1",
+    "Notifications sent": "1",
+    "Entries opened": "1",
+    "Exits closed": "0",
+    "Portfolio": "1",
+}
+
+
+def _say_order(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "none"
+    return f"{row['side']} ${row['notional_usd']} {row['symbol']}: {row['status']}"
+
+
+def _say_trade(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "none"
+    return f"{'long' if row['qty'] > 0 else 'short'}, at ${row['avg_entry_price']}"

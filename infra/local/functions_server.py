@@ -1,0 +1,130 @@
+"""All functions in one local server, each mounted through functions-framework under its name.
+
+It is a process of its own with a deployed function's environment, so that killing it is a real
+crash: `FunctionsServer` starts and stops it, `main` is what runs inside.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import functions_framework
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
+
+from infra.local.serving import QuietHandler
+
+NAMES = (
+    "ingest",
+    "evaluate",
+    "answer",
+    "submit_order",
+    "reconcile_orders",
+    "push_snapshot",
+    "relay_outbox",
+)
+SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
+_START_SECONDS = 30
+
+
+class FunctionsServer:
+    """The child process; its port is bound at once, so that `url` is known before it runs."""
+
+    def __init__(self, log: Path, port: int = 0) -> None:
+        self._log = log
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Base URL; each function is under its name."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Run the functions with this environment and wait until they answer."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 (our own module)
+                [sys.executable, "-m", __name__, str(self._socket.fileno())],
+                env=dict(environment),
+                pass_fds=[self._socket.fileno()],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        for attempt in Retrying(
+            retry=retry_if_exception_type(httpx.TransportError),
+            stop=stop_after_delay(_START_SECONDS),
+            wait=wait_fixed(0.05),
+            reraise=True,
+        ):
+            with attempt:
+                self._refuse_dead(self._process)
+                httpx.get(self.url, timeout=_START_SECONDS)
+
+    def kill(self) -> None:
+        """Crash: SIGKILL, with no chance to finish anything."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        self._socket.close()
+
+    def _refuse_dead(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is not None:
+            tail = self._log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"the functions did not start:\n{tail}")
+
+
+def application() -> DispatcherMiddleware:
+    """Build one WSGI application with every function under `/<name>`."""
+    mounts = {
+        f"/{name}": functions_framework.create_app(name, str(SOURCE))  # type: ignore[no-untyped-call]
+        for name in NAMES
+    }
+    return DispatcherMiddleware(Response("functions: " + ", ".join(NAMES) + "\n"), mounts)
+
+
+def main() -> None:
+    """Serve on the listening socket that the parent passed on, as long as the parent lives."""
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    make_server(
+        "127.0.0.1",
+        0,
+        application(),
+        threaded=True,
+        request_handler=QuietHandler,
+        fd=int(sys.argv[1]),
+    ).serve_forever()
+
+
+def _exit_with_parent() -> None:
+    """Wait for the end of standard input, which comes when the parent is gone, however it went."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""The local stack: everything that a deployment has, on one machine, with nothing installed.
+
+simulator ◄── functions (a process of their own) ──► embedded Postgres
+                 ▲         │ publish
+    scheduler ───┘         ▼
+                    local bus ──► evaluate, submit_order, app backend
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra.local.app_backend import AppBackend
+from infra.local.broker.broker import SimulatedBroker
+from infra.local.bus import LocalBus
+from infra.local.dashboard import DashboardReceiver
+from infra.local.functions_server import FunctionsServer
+from infra.local.postgres import embedded_postgres
+from infra.local.serving import Server
+from infra.postgres import configs
+from infra.postgres.database import Database, connector
+from infra.postgres.migrate import migrate
+from infra.settings import inherited
+
+PROJECT = "countersign-local"
+# Local-only values: they open nothing outside this machine.
+WEBHOOK_SECRET = "whsec_Y291bnRlcnNpZ24tbG9jYWwtd2ViaG9vay1zZWNyZXQ="  # noqa: S105
+INTERNAL_TOKEN = "local-internal-token"  # noqa: S105
+SIGNING_SECRET = "local-signing-secret"  # noqa: S105
+
+FUNCTION_SUBSCRIPTIONS = {"snapshots-ingested": "evaluate", "orders-approved": "submit_order"}
+APP_TOPICS = ("questions-created", "trade-updates")
+DEFAULT_TEMPLATE = "default_paper_watchlist"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the stack listens; 0 picks a free port."""
+
+    functions: int = 0
+    broker: int = 0
+    dashboard: int = 0
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of the stack: a template, and what he says over it."""
+
+    firebase_uid: str
+    template: str | None = DEFAULT_TEMPLATE
+    config: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack."""
+
+    database: Database
+    database_url: str
+    functions: FunctionsServer
+    simulator: SimulatedBroker
+    broker_url: str
+    bus: LocalBus
+    app: AppBackend
+    dashboard: DashboardReceiver
+    dashboard_url: str
+
+    def call(self, function: str, body: Mapping[str, object] | None = None) -> httpx.Response:
+        """Call an HTTP function as Cloud Scheduler does."""
+        return httpx.post(f"{self.functions.url}/{function}", json=body or {}, timeout=60)
+
+
+@contextmanager
+def local_stack(
+    folder: Path,
+    simulator: SimulatedBroker,
+    app: AppBackend,
+    users: Sequence[User],
+    *,
+    ports: Ports = Ports(),
+    keep: bool = True,
+    pushes: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[Stack]:
+    """Start everything, yield it, stop it in reverse.
+
+    Data lives in `folder`; `keep=False` deletes the database at the end. `pushes` adds URLs of
+    yours to topics.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as running:
+        start = running.enter_context
+        database_url = inherited("DATABASE_URL") or start(
+            embedded_postgres(folder / "postgres", keep=keep)
+        )
+        database = Database(connector(database_url))
+        running.callback(database.close)
+        migrate(database)
+        _enroll(database, users)
+        dashboard = DashboardReceiver(folder / "dashboard.sqlite", INTERNAL_TOKEN, SIGNING_SECRET)
+        dashboard_server = start(Server(dashboard.app, ports.dashboard))
+        broker_server = start(Server(simulator.app, ports.broker))
+        app_server = start(Server(app.app))
+        functions = start(FunctionsServer(folder / "functions.log", ports.functions))
+        subscriptions = _subscriptions(functions.url, app_server.url, pushes or {})
+        bus = start(LocalBus(folder / "bus.sqlite", subscriptions, PROJECT))
+        bus_server = start(Server(bus.app))
+        functions.start(
+            {
+                **_process_environment(),
+                "DATABASE_URL": database_url,
+                "TRADING_ENABLED": "true",
+                "QUESTION_PIPELINE_TEST_MODE": "true",
+                "ALPACA_API_KEY_ID": simulator.key_id,
+                "ALPACA_API_SECRET_KEY": simulator.secret_key,
+                "ALPACA_TRADING_BASE_URL": broker_server.url,
+                "ALPACA_DATA_BASE_URL": broker_server.url,
+                "HAIPHEN_API_URL": dashboard_server.url,
+                "INTERNAL_TOKEN": INTERNAL_TOKEN,
+                "SIGNING_SECRET": SIGNING_SECRET,
+                "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
+                "GOOGLE_CLOUD_PROJECT": PROJECT,
+                "PUBSUB_EMULATOR_HOST": bus_server.url.removeprefix("http://"),
+            }
+        )
+        yield Stack(
+            database=database,
+            database_url=database_url,
+            functions=functions,
+            simulator=simulator,
+            broker_url=broker_server.url,
+            bus=bus,
+            app=app,
+            dashboard=dashboard,
+            dashboard_url=dashboard_server.url,
+        )
+
+
+def _subscriptions(
+    functions_url: str, app_url: str, pushes: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Say who hears what: the functions, the app backend, and whoever was added."""
+    heard = {topic: [f"{functions_url}/{name}"] for topic, name in FUNCTION_SUBSCRIPTIONS.items()}
+    heard |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
+    for topic, urls in pushes.items():
+        heard.setdefault(topic, []).extend(urls)
+    return heard
+
+
+def _enroll(database: Database, users: Sequence[User]) -> None:
+    with database.transaction() as tx:
+        for user in users:
+            configs.enroll(tx, user.firebase_uid, user.template, user.config or {})
+
+
+def _process_environment() -> dict[str, str]:
+    """Pass on what a Python process needs of its surroundings, and no setting of ours."""
+    names = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SSL_CERT_FILE")
+    return {name: value for name in names if (value := inherited(name))}

@@ -1,0 +1,146 @@
+"""Real parts for tests: a fresh database each, the simulator behind HTTP, functions as deployed."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import functions_framework
+import pytest
+from werkzeug.test import Client
+
+from common.market import NEW_YORK
+from functions import wiring
+from infra.local.broker.broker import SimulatedBroker
+from infra.local.broker.clock import SimulatedClock
+from infra.local.bus import LocalBus
+from infra.local.postgres import create_database, embedded_postgres
+from infra.local.serving import Server
+from infra.local.stack import (
+    APP_TOPICS,
+    DEFAULT_TEMPLATE,
+    FUNCTION_SUBSCRIPTIONS,
+    INTERNAL_TOKEN,
+    PROJECT,
+    SIGNING_SECRET,
+    WEBHOOK_SECRET,
+)
+from infra.postgres import configs
+from infra.postgres.database import Database, connector
+from infra.postgres.migrate import migrate
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+NOON = datetime(2026, 2, 10, 12, 0, tzinfo=NEW_YORK)
+USER = "user-1"
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a server with a migrated database `template` to copy."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with embedded_postgres(folder, keep=False) as url:
+        create_database(url, "template")
+        template = Database(connector(_of(url, "template")), size=1)
+        migrate(template)
+        template.close()
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres: str) -> str:
+    """URL of a fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    create_database(postgres, name, template="template")
+    return _of(postgres, name)
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(connector(database_url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatedBroker]:
+    """The broker at noon of a trading day; SPY closed at 500 and trades at 492."""
+    with SimulatedBroker(SimulatedClock(NOON)) as broker:
+        for symbol, last, previous in (("SPY", 492, 500), ("AAPL", 228, 227), ("MSFT", 410, 409)):
+            broker.market.set_price(symbol, last, prev_close=previous, live=True)
+        yield broker
+
+
+@pytest.fixture
+def broker_url(simulator: SimulatedBroker) -> Iterator[str]:
+    with Server(simulator.app) as server:
+        yield server.url
+
+
+@pytest.fixture
+def bus_host() -> Iterator[str]:
+    """A bus that takes every topic and delivers nowhere: deliveries are the tests' to make."""
+    topics: dict[str, list[str]] = {topic: [] for topic in (*FUNCTION_SUBSCRIPTIONS, *APP_TOPICS)}
+    with LocalBus(None, topics, PROJECT) as bus, Server(bus.app) as server:
+        yield server.url.removeprefix("http://")
+
+
+@pytest.fixture
+def environment(
+    database_url: str,
+    simulator: SimulatedBroker,
+    broker_url: str,
+    bus_host: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[pytest.MonkeyPatch]:
+    """A deployed function's environment; `setenv` and `wiring.reset()` change it."""
+    settings = {
+        "DATABASE_URL": database_url,
+        "TRADING_ENABLED": "true",
+        "QUESTION_PIPELINE_TEST_MODE": "true",
+        "ALPACA_API_KEY_ID": simulator.key_id,
+        "ALPACA_API_SECRET_KEY": simulator.secret_key,
+        "ALPACA_TRADING_BASE_URL": broker_url,
+        "ALPACA_DATA_BASE_URL": broker_url,
+        "INTERNAL_TOKEN": INTERNAL_TOKEN,
+        "SIGNING_SECRET": SIGNING_SECRET,
+        "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "PUBSUB_EMULATOR_HOST": bus_host,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    wiring.reset()
+    yield monkeypatch
+    wiring.reset()
+
+
+@pytest.fixture
+def user(db: Database) -> str:
+    """A user with the default template."""
+    enroll(db, USER)
+    return USER
+
+
+def enroll(db: Database, firebase_uid: str, **override: Any) -> None:
+    with db.transaction() as tx:
+        configs.enroll(tx, firebase_uid, DEFAULT_TEMPLATE, override)
+
+
+def function(name: str) -> Client:
+    """A client of one function, loaded by functions-framework as in a deployment."""
+    app = functions_framework.create_app(name, str(ROOT / "functions" / "main.py"))  # type: ignore[no-untyped-call]
+    client: Client = app.test_client()
+    return client
+
+
+def rows(db: Database, sql: str, **parameters: object) -> list[dict[str, Any]]:
+    with db.transaction() as tx:
+        return tx.rows(sql, **parameters)
+
+
+def _of(url: str, database: str) -> str:
+    return url.replace("/countersign?", f"/{database}?")

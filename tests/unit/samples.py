@@ -1,0 +1,106 @@
+"""Values that unit tests start from."""
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from common.config import TradingConfig
+from common.guardrails import Facts, Server
+from common.market import NEW_YORK, Metric, Quote, Snapshot
+from common.orders import Order
+from common.questions import Confirmation
+
+NOON = datetime(2026, 2, 10, 12, 0, tzinfo=NEW_YORK)
+MIDNIGHT_BEFORE = datetime(2026, 2, 9, 0, 0, tzinfo=NEW_YORK)
+QUESTION_ID = UUID("11111111-1111-4111-8111-111111111111")
+
+
+def document() -> dict[str, Any]:
+    """A complete config, as parsed from JSON."""
+    return json.loads(
+        """
+        {"version": 1, "enabled": true, "mode": "paper",
+         "data_inputs": [{"id": "watch", "source": "alpaca", "asset_class": "us_equity",
+                          "symbols": ["SPY", "AAPL"], "feed": "iex",
+                          "poll_interval_seconds": 60,
+                          "metrics": ["last_trade", "daily_bar", "prev_close"]}],
+         "rules": [{"id": "dip", "type": "price_below_pct_of_ref", "symbol": "SPY",
+                    "ref_metric": "prev_close", "threshold_pct": -1.5,
+                    "question_template": "{{symbol}} at {{price}} is {{pct}}% below {{ref}}: buy ${{notional}}?",
+                    "on_answer_match": {"action": "propose_order", "side": "buy",
+                                        "notional_usd": 10}}],
+         "guardrails": {"max_orders_per_day": 3, "max_notional_usd_per_4h": 100,
+                        "require_question_before_order": true, "symbols_blocklist": []}}
+        """,
+        parse_float=Decimal,
+    )
+
+
+def config(**changes: Any) -> TradingConfig:
+    return TradingConfig.from_document(document() | changes)
+
+
+def snapshot(metric: Metric, price: str, as_of: datetime, row_id: int | None = None) -> Snapshot:
+    return Snapshot("SPY", "us_equity", "iex", metric, Decimal(price), None, as_of, {}, row_id)
+
+
+def order(**changes: Any) -> Order:
+    values: dict[str, Any] = {
+        "id": UUID(int=1),
+        "firebase_uid": "user-1",
+        "client_order_id": "cs-1",
+        "symbol": "SPY",
+        "asset_class": "us_equity",
+        "side": "buy",
+        "notional_usd": Decimal(10),
+        "status": "approved",
+        "question_id": QUESTION_ID,
+        "rule_id": "dip",
+        "seen_price": Decimal(492),
+        "max_price_drift_pct": Decimal(1),
+        "created_at": NOON,
+        "filled_qty": Decimal(0),
+        "filled_avg_price": None,
+        "denial_code": None,
+        "reason": None,
+    }
+    return Order(**values | changes)
+
+
+def confirmation(**changes: Any) -> Confirmation:
+    values: dict[str, Any] = {
+        "question_id": QUESTION_ID,
+        "firebase_uid": "user-1",
+        "status": "approve",
+        "expires_at": NOON + timedelta(minutes=15),
+        "decided_at": NOON,
+    }
+    return Confirmation(**values | changes)
+
+
+def server(**changes: Any) -> Server:
+    values: dict[str, Any] = {
+        "trading_enabled": True,
+        "allow_live": False,
+        "broker_is_live": False,
+        "max_order_notional_usd": Decimal(1000),
+        "max_orders_per_day": 20,
+        "max_notional_usd_per_4h": Decimal(5000),
+    }
+    return Server(**values | changes)
+
+
+def facts(**changes: Any) -> Facts:
+    """Facts that let `order()` pass every check."""
+    values: dict[str, Any] = {
+        "now": NOON,
+        "server": server(),
+        "config": config(),
+        "confirmation": confirmation(),
+        "quote": Quote("SPY", Decimal("491.99"), Decimal("492.01"), NOON),
+        "orders_today": 0,
+        "notional_in_window": Decimal(0),
+    }
+    return Facts(**values | changes)

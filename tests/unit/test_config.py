@@ -1,0 +1,148 @@
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.config import TradingConfig, content_hash, is_due, merge
+from common.errors import MalformedMessageError
+from tests.unit.samples import NOON, config, document
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The sample document with one value replaced; `path` as in `rules.0.symbol`."""
+    whole = document()
+    *parents, last = path.split(".")
+    at: Any = whole
+    for key in parents:
+        at = at[int(key) if key.isdigit() else key]
+    at[int(last) if last.isdigit() else last] = value
+    return whole
+
+
+def test_the_documents_defaults_are_the_designs() -> None:
+    rule = config().rules[0]
+
+    assert (rule.cooldown_seconds, rule.question_ttl_seconds) == (3600, 900)
+    assert rule.max_price_drift_pct == Decimal(1)
+    assert rule.cooldown == timedelta(hours=1)
+    assert rule.question_ttl == timedelta(minutes=15)
+    assert config().max_staleness == timedelta(minutes=3)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        ("version", 2, "version"),
+        ("nonsense", 1, "nonsense"),
+        ("mode", "LIVE", "mode"),
+        ("data_inputs", [], "data_inputs"),
+        ("data_inputs.0.symbols", ["brk b"], "data_inputs[0].symbols[0]"),
+        ("data_inputs.0.poll_interval_seconds", 5, "data_inputs[0].poll_interval_seconds"),
+        ("data_inputs.0.extra", 1, "data_inputs[0].extra"),
+        ("rules.0.type", "price_above_the_moon", "rules[0].type"),
+        ("rules.0.threshold_pct", 1, "rules[0].threshold_pct"),
+        ("rules.0.threshold_pct", "abc", "rules[0].threshold_pct"),
+        ("rules.0.threshold_pct", -1.5, "rules[0].threshold_pct"),
+        ("rules.0.threshold_pct", True, "rules[0].threshold_pct"),
+        ("rules.0.question_template", "{{moon}}?", "rules[0].question_template"),
+        ("rules.0.symbol", "TSLA", "rules[0].symbol"),
+        ("data_inputs.0.metrics", ["last_trade"], "rules[0].symbol"),
+        ("rules.0.on_answer_match.notional_usd", Decimal("0.5"), "rules[0].on_answer_match"),
+        ("rules.0.on_answer_match.notional_usd", Decimal("10.001"), "rules[0].on_answer_match"),
+        ("guardrails.require_question_before_order", False, "guardrails.require_question"),
+        ("guardrails.max_orders_per_day", -1, "guardrails.max_orders_per_day"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_path(path: str, value: object, where: str) -> None:
+    with pytest.raises(MalformedMessageError) as refused:
+        TradingConfig.from_document(changed(path, value))
+
+    assert where in str(refused.value)
+
+
+def test_an_unknown_template_variable_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(MalformedMessageError, match="notional, pct, price, ref, symbol"):
+        TradingConfig.from_document(changed("rules.0.question_template", "{{moon}}?"))
+
+
+@pytest.mark.parametrize("key", ["data_inputs", "rules"])
+def test_an_id_used_twice_is_refused(key: str) -> None:
+    whole = document()
+    whole[key] = whole[key] * 2
+
+    with pytest.raises(MalformedMessageError, match="used twice"):
+        TradingConfig.from_document(whole)
+
+
+def test_merge_goes_by_key_and_by_id_and_replaces_other_lists() -> None:
+    template = {"a": {"x": 1, "y": 2}, "rules": [{"id": "r", "t": 1, "k": 1}], "list": [1, 2]}
+    override = {"a": {"y": 3}, "rules": [{"id": "r", "t": 2}, {"id": "s"}], "list": [9]}
+
+    merged = merge(template, override)
+
+    assert merged == {
+        "a": {"x": 1, "y": 3},
+        "rules": [{"id": "r", "t": 2, "k": 1}, {"id": "s"}],
+        "list": [9],
+    }
+
+
+def test_merging_nothing_changes_nothing() -> None:
+    assert merge(document(), {}) == document()
+    assert merge({}, document()) == document()
+
+
+def test_the_hash_names_the_content_and_not_the_spelling() -> None:
+    spelled = dict(reversed(document().items())) | {"max_staleness_seconds": 180}
+
+    assert TradingConfig.from_document(spelled).hash == config().hash
+    assert config(max_staleness_seconds=60).hash != config().hash
+
+
+def test_inputs_are_shared_whatever_their_owner_calls_them() -> None:
+    renamed = TradingConfig.from_document(changed("data_inputs.0.id", "mine"))
+
+    assert renamed.data_inputs[0].key == config().data_inputs[0].key
+
+
+def test_a_feed_is_found_only_where_all_metrics_are_fetched() -> None:
+    assert config().feed_of("SPY") == "iex"
+    assert config().feed_of("SPY", frozenset({"prev_close"})) == "iex"
+    assert config().feed_of("TSLA") is None
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "due"), [(0, False), (29, False), (31, True), (60, True), (89, True)]
+)
+def test_an_input_is_due_once_a_minute_whatever_the_schedulers_jitter(
+    seconds_ago: int,
+    due: bool,  # noqa: FBT001
+) -> None:
+    last_fetch = NOON - timedelta(seconds=seconds_ago)
+
+    assert is_due(config().data_inputs[0], last_fetch, NOON) is due
+
+
+def test_an_input_that_was_never_fetched_is_due() -> None:
+    assert is_due(config().data_inputs[0], None, NOON)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_no_document_ever_raises_anything_but_our_error(anything: Any) -> None:
+    try:
+        TradingConfig.from_document(anything)
+    except MalformedMessageError:
+        return
+    raise AssertionError("a random document cannot be a valid config")
+
+
+def test_content_hash_is_independent_of_key_order() -> None:
+    assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})

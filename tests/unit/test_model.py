@@ -1,0 +1,67 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from common.errors import BrokerRefusedError, MalformedMessageError
+from common.messages import SnapshotsIngested
+from common.model import Exact, Model, json_path, parse_json, plain
+from tests.unit.samples import NOON
+
+
+class Money(Model):
+    amount: Exact
+
+
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=9, min_value=-(10**12), max_value=10**12
+    )
+)
+def test_money_survives_a_round_trip_exactly(amount: Decimal) -> None:
+    assert Money.from_json(Money(amount=amount).model_dump_json()).amount == amount
+
+
+def test_money_goes_out_as_a_string() -> None:
+    assert Money(amount=Decimal("10.50")).model_dump_json() == '{"amount":"10.5"}'
+
+
+def test_a_binary_float_is_not_money() -> None:
+    with pytest.raises(ValidationError, match="exact decimal"):
+        Money.model_validate({"amount": 0.1})
+
+
+@pytest.mark.parametrize(("number", "text"), [("1E+3", "1000"), ("0.10", "0.1"), ("100", "100")])
+def test_plain_has_no_exponent_and_no_trailing_zeros(number: str, text: str) -> None:
+    assert plain(Decimal(number)) == text
+
+
+def test_json_numbers_stay_exact() -> None:
+    assert parse_json('{"a": 0.1}') == {"a": Decimal("0.1")}
+
+
+@pytest.mark.parametrize("text", ["", "NaN", "[Infinity]", "{", "[" * 100_000])
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(MalformedMessageError, match="not JSON"):
+        parse_json(text)
+
+
+def test_a_path_reads_like_the_document() -> None:
+    assert json_path(("rules", 0, "threshold_pct")) == "rules[0].threshold_pct"
+    assert json_path(()) == "document"
+
+
+def test_a_message_knows_its_topic_and_survives_the_wire() -> None:
+    message = SnapshotsIngested(ingested_at=NOON, stored=3)
+
+    assert SnapshotsIngested.from_json(message.model_dump_json()) == message
+    assert message.topic == "snapshots-ingested"
+
+
+def test_a_refusal_names_status_words_and_request_id() -> None:
+    error = BrokerRefusedError(403, "insufficient buying power", "req-1")
+
+    assert str(error) == "broker answered 403: insufficient buying power (request id req-1)"
+    assert (error.status, error.message) == (403, "insufficient buying power")
