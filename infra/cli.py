@@ -4,8 +4,10 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -60,6 +62,43 @@ def demo(
 
 
 @main.command()
+@click.option("--port", default=8080, show_default=True, help="Of the functions; 0: free ports.")
+@click.option(
+    "--replay",
+    "recordings",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Recorded minute bars (CSV) instead of a quiet market.",
+)
+@click.option("--speed", default=1.0, show_default=True, help="Of the replay, 1 is real time.")
+@click.option(
+    "--push",
+    "pushes",
+    multiple=True,
+    metavar="TOPIC=URL",
+    help="Deliver a topic (questions-created, trade-updates) to your app backend too.",
+)
+def dev(*, port: int, recordings: Sequence[Path], speed: float, pushes: Sequence[str]) -> None:
+    """Keep the local stack running; where everything is stands in .countersign/stack.json."""
+    from infra.local.dev import dev as run_stack  # noqa: PLC0415
+    from infra.local.narrator import Narrator  # noqa: PLC0415
+
+    run_stack(FOLDER, port, recordings, speed, _pushes(pushes), Narrator())
+
+
+@main.command()
+@click.argument("question_id", type=click.UUID)
+@click.argument("value", type=str)
+def answer(question_id: UUID, value: str) -> None:
+    """Answer a question of the running local stack: VALUE from -10 to +10."""
+    from infra.local.app_backend import answer_running_stack  # noqa: PLC0415
+
+    status, said = answer_running_stack(FOLDER / "stack.json", question_id, _number(value))
+    click.echo(said)
+    sys.exit(0 if status == HTTPStatus.OK else 1)
+
+
+@main.command()
 def migrate() -> None:
     """Bring the database of DATABASE_URL to the current schema."""
     from infra.postgres.database import Database, connector  # noqa: PLC0415
@@ -75,14 +114,24 @@ def migrate() -> None:
 def _replay_options(config_file: Path | None, answer: str | None) -> tuple[dict[str, Any], Decimal]:
     if config_file is None or answer is None:
         raise click.UsageError("--replay needs --config FILE and --answer N")
+    return parse_json(config_file.read_bytes()), _number(answer)
+
+
+def _number(text: str) -> Decimal:
     try:
-        value = Decimal(answer)
+        return Decimal(text)
     except InvalidOperation as error:
-        raise click.BadParameter(
-            "must be a number from -10 to 10", param_hint="--answer"
-        ) from error
-    config = parse_json(config_file.read_bytes())
-    return config, value
+        raise click.UsageError(f"{text!r} is not a number from -10 to 10") from error
+
+
+def _pushes(options: Sequence[str]) -> dict[str, list[str]]:
+    pushes: dict[str, list[str]] = {}
+    for option in options:
+        topic, _, url = option.partition("=")
+        if not url.startswith("http"):
+            raise click.UsageError(f"--push {option}: must be TOPIC=http://...")
+        pushes.setdefault(topic, []).append(url)
+    return pushes
 
 
 def run() -> None:

@@ -15,5 +15,5 @@ def configure(level: int = logging.INFO) -> None:
             rename_fields={"levelname": "severity", "name": "logger"},
         )
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every URL with its query

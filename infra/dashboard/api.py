@@ -33,7 +33,7 @@ class DashboardApi:
         self._retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(attempts),
-            wait=wait_exponential_jitter(initial=0.5, max=longest_wait_seconds),
+            wait=wait_exponential_jitter(multiplier=0.5, max=longest_wait_seconds),
             reraise=True,
         )
 

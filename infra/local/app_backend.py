@@ -7,14 +7,19 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import flask
 import httpx
 from standardwebhooks import Webhook
 
+from common.errors import PermanentError
 from common.messages import QuestionCreated, TradeUpdate
 from infra.clock import SystemClock
+from infra.postgres import confirmations
+from infra.postgres.database import Database, connector
 
 
 class AppBackend:
@@ -61,7 +66,12 @@ class AppBackend:
 
 
 def send_answer(
-    url: str, secret: str, question_id: str, firebase_uid: str, answer: Decimal, at: datetime
+    functions: httpx.Client,
+    secret: str,
+    question_id: str,
+    firebase_uid: str,
+    answer: Decimal,
+    at: datetime,
 ) -> httpx.Response:
     """Sign and post an answer as the app backend does (design section 8)."""
     document: dict[str, Any] = {
@@ -71,7 +81,23 @@ def send_answer(
         "answered_at": at.isoformat(),
     }
     body = json.dumps(document)
-    return httpx.post(url, content=body, headers=signed_headers(secret, body))
+    return functions.post("/answer", content=body, headers=signed_headers(secret, body))
+
+
+def answer_running_stack(stack_file: Path, question_id: UUID, answer: Decimal) -> tuple[int, str]:
+    """Answer a question of the stack that `countersign dev` runs; return status and reply."""
+    if not stack_file.exists():
+        raise PermanentError(f"{stack_file} is not there: is `countersign dev` running?")
+    stack = json.loads(stack_file.read_text())
+    database = Database(connector(stack["database_url"]), size=1)
+    with database.transaction() as tx:
+        standing = confirmations.read(tx, question_id)
+    database.close()
+    uid = standing.confirmation.firebase_uid if standing else "nobody"
+    secret = stack["answer_webhook_secret"]
+    with httpx.Client(base_url=stack["functions"], trust_env=False) as functions:
+        reply = send_answer(functions, secret, str(question_id), uid, answer, SystemClock().now())
+    return reply.status_code, reply.text
 
 
 def signed_headers(secret: str, body: str) -> dict[str, str]:

@@ -53,6 +53,7 @@ class Morning:
         self.tick()
         asked_again = len(self.stack.app.questions) - 1
         self.tell.step("Quiet", f"the rule has just fired: {asked_again} new questions")
+        self.recover()
         self.push()
         checks = [
             Check("question delivered", QUESTION, asked),
@@ -110,22 +111,34 @@ class Morning:
             "Fill", f"{update.status}: {update.filled_qty} SPY at ${update.filled_avg_price}"
         )
 
+    def recover(self) -> None:
+        """Let the price rise, so that there is something to report."""
+        self.drive.advance(timedelta(minutes=1))
+        self.stack.simulator.market.set_price("SPY", 499, live=True)
+        self.tell.step("Market", "SPY recovers to $499.00")
+        self.tick()
+
     def push(self) -> None:
         """Push the day's KPIs."""
         said = self.drive.push_snapshot()
         self.tell.step("Snapshot", f"{said['date']}: {said['body_bytes']} bytes, {said['status']}")
-        kpis = self.stack.dashboard.day(said["date"]).kpis
+        kpis = self._kpis()
         self.tell.step("KPIs", ", ".join(f"{name} {value}" for name, value in kpis.items()))
 
     def checks(self) -> list[Check]:
         """Compare order, trade and KPIs with what this morning must lead to."""
         order, trade = self._order_and_trade()
-        kpis = self.stack.dashboard.day(str(MORNING.date())).kpis
+        kpis = self._kpis()
         return [
             Check("order", "buy $10 SPY: filled", order),
             Check("trade opened", "long, at $492.01", trade),
             *(Check(f"KPI {name}", value, kpis.get(name)) for name, value in EXPECTED_KPIS.items()),
         ]
+
+    def _kpis(self) -> Mapping[str, str]:
+        """Read what the dashboard stored."""
+        day = self.stack.dashboard.day(str(MORNING.date()))
+        return day.kpis if day else {}
 
     def _order_and_trade(self) -> tuple[str, str]:
         with self.stack.database.transaction() as tx:
@@ -139,6 +152,7 @@ EXPECTED_KPIS: Mapping[str, str] = {
     "Notifications sent": "1",
     "Entries opened": "1",
     "Exits closed": "0",
+    "Daily PnL": "$0.14",
     "Portfolio": "1",
 }
 

@@ -43,7 +43,7 @@ class Driver:
     def answer(self, question: QuestionCreated, value: Decimal) -> dict[str, Any]:
         """Swipe: the app backend's signed webhook."""
         reply = send_answer(
-            f"{self.stack.functions.url}/answer",
+            self.stack.client,
             WEBHOOK_SECRET,
             str(question.question_id),
             question.firebase_uid,

@@ -26,8 +26,8 @@ def id_token(key_file: Path, project: str, firebase_uid: str, now: datetime) -> 
         "exp": int((now + _LIFETIME).timestamp()),
         "firebase": {"identities": {}, "sign_in_provider": "custom"},
     }
-    signer = RSASigner.from_string(_private_key(key_file), key_id=_KEY_ID)
-    token: bytes = jwt.encode(signer, claims)
+    signer = RSASigner.from_string(_private_key(key_file), key_id=_KEY_ID)  # type: ignore[no-untyped-call]
+    token: bytes = jwt.encode(signer, claims)  # type: ignore[no-untyped-call]
     return token.decode()
 
 

@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import functions_framework
 import httpx
@@ -101,10 +102,20 @@ class FunctionsServer:
 def application() -> DispatcherMiddleware:
     """Build one WSGI application with every function under `/<name>`."""
     mounts = {
-        f"/{name}": functions_framework.create_app(name, str(SOURCE))  # type: ignore[no-untyped-call]
+        f"/{name}": _at_root(functions_framework.create_app(name, str(SOURCE)))  # type: ignore[no-untyped-call]
         for name in NAMES
     }
     return DispatcherMiddleware(Response("functions: " + ", ".join(NAMES) + "\n"), mounts)
+
+
+def _at_root(function: WSGIApplication) -> WSGIApplication:
+    """Serve `/<name>` as a deployed function serves `/`, without a redirect to `/<name>/`."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["PATH_INFO"] = environ["PATH_INFO"] or "/"
+        return function(environ, start_response)
+
+    return serve
 
 
 def main() -> None:

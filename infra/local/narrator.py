@@ -8,6 +8,8 @@ from rich.table import Table
 
 from infra.local.report import Report
 
+_WIDTH = 40
+
 
 class Narrator:
     """Writes for people to the terminal; with `as_json` only the report goes to standard output."""
@@ -19,7 +21,7 @@ class Narrator:
 
     def step(self, title: str, what: str) -> None:
         """Say one thing that has just happened."""
-        self._console.print(f"  [bold cyan]{title:>10}[/]  {what}")
+        self._console.print(f"  [bold cyan]{title:>10}[/]  {what}", soft_wrap=True)
 
     def progress(self) -> Progress:
         """Return a progress bar; steps told meanwhile appear above it."""
@@ -37,15 +39,19 @@ class Narrator:
         if self._as_json:
             print(json.dumps(report.to_json(), indent=2))  # noqa: T201 (this is the output)
             return
-        table = Table("check", "expected", "seen", "", title_justify="left")
+        table = Table.grid(padding=(0, 2))
+        for _ in range(5):
+            table.add_column(no_wrap=True)
         for check in report.checks:
             mark = "[green]ok[/]" if check.ok else "[bold red]FAILED[/]"
-            table.add_row(check.name, _short(check.expected), _short(check.seen), mark)
+            wanted = "" if check.ok else f"expected {_short(check.expected)}"
+            table.add_row("", mark, check.name, _short(check.seen), wanted)
+        self._console.print("\n  [bold]Checks[/]")
         self._console.print(table)
         verdict = "[bold green]All checks passed.[/]" if report.ok else "[bold red]Failed.[/]"
-        self._console.print(verdict)
+        self._console.print(f"\n  {verdict}")
 
 
 def _short(value: object) -> str:
     text = str(value)
-    return text if len(text) <= 48 else text[:45] + "..."  # noqa: PLR2004 (a column's width)
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."

@@ -22,9 +22,7 @@ def embedded_postgres(folder: Path, *, keep: bool = True) -> Iterator[str]:
     The server stops when the last process that uses it ends; `keep=False` deletes the data too.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    server = get_server(
-        folder.resolve() / "data", cleanup_mode="stop" if keep else "delete"
-    )
+    server = get_server(folder.resolve() / "data", cleanup_mode="stop" if keep else "delete")
     with server:
         create_database(server.get_uri("postgres"), DATABASE)
         yield server.get_uri(DATABASE)

@@ -8,10 +8,12 @@ from typing import Any, Self
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 
-class QuietHandler(WSGIRequestHandler):
-    """Speaks HTTP/1.1 (connections stay open) and logs nothing: the applications log."""
+# How soon a stopping server notices; its default of half a second adds up over many tests.
+_POLL_SECONDS = 0.02
 
-    protocol_version = "HTTP/1.1"
+
+class QuietHandler(WSGIRequestHandler):
+    """Logs nothing: the applications log."""
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 (werkzeug's name)
         """Say nothing."""
@@ -25,7 +27,9 @@ class Server:
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", port, application, threaded=True, request_handler=QuietHandler
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True
+        )
 
     @property
     def url(self) -> str:

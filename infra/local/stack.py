@@ -68,10 +68,11 @@ class Stack:
     app: AppBackend
     dashboard: DashboardReceiver
     dashboard_url: str
+    client: httpx.Client
 
     def call(self, function: str, body: Mapping[str, object] | None = None) -> httpx.Response:
         """Call an HTTP function as Cloud Scheduler does."""
-        return httpx.post(f"{self.functions.url}/{function}", json=body or {}, timeout=60)
+        return self.client.post(f"/{function}", json=body or {})
 
 
 @contextmanager
@@ -136,6 +137,7 @@ def local_stack(
             app=app,
             dashboard=dashboard,
             dashboard_url=dashboard_server.url,
+            client=start(httpx.Client(base_url=functions.url, timeout=60, trust_env=False)),
         )
 
 

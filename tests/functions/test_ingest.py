@@ -1,10 +1,7 @@
-from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from functions import wiring
 from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
 from tests.conftest import enroll, function, rows

@@ -19,7 +19,7 @@ QUESTION_ID = UUID("11111111-1111-4111-8111-111111111111")
 
 def document() -> dict[str, Any]:
     """A complete config, as parsed from JSON."""
-    return json.loads(
+    parsed: dict[str, Any] = json.loads(
         """
         {"version": 1, "enabled": true, "mode": "paper",
          "data_inputs": [{"id": "watch", "source": "alpaca", "asset_class": "us_equity",
@@ -36,6 +36,7 @@ def document() -> dict[str, Any]:
         """,
         parse_float=Decimal,
     )
+    return parsed
 
 
 def config(**changes: Any) -> TradingConfig:

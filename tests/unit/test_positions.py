@@ -56,8 +56,9 @@ def test_a_short_gains_when_the_price_falls() -> None:
 def test_flipping_closes_one_trade_and_opens_the_next() -> None:
     closed, opened = apply_fill(trade("1", "10"), fill("sell", "3", "12"))
 
-    assert (closed.trade.qty, closed.trade.realized_pnl, closed.qty) == (ZERO, 2, -1)
-    assert (opened.trade.qty, opened.trade.avg_entry_price, opened.qty) == (-2, 12, -2)
+    assert (closed.trade.qty, closed.trade.realized_pnl) == (ZERO, Decimal(2))
+    assert (opened.trade.qty, opened.trade.avg_entry_price) == (Decimal(-2), Decimal(12))
+    assert (closed.qty, opened.qty) == (Decimal(-1), Decimal(-2))
     assert opened.trade.id is None
 
 

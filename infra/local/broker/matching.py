@@ -1,0 +1,133 @@
+"""The fill model: what becomes of open orders as time passes and prices move (sections 5.3, 10).
+
+Orders are worked at the start of every request, and whenever the clock or a price is set: never
+inside the request that placed or cancelled them. So a POST answers `pending_new` (`accepted` while
+the market is closed) and a DELETE leaves `pending_cancel`; the next look shows what became of it.
+
+Each working starts where the one before ended, and goes through every instant since at which a
+price became known, a session opened or an order ran out, so a long step of the clock skips nothing
+and a marketable order fills at the price it was placed at, not at the one the clock is set to:
+
+- an order past its `expires_at` expires;
+- while its session is open it becomes `new`, and fills whole when it is marketable: a buy at the
+  ask, a sell at the bid, either at the last trade when the quote lacks a side; a limit order only
+  when that price is as good as its limit, and then at that price;
+- at the end, what still is `pending_cancel` becomes `canceled`: a price that moves between the
+  DELETE and the next request wins, and fills the order after all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from infra.local.broker.books import Books
+from infra.local.broker.calendar import Calendar
+from infra.local.broker.clock import SimulatedClock
+from infra.local.broker.instants import SECOND, from_datetime, to_datetime
+from infra.local.broker.market import Market
+from infra.local.broker.orders import Order, Status
+from infra.local.broker.switches import Switches
+from infra.local.broker.valuation import Valuation
+
+
+class Matching:
+    """Works the open orders; the caller holds the simulator's lock."""
+
+    def __init__(
+        self,
+        books: Books,
+        market: Market,
+        calendar: Calendar,
+        clock: SimulatedClock,
+        switches: Switches,
+    ) -> None:
+        self._books, self._market, self._calendar = books, market, calendar
+        self._clock, self._switches = clock, switches
+        self._valuation = Valuation(books, market)
+        self._worked = clock.now_ns()
+
+    def work(self) -> None:
+        """Bring every open order up to the clock's time."""
+        with self._books.transaction():
+            self.settle()
+            now = self._worked
+            for order in self._books.open_orders():
+                if order.status is Status.PENDING_CANCEL:
+                    self._save(order, Status.CANCELED, now, canceled_at=self._books.stamp(now))
+            self._mark_close(now)
+
+    def settle(self) -> None:
+        """Do the same without ending cancellations: what happens just before a price changes."""
+        now = self._clock.now_ns()
+        with self._books.transaction():
+            orders = self._books.open_orders()
+            # After the clock was reset to an earlier instant there is nothing in between.
+            for moment in self._moments(orders, min(self._worked, now), now) if orders else ():
+                for order in self._books.open_orders():
+                    self._advance(order, moment)
+        self._worked = now
+
+    def _moments(self, orders: Iterable[Order], after: int, now: int) -> list[int]:
+        found = {after, now}
+        for symbol in {order.symbol for order in orders}:
+            found.update(self._market.tape(symbol).moments(after, now))
+        first, last = (to_datetime(instant).date() for instant in (after, now))
+        found.update(from_datetime(s.open) for s in self._calendar.between(first, last))
+        found.update(order.expires_at for order in orders)
+        return sorted(moment for moment in found if after <= moment <= now)
+
+    def _advance(self, order: Order, moment: int) -> None:
+        if moment >= order.expires_at:
+            self._expire(order)
+            return
+        delay = int(self._switches.fill_delay_seconds * SECOND)
+        extended = order.extended_hours
+        if self._calendar.at(to_datetime(moment), extended=extended) and (
+            moment >= order.created_at + delay or not delay
+        ):
+            order = self._activated(order, moment)
+            if price := self._execution_price(order, moment):
+                self._books.execute(order, self._quantity(order, price), price, moment)
+
+    def _activated(self, order: Order, moment: int) -> Order:
+        if order.status not in (Status.ACCEPTED, Status.PENDING_NEW):
+            return order
+        return self._save(order, Status.NEW, moment, submitted_at=self._books.stamp(moment))
+
+    def _expire(self, order: Order) -> None:
+        at = self._books.stamp(order.expires_at)
+        if self._switches.unfilled_day_order_expires:
+            self._save(order, Status.EXPIRED, order.expires_at, expired_at=at)
+        else:
+            self._save(order, Status.CANCELED, order.expires_at, canceled_at=at)
+
+    def _save(self, order: Order, status: Status, moment: int, **times: Any) -> Order:
+        changed = replace(order, status=status, updated_at=self._books.stamp(moment), **times)
+        self._books.save(changed)
+        return changed
+
+    def _execution_price(self, order: Order, moment: int) -> Decimal | None:
+        view = self._market.view(order.symbol, moment)
+        if view is None:
+            return None
+        price = view.trade.price
+        if view.quote and view.quote.two_sided:
+            price = view.quote.ask if order.is_buy else view.quote.bid
+        limit = order.limit_price
+        if limit is None or (price <= limit if order.is_buy else price >= limit):
+            return price
+        return None
+
+    def _quantity(self, order: Order, price: Decimal) -> Decimal:
+        wanted = order.remaining(price)
+        held = self._books.position(order.symbol)
+        if order.position_intent == "sell_to_close" and held:
+            return min(wanted, held.qty)
+        return wanted
+
+    def _mark_close(self, now: int) -> None:
+        session = self._calendar.last_closed(to_datetime(now))
+        if self._books.account().balance_asof < session.date.isoformat():
+            equity = self._valuation.worth(from_datetime(session.close)).equity
+            self._books.mark_close(session.date, equity)

@@ -1,0 +1,29 @@
+"""Behaviours on which the sources disagree, or that differ between accounts: one switch each."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Switches:
+    """Set an attribute to change the simulator's mind; the defaults are the harsher branch."""
+
+    cancelled_ids_stay_taken: bool = True
+    """Whether a cancelled order's client_order_id is refused, too (section 5.1, UNCONFIRMED)."""
+
+    duplicate_code: int = 40010001
+    """The code of "client_order_id must be unique": 40010001 or 42210000 (section 5.1)."""
+
+    unknown_snapshot_is_null: bool = True
+    """Whether an unknown symbol's snapshot is null (else it is absent; section 2, UNCONFIRMED)."""
+
+    unfilled_day_order_expires: bool = True
+    """Whether an unfilled day order becomes `expired` (else `canceled`; section 5.3)."""
+
+    fractional_limit_orders: bool = False
+    """Whether limit orders may be fractional or by notional (section 5.1, sources disagree)."""
+
+    fill_delay_seconds: float = 0.0
+    """How long, in simulated time, an order stays `pending_new` before it is worked at all."""
+
+    enforce_rate_limits: bool = False
+    """Whether more than 200 requests in a simulated minute are answered with 429 (section 1)."""

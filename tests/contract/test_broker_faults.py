@@ -1,0 +1,114 @@
+"""Trouble on demand: what the client sees, and what happened all the same."""
+
+import httpx
+import pytest
+
+from infra.local.broker.broker import SimulatedBroker
+from tests.contract.conftest import (
+    MARKET_BUY,
+    post,
+)
+
+
+class TestFaults:
+    def test_order_is_accepted_though_its_reply_is_lost(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("accept_then_timeout")
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            post(http, qty="1", client_order_id="q-1")
+
+        found = http.get("/v2/orders:by_client_order_id?client_order_id=q-1")
+        assert found.json()["status"] == "filled"
+        assert broker.faults.injected("accept_then_timeout") == 1
+
+    def test_reply_can_come_too_late(self, http: httpx.Client, broker: SimulatedBroker) -> None:
+        broker.faults.add("accept_then_timeout", delay=0.2)
+
+        with pytest.raises(httpx.ReadTimeout):
+            http.post(
+                "/v2/orders",
+                json=MARKET_BUY | {"qty": "1"},
+                timeout=0.05,
+            )
+
+        assert len(broker.books.orders()) == 1
+
+    def test_order_is_accepted_then_answered_504(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("accept_then_504")
+
+        reply = post(http, qty="1")
+
+        assert (reply.status_code, reply.content) == (504, b"")
+        assert len(broker.books.orders()) == 1
+
+    def test_status_replaces_the_request_so_many_times(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("status", status=429, rate_headers=True)
+        broker.faults.add("status", status=503, times=2, method="POST", path="/v2/orders")
+
+        replies = [post(http, qty="1") for _ in range(4)]
+
+        assert [reply.status_code for reply in replies] == [429, 503, 503, 200]
+        assert replies[0].json() == {"code": 42910000, "message": "rate limit exceeded"}
+        assert replies[0].headers["X-RateLimit-Remaining"] == "0"
+        assert replies[1].content == b""
+        assert len(broker.books.orders()) == 1
+
+    def test_429_on_data_can_lack_its_headers(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("status", status=429)
+
+        reply = http.get("/v2/stocks/snapshots?symbols=AAPL")
+
+        assert reply.json() == {"message": "too many requests."}
+        assert "X-RateLimit-Limit" not in reply.headers
+
+    def test_fault_hits_only_what_it_is_meant_for(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("status", status=500, method="POST", path="/v2/orders")
+
+        clock = http.get("/v2/clock")
+        order = post(http, qty="1")
+
+        assert clock.status_code == 200
+        assert order.json() == {"code": 50010000, "message": "internal server error occurred"}
+
+    def test_own_body_can_be_html(self, http: httpx.Client, broker: SimulatedBroker) -> None:
+        broker.faults.add("status", status=502, body="<html>bad gateway</html>", html=True)
+
+        reply = http.get("/v2/clock")
+
+        assert reply.headers["Content-Type"].startswith("text/html")
+
+    def test_slow_reply(self, http: httpx.Client, broker: SimulatedBroker) -> None:
+        broker.faults.add("slow", delay=0.2)
+
+        with pytest.raises(httpx.ReadTimeout):
+            http.get("/v2/clock", timeout=0.05)
+
+    def test_quotes_go_stale_and_empty(self, http: httpx.Client, broker: SimulatedBroker) -> None:
+        broker.faults.add("stale_quote", age=600, symbol="AAPL")
+        broker.faults.add("empty_quote", side="ask")
+
+        http.get("/v2/clock")
+        stale = http.get("/v2/stocks/snapshots?symbols=AAPL,SPY").json()
+        empty = http.get("/v2/stocks/quotes/latest?symbols=AAPL").json()["quotes"]["AAPL"]
+        again = http.get("/v2/stocks/quotes/latest?symbols=AAPL").json()["quotes"]["AAPL"]
+
+        assert stale["AAPL"]["latestQuote"]["t"].startswith("2026-10-08T14:20:00")
+        assert stale["SPY"]["latestQuote"]["t"].startswith("2026-10-08T14:30:00")
+        assert (empty["ap"], empty["as"], empty["ax"], empty["bp"]) == (0, 0, " ", 227.99)
+        assert again["ap"] == 228.01
+
+    def test_unknown_fault_is_refused_when_it_is_added(self, broker: SimulatedBroker) -> None:
+        with pytest.raises(ValueError, match="unknown fault"):
+            broker.faults.add("meteor")
+        with pytest.raises(ValueError, match="no parameter delay"):
+            broker.faults.add("accept_then_504", delay=1)
