@@ -25,6 +25,7 @@ from common.errors import (
 from common.messages import Message
 from functions import wiring
 from infra.postgres import dead_letters
+from infra.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ _STATUS: tuple[tuple[type[TradingError], str, int], ...] = (
     (PermanentError, "refused", 400),
     (TransientError, "try_again", 503),
     (OutcomeUnknownError, "outcome_unknown", 500),
+    (SettingsError, "misconfigured", 500),
 )
 
 

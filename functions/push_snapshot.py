@@ -1,5 +1,6 @@
 """Scheduler, three times a trading day: refresh the views, build, sign, post, record."""
 
+import datetime as dt
 import hashlib
 from datetime import date, datetime
 
@@ -20,7 +21,7 @@ from infra.postgres.kpis import Push, Views
 class PushRequest(Model):
     """The body of a push: the report date, today's trading day unless given (a backfill)."""
 
-    date: date | None = None
+    date: dt.date | None = None
 
 
 @functions_framework.http

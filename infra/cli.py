@@ -13,7 +13,7 @@ import click
 
 from common.errors import TradingError
 from common.model import parse_json
-from infra.settings import Settings, SettingsError
+from infra.settings import Settings
 
 FOLDER = Path(".countersign")
 
@@ -138,6 +138,6 @@ def run() -> None:
     """Run `main`; what we raise on purpose is one clear line and exit status 1, not a traceback."""
     try:
         main()
-    except (TradingError, SettingsError) as error:
+    except TradingError as error:
         click.echo(f"countersign: {error}", err=True)
         sys.exit(1)

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from common.errors import TradingError
 from common.guardrails import Server
 from common.market import Feed
 
@@ -27,8 +28,8 @@ PAPER_HOST = "paper-api.alpaca.markets"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class SettingsError(Exception):
-    """The environment is incomplete or contradicts itself."""
+class SettingsError(TradingError):
+    """The environment is incomplete or contradicts itself: a person must act."""
 
 
 def _only_true(value: object) -> object:

@@ -1,0 +1,96 @@
+"""The steps of an order's way, each through its own deployed function."""
+
+import base64
+import json
+from typing import Any
+from uuid import UUID
+
+from werkzeug.test import TestResponse
+
+from common.messages import Message, OrderApproved, SnapshotsIngested
+from infra.local.app_backend import signed_headers
+from infra.local.stack import WEBHOOK_SECRET
+from infra.postgres.database import Database
+from tests.conftest import NOON, USER, function, rows
+
+
+def deliver(name: str, message: Message | bytes, message_id: str = "1") -> TestResponse:
+    """Deliver a message as Eventarc does: a binary CloudEvent around a Pub/Sub message."""
+    data = message if isinstance(message, bytes) else message.model_dump_json().encode()
+    headers = {
+        "ce-id": message_id,
+        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+        "ce-source": "//pubsub.googleapis.com/projects/p/topics/t",
+        "ce-specversion": "1.0",
+        "content-type": "application/json",
+    }
+    body = {"message": {"data": base64.b64encode(data).decode(), "messageId": message_id}}
+    return function(name).post("/", data=json.dumps(body), headers=headers)
+
+
+def push(name: str, message: Message, message_id: str = "1") -> TestResponse:
+    """Deliver a message as a Pub/Sub push subscription does: its bare envelope."""
+    data = base64.b64encode(message.model_dump_json().encode()).decode()
+    envelope = {
+        "message": {"data": data, "messageId": message_id, "publishTime": "2026-02-10T17:00:00Z"},
+        "subscription": "projects/p/subscriptions/s",
+    }
+    return function(name).post("/", json=envelope)
+
+
+def tick() -> TestResponse:
+    """Ingest, and evaluate what it announced."""
+    reply = function("ingest").post("/")
+    assert reply.status_code == 200, reply.text
+    return deliver("evaluate", SnapshotsIngested(ingested_at=NOON, stored=1))
+
+
+def swipe(question_id: UUID | str, value: object, uid: str = USER, **changes: Any) -> TestResponse:
+    """Send a signed answer as the app backend does."""
+    body = json.dumps(
+        {
+            "question_id": str(question_id),
+            "firebase_uid": uid,
+            "answer": value,
+            "answered_at": NOON.isoformat(),
+        }
+        | changes
+    )
+    headers = signed_headers(WEBHOOK_SECRET, body)
+    return function("answer").post("/", data=body, headers=headers)
+
+
+def asked(db: Database, uid: str = USER) -> UUID:
+    """Tick, and return the user's pending question."""
+    assert tick().status_code == 200
+    (pending,) = rows(
+        db,
+        "SELECT question_id FROM confirmations WHERE firebase_uid = :uid AND status = 'pending'",
+        uid=uid,
+    )
+    question_id: UUID = pending["question_id"]
+    return question_id
+
+
+def approved(db: Database, uid: str = USER) -> UUID:
+    """Ask, say yes, and return the approved order."""
+    reply = swipe(asked(db, uid), 10, uid)
+    assert reply.status_code == 200, reply.text
+    return UUID(reply.get_json()["order_id"])
+
+
+def submit(order_id: UUID) -> TestResponse:
+    """Deliver the order's approval."""
+    return deliver("submit_order", OrderApproved(order_id=order_id))
+
+
+def order_row(db: Database, order_id: UUID) -> dict[str, Any]:
+    """Read an order as it is stored."""
+    (row,) = rows(db, "SELECT * FROM trade_orders WHERE id = :id", id=order_id)
+    return row
+
+
+def messages(db: Database, topic: str) -> list[dict[str, Any]]:
+    """Read what was announced on a topic."""
+    found = rows(db, "SELECT payload FROM outbox WHERE topic = :topic ORDER BY id", topic=topic)
+    return [row["payload"] for row in found]

@@ -1,0 +1,137 @@
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from infra.local.broker.broker import SimulatedBroker
+from infra.postgres.database import Database
+from tests.conftest import USER, enroll, function, rows
+from tests.functions.steps import approved, asked, messages, order_row, submit, swipe
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def reconcile() -> dict[str, object]:
+    reply = function("reconcile_orders").post("/")
+    assert reply.status_code == 200, reply.text
+    said: dict[str, object] = reply.get_json()
+    return said
+
+
+@pytest.mark.usefixtures("user")
+def test_a_fill_is_booked_once_and_opens_a_trade(db: Database, simulator: SimulatedBroker) -> None:
+    order_id = approved(db)
+    submit(order_id)
+    simulator.clock.advance(timedelta(seconds=5))
+
+    first, second = reconcile(), reconcile()
+
+    assert (first["changed"], second["changed"]) == (1, 0)
+    row = order_row(db, order_id)
+    assert (row["status"], row["filled_avg_price"]) == ("filled", Decimal("492.01"))
+    (fill,) = rows(db, "SELECT * FROM fills")
+    (trade,) = rows(db, "SELECT * FROM trades")
+    assert (fill["qty"], fill["price"]) == (row["filled_qty"], Decimal("492.01"))
+    assert (trade["qty"], trade["avg_entry_price"]) == (fill["qty"], Decimal("492.01"))
+    assert trade["opening_order_id"] == order_id
+    (held,) = simulator.books.positions()
+    assert held.qty == trade["qty"]
+    assert [m["status"] for m in messages(db, "trade-updates")] == ["pending_new", "filled"]
+
+
+def test_buying_twice_and_selling_reduces_one_trade(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    action = {"action": "propose_order", "side": "buy", "notional_usd": 10}
+    rule = {"id": "dip_confirm", "cooldown_seconds": 60, "on_answer_match": action}
+    enroll(db, USER, rules=[rule])
+    for side in ("buy", "buy", "sell"):
+        with db.transaction() as tx:
+            tx.run("DELETE FROM user_trading_config")
+        enroll(db, USER, rules=[rule | {"on_answer_match": action | {"side": side}}])
+        submit(approved(db))
+        simulator.clock.advance(timedelta(minutes=2))
+        reconcile()
+
+    (trade,) = rows(db, "SELECT * FROM trades")
+    (held,) = simulator.books.positions()
+    assert trade["qty"] == held.qty
+    assert trade["closed_at"] is None
+    assert trade["realized_pnl"] < 0  # bought at the ask, sold at the bid
+    parts = rows(db, "SELECT qty FROM trade_fills")
+    assert sum(part["qty"] for part in parts) == trade["qty"]
+
+
+@pytest.mark.usefixtures("user")
+def test_questions_that_nobody_answered_expire(db: Database, simulator: SimulatedBroker) -> None:
+    question_id = asked(db)
+    simulator.clock.advance(timedelta(seconds=901))
+
+    said = reconcile()
+
+    assert said["expired_questions"] == 1
+    assert swipe(question_id, 10).status_code == 410
+    assert rows(db, "SELECT status FROM confirmations") == [{"status": "expired"}]
+
+
+@pytest.mark.usefixtures("user")
+def test_an_order_canceled_at_the_broker_ends_canceled(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    simulator.switches.fill_delay_seconds = 60
+    order_id = approved(db)
+    submit(order_id)
+    (at_broker,) = simulator.books.orders()
+    cancel = simulator.app.test_client().delete(
+        f"/v2/orders/{at_broker.id}",
+        headers={"APCA-API-KEY-ID": "sim-key", "APCA-API-SECRET-KEY": "sim-secret"},
+    )
+
+    reconcile()
+
+    assert cancel.status_code == 204
+    assert order_row(db, order_id)["status"] == "canceled"
+    assert messages(db, "trade-updates")[-1]["status"] == "canceled"
+
+
+@pytest.mark.usefixtures("user")
+def test_an_order_of_unknown_outcome_is_adopted_from_the_brokers_list(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    order_id = approved(db)
+    simulator.faults.add("accept_then_504", method="POST", path="/v2/orders")
+    lost = submit(order_id)
+
+    said = reconcile()
+
+    assert lost.status_code == 500
+    assert (said["changed"], said["outcome_unknown"]) == (1, [])
+    assert order_row(db, order_id)["alpaca_order_id"] == simulator.books.orders()[0].id
+
+
+@pytest.mark.usefixtures("user")
+def test_an_order_that_never_arrived_stays_visible_as_unknown(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    order_id = approved(db)
+    simulator.faults.add("status", status=503, method="POST", path="/v2/orders")
+    submit(order_id)
+
+    said = reconcile()
+
+    assert said["outcome_unknown"] == [str(order_id)]
+    row = order_row(db, order_id)
+    assert (row["status"], row["reserved_at"] is not None) == ("submitting", True)
+
+
+@pytest.mark.usefixtures("user")
+def test_an_unreachable_broker_changes_nothing(db: Database, simulator: SimulatedBroker) -> None:
+    order_id = approved(db)
+    submit(order_id)
+    before = order_row(db, order_id)
+    simulator.faults.add("status", status=500, times=3, path="/v2/orders")
+
+    reply = function("reconcile_orders").post("/")
+
+    assert reply.status_code == 503
+    assert order_row(db, order_id) == before
