@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,9 +73,7 @@ class FunctionsServer:
 
     def kill(self) -> None:
         """Crash: SIGKILL, with no chance to finish anything."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        self._end(subprocess.Popen.kill)
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +84,15 @@ class FunctionsServer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+        self._end(subprocess.Popen.terminate)
         self._socket.close()
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            how(self._process)
+            self._process.wait()
+            self._process.stdin.close()
+            self._process = None
 
     def _refuse_dead(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:

@@ -15,7 +15,13 @@ from tests.conftest import NOON, USER, function, rows
 
 
 def deliver(name: str, message: Message | bytes, message_id: str = "1") -> TestResponse:
-    """Deliver a message as Eventarc does: a binary CloudEvent around a Pub/Sub message."""
+    """Deliver a message to a function as Eventarc does."""
+    headers, body = event(message, message_id)
+    return function(name).post("/", data=body, headers=headers)
+
+
+def event(message: Message | bytes, message_id: str = "1") -> tuple[dict[str, str], str]:
+    """Return headers and body of a binary CloudEvent around a Pub/Sub message."""
     data = message if isinstance(message, bytes) else message.model_dump_json().encode()
     headers = {
         "ce-id": message_id,
@@ -25,7 +31,7 @@ def deliver(name: str, message: Message | bytes, message_id: str = "1") -> TestR
         "content-type": "application/json",
     }
     body = {"message": {"data": base64.b64encode(data).decode(), "messageId": message_id}}
-    return function(name).post("/", data=json.dumps(body), headers=headers)
+    return headers, json.dumps(body)
 
 
 def push(name: str, message: Message, message_id: str = "1") -> TestResponse:

@@ -1,0 +1,137 @@
+"""Broker failures on the way out and back: never doubled, never forgotten."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions import wiring
+from infra.local.broker.broker import SimulatedBroker
+from infra.postgres.database import Database
+from tests.conftest import USER, enroll, rows
+from tests.functions.steps import approved, messages, order_row, submit
+
+pytestmark = [pytest.mark.usefixtures("environment")]
+
+
+def fail_submission(simulator: SimulatedBroker, kind: str, **parameters: Any) -> None:
+    simulator.faults.add(kind, method="POST", path="/v2/orders", **parameters)
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("accept_then_504", {}),
+        ("accept_then_timeout", {"delay": 0.05}),
+        ("status", {"status": 500}),
+        ("status", {"status": 503}),
+    ],
+)
+def test_a_lost_reply_is_looked_up_and_not_sent_again_blindly(
+    db: Database, simulator: SimulatedBroker, kind: str, parameters: dict[str, Any]
+) -> None:
+    order_id = approved(db)
+    fail_submission(simulator, kind, **parameters)
+
+    lost = submit(order_id)
+    between = order_row(db, order_id)
+    redelivered = submit(order_id)
+
+    assert (lost.status_code, redelivered.status_code) == (500, 200)
+    assert (between["status"], between["reserved_at"] is not None) == ("submitting", True)
+    (at_broker,) = simulator.books.orders()
+    assert order_row(db, order_id)["alpaca_order_id"] == at_broker.id
+    assert len(messages(db, "trade-updates")) == 1
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("headers", [{"rate_headers": True}, {"rate_headers": False}])
+def test_too_many_requests_is_sent_again_later(
+    db: Database, simulator: SimulatedBroker, headers: dict[str, Any]
+) -> None:
+    order_id = approved(db)
+    fail_submission(simulator, "status", status=429, **headers)
+
+    throttled = submit(order_id)
+    redelivered = submit(order_id)
+
+    assert (throttled.status_code, redelivered.status_code) == (500, 200)
+    assert len(simulator.books.orders()) == 1
+
+
+@pytest.mark.usefixtures("user")
+def test_an_order_of_unknown_outcome_keeps_its_slot(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    with db.transaction() as tx:
+        tx.run("DELETE FROM user_trading_config")
+    enroll(
+        db,
+        USER,
+        guardrails={"max_orders_per_day": 1},
+        rules=[{"id": "dip_confirm", "cooldown_seconds": 0}],
+    )
+    lost = approved(db)
+    fail_submission(simulator, "status", status=503)
+    submit(lost)
+    simulator.clock.advance(timedelta(minutes=1))
+    second = approved(db)
+
+    submit(second)
+
+    assert order_row(db, second)["denial_code"] == "MAX_ORDERS_PER_DAY"
+    assert order_row(db, lost)["status"] == "submitting"
+
+
+@pytest.mark.usefixtures("user")
+def test_a_broker_that_cannot_be_reached_delays_the_order_and_no_more(
+    environment: pytest.MonkeyPatch, db: Database, simulator: SimulatedBroker, broker_url: str
+) -> None:
+    order_id = approved(db)
+    environment.setenv("ALPACA_DATA_BASE_URL", "http://127.0.0.1:9")
+    wiring.reset()
+
+    unreachable = submit(order_id)
+    untouched = order_row(db, order_id)
+    environment.setenv("ALPACA_DATA_BASE_URL", broker_url)
+    wiring.reset()
+    redelivered = submit(order_id)
+
+    assert (unreachable.status_code, redelivered.status_code) == (500, 200)
+    assert (untouched["status"], untouched["reserved_at"]) == ("approved", None)
+    assert len(simulator.books.orders()) == 1
+
+
+@pytest.mark.usefixtures("user")
+def test_a_refused_look_up_proves_nothing(db: Database, simulator: SimulatedBroker) -> None:
+    order_id = approved(db)
+    fail_submission(simulator, "accept_then_504")
+    submit(order_id)
+    simulator.faults.add("status", status=401, path="/v2/orders:by_client_order_id")
+
+    refused = submit(order_id)
+    untouched = order_row(db, order_id)
+    submit(order_id)
+
+    assert refused.status_code == 500
+    assert untouched["status"] == "submitting"
+    assert order_row(db, order_id)["alpaca_order_id"] == simulator.books.orders()[0].id
+
+
+@pytest.mark.usefixtures("user")
+def test_an_id_that_is_taken_is_adopted_and_not_rejected(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    order_id = approved(db)
+    fail_submission(simulator, "accept_then_504")
+    submit(order_id)
+    with db.transaction() as tx:  # as after a restore of the database from before the claim
+        tx.run("UPDATE trade_orders SET status = 'approved', reserved_at = NULL")
+
+    submit(order_id)
+
+    assert len(simulator.books.orders()) == 1
+    row = order_row(db, order_id)
+    assert (row["status"], row["alpaca_order_id"]) == ("filled", simulator.books.orders()[0].id)
+    assert len(rows(db, "SELECT 1 FROM fills")) == 1
