@@ -11,6 +11,7 @@ from uuid import UUID
 
 import click
 
+from common.config import TradingConfig
 from common.errors import TradingError
 from common.model import parse_json
 from infra.settings import Settings
@@ -114,7 +115,9 @@ def migrate() -> None:
 def _replay_options(config_file: Path | None, answer: str | None) -> tuple[dict[str, Any], Decimal]:
     if config_file is None or answer is None:
         raise click.UsageError("--replay needs --config FILE and --answer N")
-    return parse_json(config_file.read_bytes()), _number(answer)
+    config = parse_json(config_file.read_bytes())
+    TradingConfig.from_document(config)  # before anything is started
+    return config, _number(answer)
 
 
 def _number(text: str) -> Decimal:

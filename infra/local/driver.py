@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from common.errors import TradingError
 from common.messages import QuestionCreated
 from infra.local.app_backend import send_answer
 from infra.local.stack import WEBHOOK_SECRET, Stack
@@ -14,7 +15,7 @@ from infra.local.stack import WEBHOOK_SECRET, Stack
 _SETTLE_SECONDS = 30
 
 
-class RunError(Exception):
+class RunError(TradingError):
     """A call that had to succeed did not."""
 
 

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-
 # How soon a stopping server notices; its default of half a second adds up over many tests.
 _POLL_SECONDS = 0.02
 

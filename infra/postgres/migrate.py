@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 
+from common.errors import PermanentError
 from infra.postgres.database import Database
 
 # Any number that nothing else in this database locks; concurrent migrations wait for each other.
@@ -23,7 +24,7 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-class MigrationChangedError(Exception):
+class MigrationChangedError(PermanentError):
     """A migration that was applied has been edited since."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from common.errors import PermanentError
 from infra.local.broker import instants
 from infra.local.broker.bars import Bar, Print, Quote
 from infra.local.broker.calendar import Calendar
@@ -18,7 +19,7 @@ COLUMNS = (
 )
 
 
-class BadRecordingError(ValueError):
+class BadRecordingError(PermanentError):
     """A recording cannot be read; the text names file, line and column."""
 
 

@@ -1,0 +1,5 @@
+"""`python -m infra` is `countersign`."""
+
+from infra.cli import run
+
+run()

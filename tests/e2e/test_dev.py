@@ -1,0 +1,126 @@
+"""`countersign dev`: what an app developer scripts against."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.app_backend import answer_running_stack, signed_headers
+from infra.postgres.database import Database, connector
+from tests.conftest import rows
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@contextmanager
+def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
+    """Run the stack; at the end stop it as Ctrl-C does, and expect a clean exit."""
+    process = subprocess.Popen(  # noqa: S603 (our own command)
+        [sys.executable, "-m", "infra", "dev", "--port", "0", *options],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    stack_file = folder / ".countersign" / "stack.json"
+    deadline = time.monotonic() + 60
+    while not stack_file.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "no stack.json after a minute"
+        time.sleep(0.05)
+    try:
+        yield json.loads(stack_file.read_text())
+    finally:
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert not stack_file.exists()
+    assert "Traceback" not in said
+
+
+def pending_question(stack: dict[str, Any]) -> tuple[str, str]:
+    """Read a question as an app backend would have received it."""
+    database = Database(connector(stack["database_url"]), size=1)
+    found = rows(
+        database, "SELECT question_id, firebase_uid FROM confirmations ORDER BY firebase_uid"
+    )
+    database.close()
+    return str(found[0]["question_id"]), found[0]["firebase_uid"]
+
+
+def test_the_stack_says_where_everything_is_and_everything_answers(tmp_path: Path) -> None:
+    with dev(tmp_path) as stack:
+        assert set(stack) == {
+            "functions",
+            "broker",
+            "dashboard",
+            "database_url",
+            "answer_webhook_secret",
+            "internal_token",
+            "signing_secret",
+            "users",
+        }
+        assert httpx.get(stack["dashboard"]).status_code == 200
+        keys = {"APCA-API-KEY-ID": "sim-key", "APCA-API-SECRET-KEY": "sim-secret"}
+        assert httpx.get(f"{stack['broker']}/v2/clock", headers=keys).status_code == 200
+        for function in ("ingest", "reconcile_orders", "relay_outbox", "push_snapshot"):
+            assert httpx.post(f"{stack['functions']}/{function}").status_code == 200, function
+        assert all(user["id_token"].count(".") == 2 for user in stack["users"])
+
+
+def test_an_app_developer_answers_a_question_and_data_outlives_a_restart(tmp_path: Path) -> None:
+    with dev(tmp_path) as stack:
+        question_id, uid = pending_question(stack)
+        body = json.dumps(
+            {
+                "question_id": question_id,
+                "firebase_uid": uid,
+                "answer": 10,
+                "answered_at": datetime.now().astimezone().isoformat(),  # noqa: TID251
+            }
+        )
+        headers = signed_headers(stack["answer_webhook_secret"], body)
+        unsigned = httpx.post(f"{stack['functions']}/answer", content=body)
+        decided = httpx.post(f"{stack['functions']}/answer", content=body, headers=headers)
+
+    with dev(tmp_path) as stack:
+        database = Database(connector(stack["database_url"]), size=1)
+        (order,) = rows(database, "SELECT client_order_id, status FROM trade_orders")
+        database.close()
+        book = httpx.get(f"{stack['broker']}/sim/orders").json()
+
+    assert (unsigned.status_code, decided.status_code) == (401, 200)
+    assert decided.json()["decision"] == "approve"
+    assert order["client_order_id"] == f"cs-{question_id}"
+    assert [o["client_order_id"] for o in book] == [order["client_order_id"]]
+
+
+def test_the_command_line_answers_too(tmp_path: Path) -> None:
+    with dev(tmp_path) as stack:
+        question_id, _ = pending_question(stack)
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "infra", "answer", question_id, "--", "-10"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["decision"] == "reject"
+
+
+def test_without_a_running_stack_it_says_so(tmp_path: Path) -> None:
+    from uuid import uuid4  # noqa: PLC0415
+
+    with pytest.raises(Exception, match="countersign dev"):
+        answer_running_stack(tmp_path / "stack.json", uuid4(), 10)  # type: ignore[arg-type]

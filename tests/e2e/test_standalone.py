@@ -1,0 +1,82 @@
+"""Each function runs alone, as `functions-framework --source functions/main.py --target …`."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from infra.postgres.database import Database
+from tests.conftest import ROOT, rows
+
+pytestmark = [pytest.mark.usefixtures("environment", "user"), pytest.mark.timeout(60)]
+
+
+@contextmanager
+def alone(target: str) -> Iterator[httpx.Client]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(  # noqa: S603 (the framework's own command)
+        [
+            f"{os.path.dirname(sys.executable)}/functions-framework",  # noqa: PTH120
+            "--source",
+            str(ROOT / "functions" / "main.py"),
+            "--target",
+            target,
+            "--port",
+            str(port),
+            "--host",
+            "127.0.0.1",
+        ],
+        cwd=ROOT,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            _wait_until_it_answers(client, process)
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_it_answers(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            client.get("/robots.txt")
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the function did not start")
+
+
+def test_ingest_runs_alone(db: Database) -> None:
+    with alone("ingest") as client:
+        reply = client.post("/")
+
+    assert reply.json() == {"inputs": 1, "facts": 9, "stored": 9}
+    assert len(rows(db, "SELECT 1 FROM market_data_snapshots")) == 9
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "status"),
+    [
+        ("answer", {}, 401),
+        ("reconcile_orders", {}, 200),
+        ("relay_outbox", {}, 200),
+        ("push_snapshot", {"date": "never"}, 422),
+        ("evaluate", {}, 400),
+        ("submit_order", {}, 400),
+    ],
+)
+def test_every_function_runs_alone(target: str, body: dict[str, str], status: int) -> None:
+    with alone(target) as client:
+        reply = client.post("/", json=body)
+
+    assert reply.status_code == status, reply.text
