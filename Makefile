@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint format lock bench clean
+.PHONY: help demo dev selftest test lint format lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: $(STAMP) ## one order's whole way, end to end, with no account and no keys
 
 dev: $(STAMP) ## the local stack, kept running until Ctrl-C
 	@$(BIN)/countersign dev
+
+selftest: $(STAMP) ## trip every guardrail and every rule type against the simulator
+	@$(BIN)/countersign selftest
 
 test: lint ## lint, types, layers and all tests
 	@$(BIN)/pytest --cov --cov-report=term

@@ -1,55 +1,29 @@
 """The trading config: what a user says, merged over a template, refused when it is wrong."""
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from common.market import AssetClass, Feed, Metric
-from common.model import Exact, Model, Usd
+from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
+from common.market import CRYPTO_FEED, AssetClass, Metric, Session
+from common.model import Exact, Model, Usd, content_hash
 from common.rules import Rule
-from common.rules.base import Identifier, Symbol
+from common.rules.base import Symbol
 
-# The scheduler ticks each minute, give or take: half a tick decides to which minute one belongs.
-TICK_JITTER = timedelta(seconds=30)
-
-
-class DataInput(Model):
-    """What to fetch, and how often."""
-
-    id: Identifier
-    source: Literal["alpaca"]
-    asset_class: AssetClass
-    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
-    feed: Feed = "iex"
-    poll_interval_seconds: Annotated[int, Field(ge=60)] = 60
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = (
-        "last_trade",
-        "daily_bar",
-        "prev_close",
-    )
-
-    @property
-    def key(self) -> str:
-        """The same for every user who states the same input: it is fetched once for all of them."""
-        return content_hash(self.model_dump(mode="json", exclude={"id"}))
-
-    @property
-    def poll_interval(self) -> timedelta:
-        """How long a fetch is good for."""
-        return timedelta(seconds=self.poll_interval_seconds)
+WatchedInput = StockInput | CryptoInput
 
 
 class Guardrails(Model):
     """The user's own limits; the server's ceilings stand above them."""
 
-    max_orders_per_day: Annotated[int, Field(ge=0)]
+    max_orders_per_day: Annotated[StrictInt, Field(ge=0)]
     max_notional_usd_per_4h: Usd
+    max_position_usd: Usd | None = None
+    daily_loss_limit_usd: Usd | None = None
     require_question_before_order: Literal[True] = True
     symbols_blocklist: tuple[Symbol, ...] = ()
 
@@ -57,32 +31,40 @@ class Guardrails(Model):
 class TradingConfig(Model):
     """The whole document (design section 5)."""
 
-    version: Literal[1]
-    enabled: bool
+    version: Annotated[StrictInt, Field(ge=1, le=1)]
+    enabled: StrictBool
     mode: Literal["paper", "live"] = "paper"
-    data_inputs: Annotated[tuple[DataInput, ...], Field(min_length=1)]
-    rules: tuple[Rule, ...]
+    data_inputs: Annotated[tuple[DataInput, ...], Field(min_length=1, max_length=50)]
+    rules: Annotated[tuple[Rule, ...], Field(max_length=100)]
     guardrails: Guardrails
-    max_staleness_seconds: Annotated[int, Field(ge=1, le=86_400)] = 180
+    max_staleness_seconds: Annotated[StrictInt, Field(ge=1, le=86_400)] = 180
     max_spread_pct: Annotated[Exact, Field(gt=0, le=100)] = Decimal(1)
-    max_queued_questions: Annotated[int, Field(ge=1)] = 5
+    max_queued_questions: Annotated[StrictInt, Field(ge=1, le=100)] = 5
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
-        _refuse_repeats("data_inputs", (each.id for each in self.data_inputs))
-        _refuse_repeats("rules", (each.id for each in self.rules))
-        for index, rule in enumerate(self.rules):
-            if self.feed_of(rule.symbol, rule.metrics) is None:
-                raise ValueError(
-                    f"rules[{index}].symbol: no data input fetches"
-                    f" {' and '.join(sorted(rule.metrics))} of {rule.symbol}"
-                )
+        found = [
+            *_repeats("data_inputs", [each.id for each in self.data_inputs]),
+            *_repeats("rules", [each.id for each in self.rules]),
+            *(
+                problem
+                for number, rule in enumerate(self.rules)
+                for problem in self._unfed(number, rule)
+            ),
+        ]
+        if found:
+            raise ValueError("; ".join(found))
         return self
+
+    @property
+    def watched(self) -> tuple[WatchedInput, ...]:
+        """The inputs whose symbols can be traded."""
+        return tuple(each for each in self.data_inputs if not isinstance(each, OptionInput))
 
     @property
     def symbols(self) -> frozenset[str]:
         """Every symbol that some input watches."""
-        return frozenset(symbol for each in self.data_inputs for symbol in each.symbols)
+        return frozenset(symbol for each in self.watched for symbol in each.symbols)
 
     @property
     def max_staleness(self) -> timedelta:
@@ -94,16 +76,60 @@ class TradingConfig(Model):
         """Name this very content: opportunities, questions and orders carry it."""
         return content_hash(self.model_dump(mode="json"))
 
-    def feed_of(self, symbol: str, metrics: frozenset[Metric] = frozenset()) -> Feed | None:
-        """Return the feed of the first input that fetches these metrics of a symbol."""
+    def source_of(
+        self, symbol: str, metrics: frozenset[Metric] = frozenset()
+    ) -> WatchedInput | None:
+        """Return the first input that fetches these metrics of a symbol."""
         return next(
             (
-                each.feed
-                for each in self.data_inputs
+                each
+                for each in self.watched
                 if symbol in each.symbols and metrics <= frozenset(each.metrics)
             ),
             None,
         )
+
+    def feed_of(self, symbol: str, metrics: frozenset[Metric] = frozenset()) -> str | None:
+        """Return the feed from which a symbol is watched."""
+        source = self.source_of(symbol, metrics)
+        if source is None:
+            return None
+        return source.feed if isinstance(source, StockInput) else CRYPTO_FEED
+
+    def needs(self) -> Mapping[tuple[str, Metric, str], int]:
+        """Return how many facts the rules look at: by symbol, metric and the feed it comes from."""
+        needs: dict[tuple[str, Metric, str], int] = {}
+        for rule in self.rules:
+            for symbol in rule.all_symbols:
+                looks = rule.needs_of(symbol)
+                for (looked_at, metric), count in looks.items():
+                    feed = self.feed_of(looked_at, frozenset(m for s, m in looks if s == looked_at))
+                    if feed is not None:
+                        key = (looked_at, metric, feed)
+                        needs[key] = max(count, needs.get(key, 0))
+        return needs
+
+    def asset_class_of(self, symbol: str) -> AssetClass:
+        """Return the asset class of a watched symbol."""
+        source = self.source_of(symbol)
+        return source.asset_class if source else "us_equity"
+
+    def trades_at(self, symbol: str, now: datetime, session: Session | None) -> bool:
+        """Tell whether rules on a symbol are evaluated now."""
+        source = self.source_of(symbol)
+        always = isinstance(source, CryptoInput) or (source is not None and source.extended_hours)
+        return always or (session is not None and session.contains(now))
+
+    def _unfed(self, number: int, rule: Rule) -> Iterator[str]:
+        """Name what a rule looks at and no input fetches."""
+        for symbol in rule.all_symbols:
+            needed: dict[str, set[Metric]] = {}
+            for looked_at, metric in rule.needs_of(symbol):
+                needed.setdefault(looked_at, set()).add(metric)
+            for looked_at, metrics in needed.items():
+                if self.source_of(looked_at, frozenset(metrics)) is None:
+                    names = " and ".join(sorted(metrics))
+                    yield f"rules[{number}]: no data input fetches {names} of {looked_at}"
 
 
 def merge(template: Any, override: Any) -> Any:
@@ -120,22 +146,13 @@ def merge(template: Any, override: Any) -> Any:
     return override
 
 
-def is_due(each: DataInput, last_fetch: datetime | None, now: datetime) -> bool:
-    """Tell whether an input's poll interval has passed, whatever the scheduler's jitter."""
-    return last_fetch is None or now - last_fetch >= each.poll_interval - TICK_JITTER
-
-
-def content_hash(document: Any) -> str:
-    """Return a short, stable name for a JSON document's content (the keys' order is irrelevant)."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _have_ids(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(v, dict) and "id" in v for v in value)
+    return isinstance(value, list) and all(
+        isinstance(v, dict) and isinstance(v.get("id"), str) for v in value
+    )
 
 
-def _refuse_repeats(where: str, ids: Iterable[str]) -> None:
-    repeated = [each for each, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise ValueError(f"{where}: id {repeated[0]!r} is used twice")
+def _repeats(where: str, ids: Sequence[str]) -> Iterator[str]:
+    for each, count in Counter(ids).items():
+        if count > 1:
+            yield f"{where}: id {each!r} is used twice"

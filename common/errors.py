@@ -18,7 +18,11 @@ class OutcomeUnknownError(TradingError):
 
 
 class MalformedMessageError(PermanentError):
-    """A message or body does not have the shape of its contract; the text names the field."""
+    """A message or body does not have the shape of its contract; each problem names its place."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class InvalidSignatureError(PermanentError):

@@ -8,9 +8,21 @@ from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
 
-AssetClass = Literal["us_equity"]
-Metric = Literal["last_trade", "daily_bar", "prev_close"]
-Feed = Literal["iex", "sip", "delayed_sip"]
+AssetClass = Literal["us_equity", "crypto", "us_option"]
+# `daily_bar` is the running day's; `daily_close` are the closes of past sessions, oldest first.
+Metric = Literal[
+    "last_trade",
+    "daily_bar",
+    "prev_close",
+    "day_open",
+    "day_high",
+    "day_low",
+    "minute_bar",
+    "daily_close",
+]
+StockFeed = Literal["iex", "sip", "delayed_sip"]
+OptionFeed = Literal["indicative", "opra"]
+CRYPTO_FEED = "us"
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,18 @@ class Quote:
         return (self.bid + self.ask) / 2 if self.bid > 0 and self.ask > 0 else None
 
 
+@dataclass(frozen=True)
+class Session:
+    """A regular session of the exchange, from the broker's calendar."""
+
+    open: datetime
+    close: datetime
+
+    def contains(self, at: datetime) -> bool:
+        """Tell whether the market is open at an instant; at the close it no longer is."""
+        return self.open <= at < self.close
+
+
 def trading_day(at: datetime) -> date:
     """Return the calendar day in New York on which an instant falls."""
     return at.astimezone(NEW_YORK).date()
@@ -54,6 +78,11 @@ def trading_day(at: datetime) -> date:
 def trading_day_start(at: datetime) -> datetime:
     """Return the midnight in New York with which the trading day of an instant begins."""
     return datetime.combine(trading_day(at), datetime.min.time(), NEW_YORK)
+
+
+def next_trading_day_start(at: datetime) -> datetime:
+    """Return the midnight in New York with which the next trading day begins."""
+    return datetime.combine(trading_day(at) + timedelta(days=1), datetime.min.time(), NEW_YORK)
 
 
 def is_fresh(as_of: datetime, now: datetime, max_age: timedelta) -> bool:

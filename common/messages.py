@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from common.guardrails import Code
+from common.guardrails.facts import Code
 from common.model import Exact, Model
-from common.orders import Side
+from common.orders import OrderType, Side
 from common.questions import Terms
 
 
@@ -30,9 +30,15 @@ class SnapshotsIngested(Message):
 
 
 class QuestionCreated(Terms, Message):
-    """A question for the app backend to deliver; it counts until `expires_at`."""
+    """A question for the app backend to deliver; it counts until `expires_at`.
+
+    `consequence` says what a yes will do. A follow-up names the question that it follows up.
+    """
 
     topic = "questions-created"
+
+    consequence: str
+    follow_up_of: UUID | None = None
 
     question_id: UUID
     firebase_uid: str
@@ -61,7 +67,10 @@ class TradeUpdate(Message):
     client_order_id: str
     symbol: str
     side: Side
-    notional_usd: Exact
+    order_type: OrderType
+    notional_usd: Exact | None
+    qty: Exact | None
+    limit_price: Exact | None
     status: str
     filled_qty: Exact
     filled_avg_price: Exact | None

@@ -1,11 +1,13 @@
 """What our documents and messages are made of: frozen, strict about keys, exact about numbers."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_core import ErrorDetails
 
 from common.errors import MalformedMessageError
 
@@ -49,7 +51,7 @@ class Model(BaseModel):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            raise MalformedMessageError("; ".join(problems(error))) from error
+            raise MalformedMessageError(*problems(error, document)) from error
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -60,14 +62,54 @@ def parse_json(text: str | bytes) -> Any:
         raise MalformedMessageError(f"not JSON: {error}") from error
 
 
-def problems(error: ValidationError) -> list[str]:
-    """Say each problem as `path: what is wrong`."""
-    return [f"{json_path(each['loc'])}: {each['msg']}" for each in error.errors()]
+def content_hash(document: Any) -> str:
+    """Return a short, stable name for a JSON document's content (the keys' order is irrelevant)."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def json_path(location: Sequence[str | int]) -> str:
-    """Write where something stands in a document: `rules[0].threshold_pct`."""
-    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in location)
+def problems(error: ValidationError, document: object = None) -> list[str]:
+    """Say each problem as `path: what is wrong`, in the words of the document.
+
+    A list that is too short only because its items are wrong is not a problem of its own.
+    """
+    found = error.errors()
+    inner = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
+    return [
+        _problem(each, document)
+        for each in found
+        if each["type"] != "too_short" or each["loc"] not in inner
+    ]
+
+
+def _problem(error: ErrorDetails, document: object) -> str:
+    """Say one problem in the words of the document, and where it can what would be right."""
+    path, context = json_path(error["loc"], document), error.get("ctx", {})
+    if error["type"].startswith("union_tag"):
+        key = str(context.get("discriminator", "")).strip("'")
+        known = context.get("expected_tags")
+        message = f"must be one of {known}" if known else "is missing"
+        return f"{path}.{key}: {message}".removeprefix("document.")
+    if error["type"] == "extra_forbidden":
+        return f"{path}: there is no such setting"
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def json_path(location: Sequence[str | int], document: object = None) -> str:
+    """Write where something stands in a document: `rules[0].threshold_pct`.
+
+    pydantic puts the tag of a union's variant into the location; it stands nowhere in the document
+    and is left out.
+    """
+    path, at = "", document
+    for number, key in enumerate(location):
+        last = number == len(location) - 1
+        if isinstance(key, int):
+            path += f"[{key}]"
+            at = at[key] if isinstance(at, list | tuple) and key < len(at) else None
+        elif last or not isinstance(at, dict) or key in at:
+            path += f".{key}"
+            at = at.get(key) if isinstance(at, dict) else None
     return path.removeprefix(".") or "document"
 
 

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal
 from uuid import UUID
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
-from common.market import AssetClass
+from common.market import AssetClass, Quote
 from common.model import plain
 
 Side = Literal["buy", "sell"]
+OrderType = Literal["market", "limit"]
+TimeInForce = Literal["day", "gtc", "ioc"]
 
 # Ours, before the broker knows the order, or when it never will.
 APPROVED = "approved"
@@ -19,6 +21,7 @@ SUBMITTING = "submitting"
 DENIED = "denied"
 # The broker's (alpaca-api.md section 5.3).
 REJECTED = "rejected"
+_CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
 TERMINAL = frozenset({DENIED, REJECTED, "filled", "canceled", "expired", "replaced"})
 
 
@@ -54,7 +57,12 @@ class Order:
     symbol: str
     asset_class: AssetClass
     side: Side
-    notional_usd: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    notional_usd: Decimal | None
+    qty: Decimal | None
+    limit_offset_pct: Decimal | None
+    limit_price: Decimal | None
     status: str
     question_id: UUID
     rule_id: str
@@ -66,16 +74,45 @@ class Order:
     denial_code: str | None
     reason: str | None
 
+    @property
+    def is_fractional(self) -> bool:
+        """Whether it needs an asset that trades in fractions."""
+        return self.qty is None or self.qty != self.qty.to_integral_value()
+
+    def limit_for(self, quote: Quote) -> Decimal | None:
+        """Return the limit that this quote leads to, on the broker's price grid; None at market.
+
+        It lies beyond the far side of the quote by the offset, and is rounded towards the quote.
+        """
+        if self.limit_offset_pct is None:
+            return None
+        if self.side == "buy":
+            return _on_grid(quote.ask * (100 + self.limit_offset_pct) / 100, ROUND_DOWN)
+        return _on_grid(quote.bid * (100 - self.limit_offset_pct) / 100, ROUND_UP)
+
+    def cost_at(self, quote: Quote) -> Decimal:
+        """Return what the order may cost or bring (USD): what its reservation must cover."""
+        if self.notional_usd is not None:
+            return self.notional_usd
+        far_side = quote.ask if self.side == "buy" else quote.bid
+        cost = (self.qty or Decimal(0)) * (self.limit_for(quote) or far_side)
+        return cost.quantize(_CENT, ROUND_UP)
+
     def to_wire(self) -> dict[str, str]:
         """Write the body of `POST /v2/orders` (alpaca-api.md section 5.1): money as strings."""
+        sizes = {"notional": self.notional_usd, "qty": self.qty, "limit_price": self.limit_price}
         return {
             "client_order_id": self.client_order_id,
             "symbol": self.symbol,
             "side": self.side,
-            "notional": plain(self.notional_usd),
-            "type": "market",
-            "time_in_force": "day",
-        }
+            "type": self.order_type,
+            "time_in_force": self.time_in_force,
+        } | {name: plain(number) for name, number in sizes.items() if number is not None}
+
+
+def _on_grid(price: Decimal, rounding: str) -> Decimal:
+    """Round to what the broker takes: cents from one dollar on, hundredths of a cent below."""
+    return price.quantize(_CENT if price >= 1 else _SUB_CENT, rounding)
 
 
 class BrokerOrder(BaseModel):

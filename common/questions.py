@@ -1,7 +1,7 @@
 """Questions and answers: what is shown, what an answer means, and when it no longer counts."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -9,8 +9,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from common.actions import Proposal
+from common.market import AssetClass
 from common.model import Exact, Model, Usd, plain
-from common.orders import Side
+from common.orders import OrderType, Side, TimeInForce
 from common.rules import Rule
 from common.rules.base import Fired
 from common.templates import render
@@ -18,6 +20,7 @@ from common.templates import render
 APPROVE_FROM = Decimal(5)
 REJECT_TO = Decimal(-5)
 PIPELINE_KEY = "trading"
+NOT_SHOWN = "–"  # noqa: RUF001 (a dash, for people)
 
 
 class Decision(StrEnum):
@@ -40,16 +43,22 @@ class Answer(Model):
 class Terms(Model):
     """What the user is asked to countersign, as it was shown: `questions.metadata`.
 
-    An order is made of these terms and not of the config, which may have changed since.
+    An order is made of these terms and not of the config, which may have changed since. Prices and
+    notional in USD; either `notional_usd` or `qty` is the size.
     """
 
     rule_id: str
     symbol: str
+    asset_class: AssetClass
     side: Side
-    notional_usd: Usd
+    notional_usd: Usd | None
+    qty: Exact | None
+    order_type: OrderType
+    limit_offset_pct: Exact | None
+    time_in_force: TimeInForce
     price: Exact
-    reference: Exact
-    pct: Exact
+    reference: Exact | None
+    pct: Exact | None
     as_of: AwareDatetime
     snapshot_ids: tuple[int, ...]
     config_hash: str
@@ -64,14 +73,15 @@ class Confirmation:
 
     question_id: UUID
     firebase_uid: str
-    status: Literal["pending", "approve", "reject", "ambiguous", "expired"]
+    status: Literal["pending", "approve", "reject", "ambiguous", "expired", "withdrawn"]
     expires_at: datetime
     decided_at: datetime | None = None
 
     @property
     def decision(self) -> Decision | None:
         """How the user decided, None while he has not."""
-        return None if self.status in {"pending", "expired"} else Decision(self.status)
+        open_or_gone = {"pending", "expired", "withdrawn"}
+        return None if self.status in open_or_gone else Decision(self.status)
 
 
 class Refusal(StrEnum):
@@ -79,16 +89,22 @@ class Refusal(StrEnum):
 
     WRONG_USER = "wrong_user"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
     CONTRADICTION = "contradiction"
 
 
-def terms(rule: Rule, fired: Fired, config_hash: str, now: datetime) -> Terms:
+def terms(rule: Rule, fired: Fired, proposal: Proposal, config_hash: str, now: datetime) -> Terms:
     """Bind a question to what its rule saw and to what will happen after a yes."""
     return Terms(
         rule_id=rule.id,
         symbol=fired.symbol,
-        side=rule.on_answer_match.side,
-        notional_usd=rule.on_answer_match.notional_usd,
+        asset_class=proposal.asset_class,
+        side=proposal.side,
+        notional_usd=proposal.notional_usd,
+        qty=proposal.qty,
+        order_type=proposal.order_type,
+        limit_offset_pct=proposal.limit_offset_pct,
+        time_in_force=proposal.time_in_force,
         price=fired.price,
         reference=fired.reference,
         pct=fired.pct,
@@ -97,20 +113,45 @@ def terms(rule: Rule, fired: Fired, config_hash: str, now: datetime) -> Terms:
         config_hash=config_hash,
         max_price_drift_pct=rule.max_price_drift_pct,
         asked_at=now,
-        expires_at=now + rule.question_ttl,
+        expires_at=now + timedelta(seconds=rule.question_ttl_seconds),
     )
 
 
-def question_text(rule: Rule, fired: Fired) -> str:
+def question_text(rule: Rule, fired: Fired, proposal: Proposal) -> str:
     """Render a rule's template with what it saw; `pct` reads as a distance, without a sign."""
     values = {
         "symbol": fired.symbol,
         "price": plain(fired.price),
-        "ref": plain(fired.reference),
-        "pct": f"{abs(fired.pct):.1f}",
-        "notional": plain(rule.on_answer_match.notional_usd),
+        "ref": _shown(fired.reference),
+        "pct": f"{abs(fired.pct):.1f}" if fired.pct is not None else NOT_SHOWN,
+        "notional": _shown(proposal.notional_usd),
+        "qty": _shown(proposal.qty),
+        "size": proposal.size,
     }
-    return render(rule.question_template, values)
+    return render(rule.question_template, values | dict(fired.values))
+
+
+def consequence(bound: Terms) -> str:
+    """Say what a yes will do, in words that are no advice."""
+    money, units = bound.notional_usd, bound.qty or Decimal(0)
+    size = f"${plain(money)} of" if money else plain(units)
+    how = "at market" if bound.order_type == "market" else "with a limit near the quote"
+    return f"A yes will {bound.side} {size} {bound.symbol} {how}. This is no investment advice."
+
+
+def follow_up_terms(bound: Terms, now: datetime) -> Terms:
+    """Ask for the same once more: what was shown stays, the time to answer begins anew."""
+    again = {"asked_at": now, "expires_at": now + (bound.expires_at - bound.asked_at)}
+    return bound.model_copy(update=again)
+
+
+def follow_up_text(text: str) -> str:
+    """Word the one follow-up of an ambiguous answer."""
+    return f"Your answer was not clear, so once more: {text}"
+
+
+def _shown(number: Decimal | None) -> str:
+    return plain(number) if number is not None else NOT_SHOWN
 
 
 def decide(answer: Decimal) -> Decision:
@@ -132,6 +173,8 @@ def settle(standing: Confirmation, answer: Answer, now: datetime) -> Decision | 
     decision = decide(answer.answer)
     if standing.decision is not None:
         return decision if decision is standing.decision else Refusal.CONTRADICTION
+    if standing.status == "withdrawn":
+        return Refusal.WITHDRAWN
     if standing.status == "expired" or now > standing.expires_at:
         return Refusal.EXPIRED
     return decision

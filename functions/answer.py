@@ -15,6 +15,7 @@ _REFUSED: dict[Refusal, tuple[str, int]] = {
     Refusal.WRONG_USER: ("this question was asked to another user", 403),
     Refusal.CONTRADICTION: ("this question was answered differently before", 409),
     Refusal.EXPIRED: ("this question has expired", 410),
+    Refusal.WITHDRAWN: ("this question was withdrawn: its rule or its user is switched off", 410),
 }
 
 
@@ -45,14 +46,18 @@ def take_answer(tx: Transaction, received: Answer, now: datetime) -> edge.Reply:
         confirmations.decide(tx, received, decision, now)
         if decision is Decision.APPROVE:
             orders.approve(tx, standing, now)
+        if decision is Decision.AMBIGUOUS and not standing.is_follow_up:
+            confirmations.follow_up(tx, standing, now)
     return _decided(tx, received, decision), 200
 
 
 def _decided(tx: Transaction, received: Answer, decision: Decision) -> dict[str, str | None]:
     """Say what was decided; the same for a repeat."""
     order_id = orders.of_question(tx, received.question_id)
+    follow_up_id = confirmations.follow_up_of(tx, received.question_id)
     return {
         "question_id": str(received.question_id),
         "decision": decision.value,
         "order_id": str(order_id) if order_id else None,
+        "follow_up_question_id": str(follow_up_id) if follow_up_id else None,
     }

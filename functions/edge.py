@@ -29,7 +29,7 @@ from infra.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
-Reply = tuple[dict[str, Any], int]
+Reply = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
 HttpHandler = Callable[[flask.Request], Reply]
 _Message = TypeVar("_Message", bound=Message)
 
@@ -44,7 +44,7 @@ _STATUS: tuple[tuple[type[TradingError], str, int], ...] = (
 )
 
 
-def error(code: str, message: str, status: int) -> Reply:
+def error(code: str, message: str, status: int) -> tuple[dict[str, Any], int]:
     """Say what went wrong: a stable code for programs, a sentence for people."""
     return {"error": {"code": code, "message": message}}, status
 

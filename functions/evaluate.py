@@ -1,7 +1,8 @@
 """Pub/Sub `snapshots-ingested`: rules on stored snapshots, opportunities, questions."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import functions_framework
@@ -9,13 +10,16 @@ import functions_framework
 from common.market import Snapshot
 from common.messages import SnapshotsIngested
 from common.questions import question_text, terms
-from common.rules import Rule
-from common.rules.base import Fired, Market
+from common.rules import engine
+from common.rules.base import Facts, Fired, Position
+from common.rules.engine import Evaluated, Moment
 from functions import edge, wiring
-from infra.postgres import configs, market_data, opportunities
+from infra.postgres import configs, market_data, opportunities, positions, rule_status, sessions
 from infra.postgres.configs import SharedConfig
 from infra.postgres.database import Transaction
+from infra.postgres.market_data import Key
 from infra.postgres.opportunities import Ask
+from infra.postgres.rule_status import Status
 
 log = logging.getLogger(__name__)
 
@@ -37,34 +41,74 @@ def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are rea
 def ask_all(tx: Transaction, now: datetime) -> int:
     """Evaluate each distinct config once; return how many questions were asked."""
     shared_configs = configs.active(tx)
-    facts = market_data.latest(tx, [key for each in shared_configs for key in _keys(each)])
-    asks = [ask for each in shared_configs for ask in fired(each, facts, now)]
-    return sum(opportunities.ask(tx, ask) for ask in asks)
+    facts = market_data.latest(tx, _needs(shared_configs))
+    session = sessions.today(tx, now)
+    statuses: dict[tuple[str, str, str], Status] = {}
+    for shared in shared_configs:
+        moment = Moment(now, _facts_of(shared, facts), session)
+        held = _positions(tx, shared)
+        for evaluated in engine.evaluate(shared.config, moment, held):
+            status = _ask(tx, shared, evaluated, now)
+            key = (shared.key, status.rule_id, status.symbol)
+            statuses[key] = _together(statuses.get(key), status)
+    rule_status.store(tx, list(statuses.values()), now)
+    return sum(status.asked for status in statuses.values())
 
 
-def fired(
-    shared: SharedConfig, facts: Mapping[market_data.Key, Snapshot], now: datetime
-) -> Iterator[Ask]:
-    """Yield what to ask the users of a config, for each of its rules that fires."""
-    for rule in shared.config.rules:
-        market: Market = {key[:2]: facts[key] for key in _keys_of(shared, rule) if key in facts}
-        outcome = rule.evaluate(market, now, shared.config.max_staleness)
-        log.debug("%s %s: %s", shared.key, rule.id, outcome)
-        if isinstance(outcome, Fired):
-            yield Ask(
-                config_key=shared.key,
-                rule=rule,
-                terms=terms(rule, outcome, shared.config.hash, now),
-                text=question_text(rule, outcome),
-                max_queued_questions=shared.config.max_queued_questions,
-            )
+def _ask(tx: Transaction, shared: SharedConfig, evaluated: Evaluated, now: datetime) -> Status:
+    """Ask the users of a config for whom a rule fired; say what came of it."""
+    rule, outcome = evaluated.rule, evaluated.outcome
+    status = Status(shared.key, rule.id, evaluated.symbol, "fired", {})
+    if not isinstance(outcome, Fired):
+        return replace(status, outcome=outcome.reason, observed=outcome.observed)
+    held = evaluated.position.qty if evaluated.position else None
+    proposal = rule.on_answer_match.propose(shared.config.asset_class_of(outcome.symbol), held)
+    asked = opportunities.ask(
+        tx,
+        Ask(
+            config_key=shared.key,
+            rule=rule,
+            terms=terms(rule, outcome, proposal, shared.config.hash, now),
+            text=question_text(rule, outcome, proposal),
+            max_queued_questions=shared.config.max_queued_questions,
+            position=evaluated.position,
+        ),
+    )
+    observed = {"price": outcome.price, "reference": outcome.reference, "pct": outcome.pct}
+    shown = {name: str(number) for name, number in observed.items() if number is not None}
+    return replace(
+        status, observed=shown | dict(outcome.values), asked=asked.asked, held_back=asked.held_back
+    )
 
 
-def _keys(shared: SharedConfig) -> Iterator[market_data.Key]:
-    return (key for rule in shared.config.rules for key in _keys_of(shared, rule))
+def _together(earlier: Status | None, status: Status) -> Status:
+    """Join what a rule said of several positions: fired if it fired for any of them."""
+    if earlier is None:
+        return status
+    told = earlier if earlier.outcome == "fired" else status
+    reasons = earlier.held_back.keys() | status.held_back.keys()
+    held_back = {
+        why: earlier.held_back.get(why, 0) + status.held_back.get(why, 0) for why in reasons
+    }
+    return replace(told, asked=earlier.asked + status.asked, held_back=held_back)
 
 
-def _keys_of(shared: SharedConfig, rule: Rule) -> Iterator[market_data.Key]:
-    """Name the stored facts that a rule looks at."""
-    feed = shared.config.feed_of(rule.symbol, rule.metrics)
-    return ((rule.symbol, metric, feed) for metric in rule.metrics if feed is not None)
+def _needs(shared_configs: Iterable[SharedConfig]) -> Mapping[Key, int]:
+    """Collect how many of which stored facts the rules of all configs look at."""
+    needs: dict[Key, int] = {}
+    for shared in shared_configs:
+        for key, count in shared.config.needs().items():
+            needs[key] = max(count, needs.get(key, 0))
+    return needs
+
+
+def _facts_of(shared: SharedConfig, facts: Mapping[Key, Sequence[Snapshot]]) -> Facts:
+    """Pick the facts that come from the feeds of a config."""
+    return {key[:2]: facts[key] for key in shared.config.needs() if key in facts}
+
+
+def _positions(tx: Transaction, shared: SharedConfig) -> Mapping[str, list[Position]]:
+    """Read the distinct positions of a config's users, if some rule is about positions."""
+    if any(rule.acts_on_position for rule in shared.config.rules):
+        return positions.held_by_users_of(tx, shared.key)
+    return {}

@@ -1,19 +1,29 @@
 """Scheduler, each minute: fetch what is due for all users at once, store it, announce it."""
 
-import itertools
-from collections.abc import Sequence
-from datetime import datetime
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import flask
 import functions_framework
 
-from common.config import DataInput, is_due
-from common.market import Snapshot
+from common.errors import TransientError
+from common.inputs import CryptoInput, DataInput, OptionInput
+from common.market import trading_day
 from common.messages import SnapshotsIngested
+from common.sessions import CalendarDay, is_open_for
 from functions import edge, wiring
-from infra.alpaca.market_data import AlpacaMarketData
-from infra.postgres import configs, market_data, outbox
+from functions.wiring import Wiring
+from infra.harvest import Cursors, Harvest, attempt, fetch_spot, together
+from infra.option_chains import OptionChains
+from infra.postgres import configs, market_data, option_snapshots, outbox, sessions
 from infra.postgres.database import Transaction
+
+log = logging.getLogger(__name__)
+
+# How far ahead the calendar is kept, should the broker not answer for some days.
+_CALENDAR = timedelta(days=10)
 
 
 @functions_framework.http
@@ -25,46 +35,92 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
         return {"skipped": "TRADING_WORKER_INGEST_ENABLED is false"}, 200
     now = app.clock.now()
     with app.database.transaction() as tx:
-        due = due_inputs(tx, now)
-    facts = fetch(app.market_data, due)
+        inputs, cursors = active_inputs(tx), market_data.last_fetches(tx)
+    calendar = refresh_calendar(app, inputs, now)
     with app.database.transaction() as tx:
-        stored = store(tx, due, facts, now)
+        due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
+    harvest = together(fetch(app, due, inputs, cursors, now))
+    with app.database.transaction() as tx:
+        stored = store(tx, harvest, now)
     app.relay.publish_committed()
-    return {"inputs": len(due), "facts": len(facts), "stored": stored}, 200
+    return answer(due, harvest, calendar, stored)
 
 
-def due_inputs(tx: Transaction, now: datetime) -> list[DataInput]:
-    """Collect the distinct inputs of all enabled users whose poll interval has passed."""
-    fetched = market_data.last_fetches(tx)
-    inputs = {each.key: each for shared in configs.active(tx) for each in shared.config.data_inputs}
-    return [each for key, each in inputs.items() if is_due(each, fetched.get(key), now)]
+def active_inputs(tx: Transaction) -> list[DataInput]:
+    """Collect the distinct inputs of all enabled users."""
+    found = {each.key: each for shared in configs.active(tx) for each in shared.config.data_inputs}
+    return list(found.values())
 
 
-def fetch(broker: AlpacaMarketData, inputs: Sequence[DataInput]) -> list[Snapshot]:
-    """Ask the broker once per feed for the union of all symbols; keep the metrics asked for."""
-    wanted = {
-        (each.feed, symbol, metric)
-        for each in inputs
-        for symbol in each.symbols
-        for metric in each.metrics
-    }
-    symbols = sorted({(feed, symbol) for feed, symbol, _ in wanted})
-    by_feed = itertools.groupby(symbols, key=lambda pair: pair[0])
+def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) -> Harvest:
+    """Fetch the exchange's calendar once per trading day, if anybody watches the exchange."""
+
+    def fetch_days() -> Harvest:
+        days = app.trading.calendar(trading_day(now), trading_day(now + _CALENDAR))
+        with app.database.transaction() as tx:
+            sessions.store(tx, days, now)
+        return Harvest()
+
+    if all(isinstance(each, CryptoInput) for each in inputs):
+        return Harvest()
+    with app.database.transaction() as tx:
+        is_due = sessions.is_due(tx, now)
+    return attempt("calendar", fetch_days) if is_due else Harvest()
+
+
+def due_inputs(
+    inputs: Sequence[DataInput], cursors: Cursors, day: CalendarDay | None, now: datetime
+) -> list[DataInput]:
+    """Keep the inputs whose poll interval has passed and whose market is open."""
     return [
-        fact
-        for feed, group in by_feed
-        for fact in broker.snapshots([symbol for _, symbol in group], feed)
-        if (feed, fact.symbol, fact.metric) in wanted
+        each
+        for each in inputs
+        if each.is_due(cursors.get(each.key), now) and is_open_for(each, day, now)
     ]
 
 
-def store(
-    tx: Transaction, due: Sequence[DataInput], facts: Sequence[Snapshot], now: datetime
-) -> int:
+def fetch(
+    app: Wiring,
+    due: Sequence[DataInput],
+    active: Sequence[DataInput],
+    cursors: Cursors,
+    now: datetime,
+) -> Iterator[Harvest]:
+    """Fetch each asset class and feed by itself: one that fails does not lose the others."""
+    spot = [each for each in due if not isinstance(each, OptionInput)]
+    yield from fetch_spot(app.market_data, spot, cursors, now)
+    chains = OptionChains(
+        app.market_data, app.trading, app.database, app.settings.alpaca_data_feed, now
+    )
+    yield from chains.fetch(_options(due), _options(active), cursors)
+
+
+def store(tx: Transaction, harvest: Harvest, now: datetime) -> int:
     """Store facts, cursors and the announcement together."""
-    if not due:
+    if not harvest.cursors:
         return 0
-    stored = market_data.store(tx, facts, now)
-    market_data.mark_fetched(tx, [each.key for each in due], now)
+    stored = market_data.store(tx, harvest.facts, now)
+    stored += option_snapshots.store(tx, harvest.options, now)
+    market_data.mark_fetched(tx, harvest.cursors, now)
     outbox.add(tx, SnapshotsIngested(ingested_at=now, stored=stored), "snapshots", now)
     return stored
+
+
+def answer(
+    due: Sequence[DataInput], harvest: Harvest, calendar: Harvest, stored: int
+) -> edge.Reply:
+    """Say what was fetched and what was not; raises TransientError when nothing could be."""
+    told = (calendar + harvest).told
+    for problem in told:
+        log.warning("%s: %s", problem.subject, problem.reason)
+    if harvest.failures and not harvest.cursors:
+        raise TransientError("; ".join(f"{each.subject}: {each.reason}" for each in told))
+    facts = len(harvest.facts) + len(harvest.options)
+    reply: dict[str, Any] = {"inputs": len(due), "facts": facts, "stored": stored}
+    if told:
+        reply["problems"] = [{"symbol": each.subject, "reason": each.reason} for each in told]
+    return reply, 200
+
+
+def _options(inputs: Sequence[DataInput]) -> tuple[OptionInput, ...]:
+    return tuple(each for each in inputs if isinstance(each, OptionInput))

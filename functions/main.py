@@ -1,5 +1,6 @@
 """The deployed source file: every entry point, no logic."""
 
+from functions.account_api import account_api
 from functions.answer import answer
 from functions.evaluate import evaluate
 from functions.ingest import ingest
@@ -9,6 +10,7 @@ from functions.relay_outbox import relay_outbox
 from functions.submit_order import submit_order
 
 __all__ = [
+    "account_api",
     "answer",
     "evaluate",
     "ingest",

@@ -11,8 +11,8 @@ from common.errors import OutcomeUnknownError, TransientError
 from common.orders import SUBMITTING, BrokerOrder, Order
 from functions import edge, wiring
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import confirmations, orders, positions
-from infra.postgres.database import Database
+from infra.postgres import configs, confirmations, orders, positions
+from infra.postgres.database import Database, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     now = app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
+        withdrawn = confirmations.withdraw_obsolete(tx, standing_rules(tx), now)
         open_orders = orders.open_orders(tx)
     changed, unknown = reconcile(open_orders, app.database, app.trading, now)
     app.relay.publish_committed()
@@ -36,7 +37,18 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "changed": changed,
         "outcome_unknown": unknown,
         "expired_questions": expired,
+        "withdrawn_questions": withdrawn,
     }, 200
+
+
+def standing_rules(tx: Transaction) -> list[tuple[str, str]]:
+    """List the rules that may still ask, by the key of the config that they stand in."""
+    return [
+        (shared.key, rule.id)
+        for shared in configs.active(tx)
+        for rule in shared.config.rules
+        if rule.enabled
+    ]
 
 
 def reconcile(

@@ -15,16 +15,22 @@ from uuid import UUID
 
 import functions_framework
 
-from common.config import TradingConfig
-from common.errors import BrokerRefusedError, MalformedMessageError, TransientError
-from common.guardrails import Denied, Facts, Server, deny
-from common.market import Quote
+from common.errors import (
+    BrokerRefusedError,
+    MalformedMessageError,
+    OutcomeUnknownError,
+    TransientError,
+)
+from common.guardrails import deny
+from common.guardrails.facts import BrokerFacts, Code, Denied, Facts, Server
+from common.market import next_trading_day_start
 from common.messages import OrderApproved
 from common.orders import APPROVED, SUBMITTING, BrokerOrder, Order
-from functions import edge, wiring
+from functions import broker_facts, edge, wiring
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import configs, confirmations, orders, positions
+from infra.postgres import configs, confirmations, controls, orders, positions, standing
+from infra.postgres.controls import Change
 from infra.postgres.database import Database, Session, Transaction
 
 log = logging.getLogger(__name__)
@@ -72,53 +78,55 @@ def submit(
         if order.status == SUBMITTING:
             resume(order, session, trading, now)
         elif order.status == APPROVED:
-            quote = fresh_quote(market_data, config, order)
+            broker = broker_facts.ask(order, config, market_data, trading, now)
             with session.transaction() as tx:
-                claimed = claim(tx, order_id, quote, server, now)
-            if claimed:
-                send(order, session, trading, now)
-
-
-def fresh_quote(
-    market_data: AlpacaMarketData, config: TradingConfig | None, order: Order
-) -> Quote | None:
-    """Ask the broker for the price of this moment, with no transaction open."""
-    feed = config.feed_of(order.symbol) if config else None
-    return market_data.latest_quotes([order.symbol], feed).get(order.symbol) if feed else None
+                claimed = claim(tx, order_id, broker, server, now)
+            if claimed is not None:
+                send(claimed, session, trading, now)
 
 
 def claim(
-    tx: Transaction, order_id: UUID, quote: Quote | None, server: Server, now: datetime
-) -> bool:
-    """Under the user's lock: deny the order, or reserve its slot and notional for sending."""
+    tx: Transaction, order_id: UUID, broker: BrokerFacts, server: Server, now: datetime
+) -> Order | None:
+    """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
     order = orders.lock(tx, order_id)
-    denied = guard(tx, order, quote, server, now)
-    if denied is not None:
-        log.info("order %s denied: %s %s", order.id, denied.code, denied.reason)
-        orders.deny(tx, order, denied, now)
-        return False
-    orders.reserve(tx, order, now)
-    return True
+    denied = guard(tx, order, broker, server, now)
+    if denied is None and broker.quote is not None:
+        return orders.reserve(tx, order, broker.quote, now)
+    if denied is None:
+        raise AssertionError("an order passed its guardrails without a quote")
+    log.info("order %s denied: %s %s", order.id, denied.code, denied.reason)
+    orders.deny(tx, order, denied, now)
+    if denied.code is Code.DAILY_LOSS_LIMIT:
+        trip_breaker(tx, order, denied, now)
+    return None
 
 
 def guard(
-    tx: Transaction, order: Order, quote: Quote | None, server: Server, now: datetime
+    tx: Transaction, order: Order, broker: BrokerFacts, server: Server, now: datetime
 ) -> Denied | None:
     """Gather the facts that the guardrails judge by, and ask them."""
-    standing = confirmations.read(tx, order.question_id)
-    reserved = orders.reserved(tx, order, now)
+    config = configs.of_user(tx, order.firebase_uid)
+    asked = confirmations.read(tx, order.question_id)
+    limited = config is not None and config.guardrails.daily_loss_limit_usd is not None
     return deny(
         order,
         Facts(
             now=now,
             server=server,
-            config=configs.of_user(tx, order.firebase_uid),
-            confirmation=standing.confirmation if standing else None,
-            quote=quote,
-            orders_today=reserved.orders_today,
-            notional_in_window=reserved.notional_in_window,
+            config=config,
+            confirmation=asked.confirmation if asked else None,
+            broker=broker,
+            standing=standing.of(tx, order, now, with_pnl=limited),
         ),
     )
+
+
+def trip_breaker(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
+    """Let the user's positions only shrink for the rest of the trading day."""
+    why = f"daily loss limit: {denied.reason}"
+    change = Change(order.firebase_uid, "reducing", why, "breaker", next_trading_day_start(now))
+    controls.turn(tx, change, now)
 
 
 def resume(order: Order, session: Session, trading: AlpacaTrading, now: datetime) -> None:
@@ -138,6 +146,10 @@ def send(order: Order, session: Session, trading: AlpacaTrading, now: datetime) 
         with session.transaction() as tx:
             orders.reject(tx, orders.lock(tx, order.id), str(error), now)
         return
+    except OutcomeUnknownError:
+        with session.transaction() as tx:
+            orders.mark_unknown(tx, order.id, now)
+        raise
     record(order, said, session, now)
 
 

@@ -5,6 +5,7 @@ Clients are reused over invocations; a transaction is opened per call.
 
 import threading
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from infra import logging as structured_logging
 from infra.alpaca.http import AlpacaHttp
@@ -17,6 +18,9 @@ from infra.postgres.database import Database, connector
 from infra.postgres.kpis import Views
 from infra.relay import Relay
 from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.firebase import FirebaseTokens
 
 
 class Wiring:
@@ -59,6 +63,15 @@ class Wiring:
             self.settings.require("internal_token"),
             self.settings.require("signing_secret"),
         )
+
+    @cached_property
+    def id_tokens(self) -> "FirebaseTokens":
+        """The users' ID tokens; imported when first used, the cryptography behind it is heavy."""
+        from infra.firebase import FirebaseTokens  # noqa: PLC0415
+        from infra.firebase_keys import FirebaseKeys  # noqa: PLC0415
+
+        project = self.settings.require("firebase_project_id")
+        return FirebaseTokens(project, FirebaseKeys(self.settings.firebase_keys_url))
 
     @cached_property
     def views(self) -> Views:

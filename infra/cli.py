@@ -1,5 +1,7 @@
 """`countersign …`: what a person at a terminal can do."""
 
+import getpass
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -12,8 +14,12 @@ from uuid import UUID
 import click
 
 from common.config import TradingConfig
-from common.errors import TradingError
+from common.errors import MalformedMessageError, TradingError
 from common.model import parse_json
+from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.trading import AlpacaTrading
+from infra.clock import SystemClock
+from infra.postgres.database import Database, connector
 from infra.settings import Settings
 
 FOLDER = Path(".countersign")
@@ -63,6 +69,16 @@ def demo(
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+def selftest(*, as_json: bool) -> None:
+    """Trip every guardrail and every rule type against the simulator."""
+    from infra.local.selftest.run import selftest as run_selftest  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
+        sys.exit(0 if run_selftest(Path(folder), as_json=as_json) else 1)
+
+
+@main.command()
 @click.option("--port", default=8080, show_default=True, help="Of the functions; 0: free ports.")
 @click.option(
     "--replay",
@@ -100,14 +116,111 @@ def answer(question_id: UUID, value: str) -> None:
 
 
 @main.command()
+@click.option(
+    "--config",
+    "config_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The user's trading config (JSON).",
+)
+@click.option(
+    "--bars",
+    "recordings",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Recorded minute bars (CSV), in date order; the last file's session is replayed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+def replay(
+    *, config_file: Path, recordings: Sequence[Path], as_json: bool, plot: Path | None
+) -> None:
+    """Try rules on recorded minutes, placing nothing."""
+    from infra.local import history  # noqa: PLC0415
+    from infra.local.narrator import Narrator  # noqa: PLC0415
+
+    tell = Narrator(as_json=as_json)
+    config = TradingConfig.from_document(parse_json(config_file.read_bytes()))
+    found = history.replay(config, recordings, tell)
+    if plot is not None:
+        from infra.local.plot import draw  # noqa: PLC0415
+
+        draw(found, plot)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    for line in [] if as_json else history.lines(found):
+        click.echo(f"  {line}")
+
+
+@main.group()
+def config() -> None:
+    """Check a trading config, or describe what one may say."""
+
+
+@config.command("validate")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def validate_config(file: Path) -> None:
+    """Name every problem of a config FILE (JSON), each with its place."""
+    from common.validation import validate  # noqa: PLC0415
+    from infra.settings import default_ceilings  # noqa: PLC0415
+
+    try:
+        checked = validate(parse_json(file.read_bytes()), default_ceilings())
+    except MalformedMessageError as error:
+        for problem in error.problems:
+            click.echo(f"{file}: {problem}", err=True)
+        sys.exit(1)
+    symbols = ", ".join(sorted(checked.symbols))
+    click.echo(f"{file} is valid: {len(checked.rules)} rules on {symbols} (hash {checked.hash})")
+
+
+@config.command("docs")
+@click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
+def write_config_docs(folder: Path) -> None:
+    """Write the JSON Schema and the reference page of the config."""
+    from infra.local.config_docs import write  # noqa: PLC0415
+
+    write(folder)
+    click.echo(f"wrote {folder}")
+
+
+@main.command()
+@click.option("--user", metavar="UID", help="Only this user; everybody when left out.")
+@click.option("--why", required=True, help="The reason: it is written down and shown to users.")
+@click.option("--cancel-open", is_flag=True, help="Cancel what the broker still works on, too.")
+def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
+    """Let no order through (the kill switch of DATABASE_URL)."""
+    from infra import operate  # noqa: PLC0415
+
+    settings, database = _operated()
+    operate.halt(database, SystemClock(), user, why, _who())
+    click.echo(f"halted: {user or 'everybody'}")
+    if cancel_open:
+        done = operate.cancel_open(database, _trading(settings), user)
+        click.echo(f"asked the broker to cancel {done.asked} open orders")
+        for refusal in done.refused:
+            click.echo(f"not cancelled: {refusal}", err=True)
+
+
+@main.command()
+@click.option("--user", metavar="UID", help="Only this user; everybody when left out.")
+@click.option("--why", required=True, help="The reason: it is written down.")
+def resume(*, user: str | None, why: str) -> None:
+    """Let orders through again."""
+    from infra import operate  # noqa: PLC0415
+
+    _, database = _operated()
+    operate.resume(database, SystemClock(), user, why, _who())
+    click.echo(f"resumed: {user or 'everybody'}")
+
+
+@main.command()
 def migrate() -> None:
     """Bring the database of DATABASE_URL to the current schema."""
-    from infra.postgres.database import Database, connector  # noqa: PLC0415
     from infra.postgres.migrate import migrate as apply  # noqa: PLC0415
 
-    url = Settings.from_environment().database_url.get_secret_value()
-    applied = apply(Database(connector(url)))
-    for name in applied:
+    for name in apply(_operated()[1]):
         click.echo(f"applied {name}")
     click.echo("the schema is current")
 
@@ -118,6 +231,23 @@ def _replay_options(config_file: Path | None, answer: str | None) -> tuple[dict[
     config = parse_json(config_file.read_bytes())
     TradingConfig.from_document(config)  # before anything is started
     return config, _number(answer)
+
+
+def _operated() -> tuple[Settings, Database]:
+    settings = Settings.from_environment()
+    return settings, Database(connector(settings.database_url.get_secret_value()), size=1)
+
+
+def _trading(settings: Settings) -> AlpacaTrading:
+    key_id, secret = (
+        settings.require("alpaca_api_key_id"),
+        settings.require("alpaca_api_secret_key"),
+    )
+    return AlpacaTrading(AlpacaHttp(settings.alpaca_trading_base_url, key_id, secret))
+
+
+def _who() -> str:
+    return f"{getpass.getuser()} by countersign"
 
 
 def _number(text: str) -> Decimal:

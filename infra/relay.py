@@ -3,7 +3,7 @@
 import itertools
 import logging
 
-from common.errors import PermanentError, TransientError
+from common.errors import TradingError
 from infra.clock import Clock
 from infra.gcp.pubsub import PubsubMessage, PubsubPublisher
 from infra.postgres import outbox
@@ -35,7 +35,7 @@ class Relay:
         """Publish what was just committed; what fails stays in the outbox for `relay_outbox`."""
         try:
             self.publish_pending()
-        except (TransientError, PermanentError) as error:
+        except TradingError as error:
             log.warning("left in the outbox: %s", error)
 
     def _publish_batch(self) -> int:

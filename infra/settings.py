@@ -4,10 +4,10 @@ A contradiction refuses to start: SettingsError names the variables and says wha
 """
 
 import os
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -16,16 +16,27 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from common.errors import TradingError
-from common.guardrails import Server
-from common.market import Feed
+from common.guardrails.facts import Server
+from common.market import StockFeed
+from common.validation import Ceilings
+from infra.postgres.database import connector
 
 LIVE_HOST = "api.alpaca.markets"
 PAPER_HOST = "paper-api.alpaca.markets"
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+GOOGLE_KEYS = (
+    "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+)
+DATA_HOST = "data.alpaca.markets"
+_LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+_NO_DATABASE = "none"
+# What is sent in a header: a stray line end would be quoted in an error, and so in a log.
+_HEADER_SECRETS = ("alpaca_api_key_id", "alpaca_api_secret_key", "internal_token")
 
 
 class SettingsError(TradingError):
@@ -37,6 +48,23 @@ def _only_true(value: object) -> object:
     return value is True or value == "true"
 
 
+def _problem(error: ErrorDetails) -> str:
+    name = ".".join(map(str, error["loc"])).upper() or "settings"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _exactly(url: str, *known: str) -> str:
+    """Return the URL without its last slash if it is known or this machine's; nothing like it."""
+    plain = url.removesuffix("/")
+    if plain not in known and not _is_loopback(plain):
+        raise ValueError(f"must be {' or '.join(known)}, or the simulator on this machine")
+    return plain
+
+
+def _is_loopback(url: str) -> bool:
+    return _LOOPBACK.fullmatch(url) is not None
+
+
 # A switch that opens something dangerous: only the exact word turns it on.
 Key = Annotated[bool, BeforeValidator(_only_true)]
 # The name of a table or materialized view: it is put into SQL, where it cannot be bound.
@@ -46,6 +74,13 @@ TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)
 def inherited(name: str) -> str:
     """Return a variable of this process's surroundings, empty when it is not set."""
     return os.environ.get(name, "")  # noqa: TID251 (this is the place)
+
+
+def default_ceilings() -> Ceilings:
+    """Return the ceilings of this environment, without needing the rest of the settings."""
+    names = {name for name in os.environ if name.startswith(("HARD_MAX_", "MAX_STREAM_"))}  # noqa: TID251
+    given = {name: os.environ[name] for name in names}  # noqa: TID251
+    return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).ceilings
 
 
 class Settings(BaseModel):
@@ -65,7 +100,7 @@ class Settings(BaseModel):
     alpaca_api_secret_key: SecretStr = SecretStr("")
     alpaca_trading_base_url: str = f"https://{PAPER_HOST}"
     alpaca_data_base_url: str = "https://data.alpaca.markets"
-    alpaca_data_feed: Feed = "iex"
+    alpaca_data_feed: StockFeed = "iex"
     alpaca_allow_live: Key = False
 
     haiphen_api_url: str = ""
@@ -77,42 +112,62 @@ class Settings(BaseModel):
 
     answer_webhook_secret: SecretStr = SecretStr("")
 
+    firebase_project_id: str = ""
+    firebase_keys_url: str = GOOGLE_KEYS
+
     google_cloud_project: str = ""
     pubsub_emulator_host: str = ""
 
     hard_max_order_notional_usd: Annotated[Decimal, Field(gt=0)] = Decimal(1000)
     hard_max_orders_per_day: Annotated[int, Field(ge=0)] = 20
     hard_max_notional_usd_per_4h: Annotated[Decimal, Field(gt=0)] = Decimal(5000)
+    max_stream_symbols: Annotated[int, Field(ge=1)] = 30
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read the environment; raises SettingsError that names each variable that is wrong."""
         source = os.environ if environment is None else environment  # noqa: TID251 (this is the place)
-        given = {name.lower(): value for name, value in source.items() if value != ""}
+        given = {f: value for f in cls.model_fields if (value := source.get(f.upper(), ""))}
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, each['loc'])).upper() or 'settings'}: {each['msg']}"
-                for each in error.errors()
-            )
+            problems = "; ".join(_problem(each) for each in error.errors())
             raise SettingsError(problems) from None  # the input may hold secrets
+
+    @field_validator("database_url")
+    @classmethod
+    def _can_be_connected(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() != _NO_DATABASE:
+            connector(url.get_secret_value())
+        return url
+
+    @field_validator(*_HEADER_SECRETS)
+    @classmethod
+    def _can_be_a_header(cls, secret: SecretStr) -> SecretStr:
+        text = secret.get_secret_value()
+        if not (text.isascii() and text.isprintable() and " " not in text):
+            raise ValueError("has characters that cannot be sent: a line end, a blank, an accent?")
+        return secret
+
+    @field_validator("alpaca_trading_base_url")
+    @classmethod
+    def _known_trading_host(cls, url: str) -> str:
+        return _exactly(url, f"https://{LIVE_HOST}", f"https://{PAPER_HOST}")
+
+    @field_validator("alpaca_data_base_url")
+    @classmethod
+    def _known_data_host(cls, url: str) -> str:
+        return _exactly(url, f"https://{DATA_HOST}")
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
-        host = urlsplit(self.alpaca_trading_base_url).hostname
-        if host not in _LOOPBACK | {LIVE_HOST, PAPER_HOST}:
-            raise ValueError(
-                "ALPACA_TRADING_BASE_URL must be Alpaca's paper or live host, or the simulator on"
-                " this machine"
-            )
         if self.broker_is_live and not self.alpaca_allow_live:
             raise ValueError(
                 "ALPACA_TRADING_BASE_URL is live but ALPACA_ALLOW_LIVE is not `true`: set both or"
                 " neither"
             )
-        simulated = {host, urlsplit(self.alpaca_data_base_url).hostname} <= _LOOPBACK
-        if self.question_pipeline_test_mode and not simulated:
+        hosts = (self.alpaca_trading_base_url, self.alpaca_data_base_url)
+        if self.question_pipeline_test_mode and not all(map(_is_loopback, hosts)):
             raise ValueError(
                 "QUESTION_PIPELINE_TEST_MODE takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"
@@ -130,7 +185,17 @@ class Settings(BaseModel):
     @property
     def broker_is_live(self) -> bool:
         """Whether orders would spend real money."""
-        return urlsplit(self.alpaca_trading_base_url).hostname == LIVE_HOST
+        return self.alpaca_trading_base_url == f"https://{LIVE_HOST}"
+
+    @property
+    def ceilings(self) -> Ceilings:
+        """What no config may exceed when it is saved."""
+        return Ceilings(
+            max_order_notional_usd=self.hard_max_order_notional_usd,
+            max_orders_per_day=self.hard_max_orders_per_day,
+            max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
+            max_stream_symbols=self.max_stream_symbols,
+        )
 
     @property
     def server_limits(self) -> Server:

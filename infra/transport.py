@@ -17,6 +17,8 @@ TIMEOUT = httpx.Timeout(10, connect=3)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # A bug in our own request, refused before anything was sent.
 _MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol)
+# These quote what could not be sent, which may be a header with a key: they are never chained.
+_QUOTING = (*_MALFORMED, httpx.LocalProtocolError)
 
 
 @contextmanager
@@ -27,7 +29,8 @@ def transport_errors(peer: str, *, writes: bool) -> Iterator[None]:
     except _NEVER_SENT as error:
         raise TransientError(f"{peer} cannot be reached ({type(error).__name__})") from error
     except _MALFORMED as error:
-        raise PermanentError(f"request to {peer} is malformed ({type(error).__name__})") from error
+        raise PermanentError(f"request to {peer} is malformed ({type(error).__name__})") from None
     except (httpx.HTTPError, httpx.StreamError) as error:
         kind = OutcomeUnknownError if writes else TransientError
-        raise kind(f"call to {peer} broke off ({type(error).__name__})") from error
+        cause = None if isinstance(error, _QUOTING) else error
+        raise kind(f"call to {peer} broke off ({type(error).__name__})") from cause

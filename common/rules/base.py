@@ -1,82 +1,204 @@
-"""What every rule has, and what evaluating one says."""
+"""What every rule has, what it may look at, and what evaluating it says."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import (
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from common.market import Metric, Snapshot
-from common.model import Exact, Model, Usd
-from common.orders import Side
+from common.actions import Action, ClosePosition
+from common.inputs import CryptoSymbol, Identifier, StockSymbol
+from common.market import Metric, Session, Snapshot, is_fresh
+from common.model import Exact, Model, plain
 from common.templates import variables
 
-Symbol = Annotated[str, Field(pattern=r"^[A-Z]{1,5}(\.[A-Z]{1,2})?$")]
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Symbol = StockSymbol | CryptoSymbol
+Reason = Literal[
+    "not_met", "stale", "no_data", "no_position", "market_closed", "disabled", "corporate_action"
+]
+# Stored facts by symbol and metric, newest last: as many of each as some rule needs.
+Facts = Mapping[tuple[str, Metric], Sequence[Snapshot]]
 
-# The latest stored snapshot of each (symbol, metric) that the rules ask for.
-Market = Mapping[tuple[str, Metric], Snapshot]
+
+@dataclass(frozen=True)
+class Position:
+    """What a user holds of a symbol: signed units, and their average entry price (USD)."""
+
+    qty: Decimal
+    avg_entry_price: Decimal
 
 
 @dataclass(frozen=True)
 class Fired:
-    """A rule's condition holds. Prices in USD; `pct` is signed percent against `reference`."""
+    """A condition holds. Prices in USD; `pct` is signed percent against `reference`.
+
+    `values` are what the rule's own template variables show.
+    """
 
     symbol: str
     price: Decimal
-    reference: Decimal
-    pct: Decimal
     as_of: datetime
     snapshot_ids: tuple[int, ...]
+    reference: Decimal | None = None
+    pct: Decimal | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Silent:
-    """A rule did not fire, and why."""
+    """A condition does not hold, or cannot be told; `observed` are the numbers behind it."""
 
     symbol: str
-    reason: Literal["not_met", "stale", "no_data"]
-    pct: Decimal | None = None
+    reason: Reason
+    observed: Mapping[str, str] = field(default_factory=dict)
 
 
-class ProposeOrder(Model):
-    """The action after a yes: a market order by notional (USD)."""
-
-    action: Literal["propose_order"]
-    side: Side
-    notional_usd: Annotated[Usd, Field(ge=1)]
+Outcome = Fired | Silent
 
 
-class RuleBase(Model):
-    """The part of a rule that does not depend on its type."""
+@dataclass(frozen=True)
+class View:
+    """What is known of one symbol at one instant, to one user.
 
-    template_variables: ClassVar[frozenset[str]] = frozenset({"symbol", "notional"})
+    `sessions` are the exchange's, today's among them when there is one; `position` is None when the
+    user holds nothing, or when the rule does not ask.
+    """
+
+    symbol: str
+    now: datetime
+    max_age: timedelta
+    facts: Facts
+    session: Session | None = None
+    position: Position | None = None
+
+    def of(self, symbol: str) -> "View":
+        """Look at another symbol at the same instant."""
+        return self if symbol == self.symbol else replace(self, symbol=symbol, position=None)
+
+    def series(self, metric: Metric, count: int) -> Sequence[Snapshot]:
+        """Return the newest `count` facts, oldest first; fewer where there are fewer."""
+        return self.facts.get((self.symbol, metric), ())[-count:]
+
+    def latest(self, metric: Metric) -> Snapshot | None:
+        """Return the newest fact."""
+        return next(iter(self.series(metric, 1)), None)
+
+    def fresh_trade(self) -> Snapshot | Silent:
+        """Return the last trade, or why there is none to act upon."""
+        trade = self.latest("last_trade")
+        if trade is None:
+            return self.silent("no_data", missing="last_trade")
+        if not is_fresh(trade.as_of, self.now, self.max_age):
+            return self.silent("stale", as_of=trade.as_of.isoformat())
+        return trade
+
+    def fired(self, trade: Snapshot, *others: Snapshot, **shown: object) -> Fired:
+        """Say that it fires at a trade; what else it rests on, what its own variables show."""
+        rows = tuple(fact.id for fact in (trade, *others) if fact.id is not None)
+        values = {k: _text(v) for k, v in shown.items()}
+        return Fired(self.symbol, trade.price, trade.as_of, rows, values=values)
+
+    def silent(self, reason: Reason, **observed: object) -> Silent:
+        """Say why nothing fires, with the numbers behind it."""
+        return Silent(self.symbol, reason, {k: _text(v) for k, v in observed.items()})
+
+
+class Condition(Model):
+    """A rule's type and its parameters, without what it asks.
+
+    `symbol` may be left out where a condition stands inside another: it is then that one's.
+    `template_variables` are what its firing shows beyond what every question can: `ref` and `pct`
+    where there is a reference, and its own values.
+    """
+
+    template_variables: ClassVar[frozenset[str]] = frozenset()
+
+    symbol: Symbol | None = None
+
+    @classmethod
+    def shows(cls, parameters: Mapping[str, Any]) -> frozenset[str] | None:  # noqa: ARG003
+        """Name the template variables that a firing with these parameters fills.
+
+        None when it cannot be told, because the parameters it depends on were refused.
+        """
+        return cls.template_variables
+
+    @property
+    def needs_position(self) -> bool:
+        """Whether the condition is about what the user holds."""
+        return False
+
+    @property
+    def needs(self) -> Mapping[Metric, int]:
+        """How many of the newest facts of each metric the condition looks at."""
+        raise NotImplementedError
+
+    def needs_of(self, symbol: str) -> Mapping[tuple[str, Metric], int]:
+        """Return what the condition looks at when it is evaluated for a symbol."""
+        return {(self.symbol or symbol, metric): count for metric, count in self.needs.items()}
+
+    def evaluate(self, view: View) -> Outcome:
+        """Tell whether the condition holds for the view's symbol."""
+        raise NotImplementedError
+
+
+class Asking(Condition):
+    """The part of a rule that does not depend on its type: for which symbols, asking what."""
+
+    shared_variables: ClassVar[frozenset[str]] = frozenset(
+        {"symbol", "price", "notional", "qty", "size"}
+    )
 
     id: Identifier
-    symbol: Symbol
+    enabled: StrictBool = True
+    symbols: Annotated[tuple[Symbol, ...], Field(max_length=100)] = ()
     question_template: Annotated[str, Field(min_length=1, max_length=280)]
-    on_answer_match: ProposeOrder
-    cooldown_seconds: Annotated[int, Field(ge=0)] = 3600
-    question_ttl_seconds: Annotated[int, Field(ge=30, le=86_400)] = 900
+    on_answer_match: Action
+    cooldown_seconds: Annotated[StrictInt, Field(ge=0, le=31_536_000)] = 3600
+    question_ttl_seconds: Annotated[StrictInt, Field(ge=30, le=86_400)] = 900
     max_price_drift_pct: Annotated[Exact, Field(gt=0, le=100)] = Decimal(1)
 
     @field_validator("question_template")
     @classmethod
-    def _known_variables(cls, template: str) -> str:
-        unknown = sorted(variables(template) - cls.template_variables)
+    def _known_variables(cls, template: str, info: ValidationInfo) -> str:
+        shown = cls.shows(info.data)
+        if shown is None:
+            return template
+        known = cls.shared_variables | shown
+        unknown = sorted(variables(template) - known)
         if unknown:
-            known = ", ".join(sorted(cls.template_variables))
-            raise ValueError(f"unknown variable {unknown[0]!r}; there are: {known}")
+            raise ValueError(
+                f"unknown variable {unknown[0]!r}; there are: {', '.join(sorted(known))}"
+            )
         return template
 
-    @property
-    def cooldown(self) -> timedelta:
-        """How long the rule stays silent after it fired."""
-        return timedelta(seconds=self.cooldown_seconds)
+    @model_validator(mode="after")
+    def _some_symbol(self) -> Self:
+        if bool(self.symbol) == bool(self.symbols):
+            raise ValueError("give either symbol or symbols")
+        if len(set(self.symbols)) != len(self.symbols):
+            raise ValueError("symbols: one is named twice")
+        return self
 
     @property
-    def question_ttl(self) -> timedelta:
-        """How long a question stands."""
-        return timedelta(seconds=self.question_ttl_seconds)
+    def all_symbols(self) -> tuple[str, ...]:
+        """The symbols that the rule is evaluated for, each on its own."""
+        return self.symbols or ((self.symbol,) if self.symbol else ())
+
+    @property
+    def acts_on_position(self) -> bool:
+        """Whether the rule concerns only users who hold the symbol."""
+        return self.needs_position or isinstance(self.on_answer_match, ClosePosition)
+
+
+def _text(value: object) -> str:
+    return plain(value.quantize(Decimal("0.0001"))) if isinstance(value, Decimal) else str(value)

@@ -19,7 +19,7 @@ from common.errors import (
 from common.model import parse_json
 from infra.transport import TIMEOUT, transport_errors
 
-_TOO_MANY_REQUESTS = 429
+_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429
 Params = Mapping[str, str]
 
 
@@ -34,16 +34,18 @@ class AlpacaHttp:
         *,
         timeout: httpx.Timeout = TIMEOUT,
         read_attempts: int = 3,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._client = httpx.Client(
             base_url=base_url,
             timeout=timeout,
+            transport=transport,
             headers={"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret_key},
         )
         self._retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(read_attempts),
-            wait=wait_exponential_jitter(multiplier=0.1, max=2),
+            wait=wait_exponential_jitter(multiplier=0.1, max=2, jitter=0.1),
             reraise=True,
         )
 
@@ -79,9 +81,10 @@ def _content(response: httpx.Response, *, writes: bool) -> Any:
     request_id = response.headers.get("X-Request-ID")
     if response.status_code == _TOO_MANY_REQUESTS:
         raise TransientError(f"broker: too many requests (request id {request_id})")
-    if response.is_client_error or response.is_redirect:
-        raise BrokerRefusedError(response.status_code, _message(response), request_id)
     unclear = OutcomeUnknownError if writes else TransientError
+    refused = response.is_client_error or response.is_redirect
+    if refused and response.status_code != _REQUEST_TIMEOUT:
+        raise BrokerRefusedError(response.status_code, _message(response), request_id)
     if not response.is_success:
         raise unclear(f"broker answered {response.status_code} (request id {request_id})")
     if not response.content:

@@ -1,14 +1,21 @@
 """Alpaca's trading API (alpaca-api.md section 5): orders, and the broker's clock."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from common.errors import BrokerRefusedError, OutcomeUnknownError
+from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
+from common.guardrails.facts import Account, Asset
 from common.model import problems
+from common.options import Bounds, OptionContract
 from common.orders import BrokerOrder, Order
+from common.sessions import CalendarDay
+from infra.alpaca import account as accounts
+from infra.alpaca import calendar as calendars
+from infra.alpaca import contracts
+from infra.alpaca.batches import Fetched
 from infra.alpaca.http import AlpacaHttp
 
 _NOT_FOUND = 404
@@ -35,12 +42,30 @@ class AlpacaTrading:
         except BrokerRefusedError as error:
             if _ALREADY_THERE not in error.message:
                 raise
+            return self._adopt(order, error)
+
+    def _adopt(self, order: Order, refusal: BrokerRefusedError) -> BrokerOrder:
+        """Read the order whose id is taken: it is there, whatever goes wrong while reading it."""
+        try:
             adopted = self.by_client_order_id(order.client_order_id)
-            if adopted is None:
-                raise OutcomeUnknownError(
-                    "the broker says that the order is there, but does not show it"
-                ) from error
-            return adopted
+        except TransientError as error:
+            raise OutcomeUnknownError("the order is there, but cannot be read") from error
+        if adopted is None:
+            raise OutcomeUnknownError("the broker says that the order is there, and hides it")
+        if adopted.symbol != order.symbol or adopted.side != order.side:
+            raise OutcomeUnknownError("the order's id is taken by another order") from refusal
+        return adopted
+
+    def cancel(self, broker_order_id: str) -> None:
+        """Ask for a cancellation (`DELETE /v2/orders/{id}`); its end is seen later.
+
+        Raises BrokerRefusedError when it is too late, TransientError when the request may not have
+        arrived: asking twice does no harm.
+        """
+        try:
+            self._http.delete(f"/v2/orders/{broker_order_id}")
+        except OutcomeUnknownError as error:
+            raise TransientError(f"the cancellation may not have arrived: {error}") from error
 
     def by_client_order_id(self, client_order_id: str) -> BrokerOrder | None:
         """Look an order up by our own id (`GET /v2/orders:by_client_order_id`).
@@ -63,7 +88,7 @@ class AlpacaTrading:
 
         There is no page token: the next page begins after the last order's submission.
         """
-        after = submitted_after
+        after, seen = submitted_after, set[str]()
         while True:
             page = self._http.get(
                 "/v2/orders",
@@ -74,11 +99,36 @@ class AlpacaTrading:
                     "after": after.astimezone(UTC).isoformat(),
                 },
             )
+            if not isinstance(page, list):
+                raise TransientError("broker sent something else than a list of orders")
             orders = [_order(each) for each in page]
-            yield from orders
-            if len(orders) < _PAGE:
+            # Our instants are cut to microseconds: a page may begin with what is known already.
+            new = [order for order in orders if order.broker_order_id not in seen]
+            yield from new
+            if len(orders) < _PAGE or not new:
                 return
+            seen.update(order.broker_order_id for order in new)
             after = orders[-1].submitted_at
+
+    def calendar(self, first: date, last: date) -> list[CalendarDay]:
+        """Return each day from first to last, holidays too; raises TransientError."""
+        return calendars.calendar(self._http, first, last)
+
+    def option_contracts(self, underlying: str, bounds: Bounds) -> Fetched[OptionContract]:
+        """Return the contracts of an underlying inside the bounds."""
+        return contracts.option_contracts(self._http, underlying, bounds)
+
+    def account(self) -> Account:
+        """Return whether the account may trade, and what it can pay."""
+        return accounts.account(self._http)
+
+    def asset(self, symbol: str) -> Asset | None:
+        """Return whether a symbol trades; None when the broker does not know it."""
+        return accounts.asset(self._http, symbol)
+
+    def market_is_open(self) -> bool:
+        """Return whether the stock market is open right now."""
+        return accounts.market_is_open(self._http)
 
     def now(self) -> datetime:
         """Return the broker's time (`GET /v2/clock`), as the simulator's tests need it."""

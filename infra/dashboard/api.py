@@ -69,9 +69,10 @@ def _request_id(response: httpx.Response) -> str | None:
     """Return the id by which the other side can find this call, from the header or the body."""
     header: str | None = response.headers.get("X-Request-Id")
     try:
-        return header or parse_json(response.content).get("request_id")
+        document = parse_json(response.content)
     except MalformedMessageError:
-        return None
+        return header
+    return header or (document.get("request_id") if isinstance(document, dict) else None)
 
 
 def _said(response: httpx.Response) -> str:

@@ -70,10 +70,15 @@ class PubsubPublisher:
             return {}
         # Imported here: an emulated run and its tests need no Google credentials at all.
         import google.auth  # noqa: PLC0415
+        import google.auth.exceptions  # noqa: PLC0415
         import google.auth.transport.requests  # noqa: PLC0415
 
-        if self._credentials is None:
-            self._credentials, _ = google.auth.default(scopes=[_SCOPE])
-        if not self._credentials.valid:
-            self._credentials.refresh(google.auth.transport.requests.Request())
+        try:
+            if self._credentials is None:
+                self._credentials, _ = google.auth.default(scopes=[_SCOPE])
+            if not self._credentials.valid:
+                self._credentials.refresh(google.auth.transport.requests.Request())
+        except google.auth.exceptions.GoogleAuthError as error:
+            kind = TransientError if error.retryable else PermanentError
+            raise kind(f"no credentials for Pub/Sub ({type(error).__name__})") from error
         return {"Authorization": f"Bearer {self._credentials.token}"}

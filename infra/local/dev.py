@@ -19,6 +19,7 @@ from infra.local.narrator import Narrator
 from infra.local.scheduler import LocalScheduler
 from infra.local.schedules import load_schedules
 from infra.local.stack import (
+    FIREBASE_KEY,
     INTERNAL_TOKEN,
     PROJECT,
     SIGNING_SECRET,
@@ -79,7 +80,7 @@ def simulated_broker(folder: Path, recordings: Sequence[Path], speed: float) -> 
 def write_stack_file(folder: Path, stack: Stack) -> None:
     """Say where everything is (design section 6); complete or not there at all."""
     now = SystemClock().now()
-    key_file = folder / "firebase-key.pem"
+    key_file = folder / FIREBASE_KEY
     document: dict[str, Any] = {
         "functions": stack.functions.url,
         "broker": stack.broker_url,

@@ -32,6 +32,7 @@ NAMES = (
     "reconcile_orders",
     "push_snapshot",
     "relay_outbox",
+    "account_api",
 )
 SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
 _START_SECONDS = 30

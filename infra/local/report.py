@@ -114,10 +114,11 @@ def common_checks(stack: Stack) -> list[Check]:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    return {key: _plain_value(value) for key, value in row.items()}
+    return {key: json_value(value) for key, value in row.items()}
 
 
-def _plain_value(value: object) -> object:
+def json_value(value: object) -> object:
+    """Write decimals as JSON numbers, instants as RFC 3339 in UTC, anything else as it is."""
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
     if isinstance(value, datetime):

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from infra.local import firebase
 from infra.local.app_backend import AppBackend
 from infra.local.broker.broker import SimulatedBroker
 from infra.local.bus import LocalBus
@@ -27,6 +28,7 @@ from infra.postgres.migrate import migrate
 from infra.settings import inherited
 
 PROJECT = "countersign-local"
+FIREBASE_KEY = "firebase-key.pem"  # signs the users' ID tokens; in the stack's folder
 # Local-only values: they open nothing outside this machine.
 WEBHOOK_SECRET = "whsec_Y291bnRlcnNpZ24tbG9jYWwtd2ViaG9vay1zZWNyZXQ="  # noqa: S105
 INTERNAL_TOKEN = "local-internal-token"  # noqa: S105
@@ -105,6 +107,7 @@ def local_stack(
         dashboard_server = start(Server(dashboard.app, ports.dashboard))
         broker_server = start(Server(simulator.app, ports.broker))
         app_server = start(Server(app.app))
+        key_server = start(Server(firebase.key_server(folder / FIREBASE_KEY)))
         functions = start(FunctionsServer(folder / "functions.log", ports.functions))
         subscriptions = _subscriptions(functions.url, app_server.url, pushes or {})
         bus = start(LocalBus(folder / "bus.sqlite", subscriptions, PROJECT))
@@ -123,6 +126,8 @@ def local_stack(
                 "INTERNAL_TOKEN": INTERNAL_TOKEN,
                 "SIGNING_SECRET": SIGNING_SECRET,
                 "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
+                "FIREBASE_PROJECT_ID": PROJECT,
+                "FIREBASE_KEYS_URL": key_server.url,
                 "GOOGLE_CLOUD_PROJECT": PROJECT,
                 "PUBSUB_EMULATOR_HOST": bus_server.url.removeprefix("http://"),
             }

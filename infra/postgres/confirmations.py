@@ -1,15 +1,26 @@
 """Questions as they stand, and how they were decided."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from common.questions import Answer, Confirmation, Decision, Terms
-from infra.postgres.database import Row, Transaction
+from common.messages import QuestionCreated
+from common.questions import (
+    Answer,
+    Confirmation,
+    Decision,
+    Terms,
+    consequence,
+    follow_up_terms,
+    follow_up_text,
+)
+from infra.postgres import outbox
+from infra.postgres.database import Row, Transaction, to_json
 
 _COLUMNS = """
     SELECT c.question_id, c.firebase_uid, c.status, c.expires_at, c.decided_at,
-           c.opportunity_id, q.metadata
+           c.opportunity_id, c.follow_up_of, q.question_text, q.metadata
     FROM confirmations c JOIN questions q ON q.id = c.question_id
     WHERE c.question_id = :question_id
 """
@@ -17,11 +28,13 @@ _COLUMNS = """
 
 @dataclass(frozen=True)
 class Standing:
-    """A confirmation with the terms that its user was shown."""
+    """A confirmation with the text and the terms that its user was shown."""
 
     confirmation: Confirmation
     terms: Terms
+    text: str
     opportunity_id: UUID
+    is_follow_up: bool
 
 
 def lock(tx: Transaction, question_id: UUID) -> Standing | None:
@@ -52,6 +65,78 @@ def decide(tx: Transaction, answer: Answer, decision: Decision, now: datetime) -
         raise AssertionError(f"question {answer.question_id} was not pending under its lock")
 
 
+def follow_up(tx: Transaction, standing: Standing, now: datetime) -> UUID:
+    """Ask the one follow-up of an ambiguous answer, and announce it; return its id."""
+    question_id, asked = uuid4(), standing.confirmation
+    terms = follow_up_terms(standing.terms, now)
+    text = follow_up_text(standing.text)
+    tx.run(
+        """
+        INSERT INTO questions (id, firebase_uid, question_text, correct_answer, source_tag,
+                               pipeline_key, pipeline_step, metadata)
+        SELECT :id, firebase_uid, :text, correct_answer, source_tag, pipeline_key, pipeline_step,
+               CAST(:terms AS jsonb)
+        FROM questions WHERE id = :of
+        """,
+        id=question_id,
+        text=text,
+        terms=terms.model_dump_json(),
+        of=asked.question_id,
+    )
+    tx.run(
+        """
+        INSERT INTO confirmations (question_id, opportunity_id, follow_up_of, firebase_uid, rule_id,
+                                   asked_at, expires_at)
+        VALUES (:id, :opportunity_id, :of, :uid, :rule_id, :now, :expires_at)
+        """,
+        id=question_id,
+        opportunity_id=standing.opportunity_id,
+        of=asked.question_id,
+        uid=asked.firebase_uid,
+        rule_id=terms.rule_id,
+        now=now,
+        expires_at=terms.expires_at,
+    )
+    announcement = QuestionCreated(
+        **terms.model_dump(),
+        question_id=question_id,
+        firebase_uid=asked.firebase_uid,
+        question_text=text,
+        consequence=consequence(terms),
+        follow_up_of=asked.question_id,
+    )
+    outbox.add(tx, announcement, asked.firebase_uid, now)
+    return question_id
+
+
+def follow_up_of(tx: Transaction, question_id: UUID) -> UUID | None:
+    """Find the follow-up of a question."""
+    row = tx.row("SELECT question_id FROM confirmations WHERE follow_up_of = :id", id=question_id)
+    return row["question_id"] if row else None
+
+
+def withdraw_obsolete(
+    tx: Transaction, standing_rules: Sequence[tuple[str, str]], now: datetime
+) -> int:
+    """Withdraw the questions whose rule or user is enabled no more; return how many.
+
+    `standing_rules` are the (config key, rule id) of all enabled rules of enabled users.
+    """
+    rules = [{"config_key": key, "rule_id": rule_id} for key, rule_id in standing_rules]
+    return tx.run(
+        """
+        UPDATE confirmations p SET status = 'withdrawn', decided_at = :now
+        WHERE p.status = 'pending' AND NOT EXISTS (
+            SELECT FROM user_trading_config c
+            JOIN jsonb_to_recordset(CAST(:rules AS jsonb)) AS r (config_key text, rule_id text)
+              ON r.config_key = c.config_key
+            WHERE c.enabled AND c.firebase_uid = p.firebase_uid AND r.rule_id = p.rule_id)
+        """,
+        rules=to_json(rules),
+        now=now,
+    )
+
+
 def expire_due(tx: Transaction, now: datetime) -> int:
     """Close the questions that nobody answered in time; return how many."""
     return tx.run(
@@ -73,5 +158,7 @@ def _standing(row: Row | None) -> Standing | None:
             decided_at=row["decided_at"],
         ),
         Terms.from_document(row["metadata"]),
+        row["question_text"],
         row["opportunity_id"],
+        row["follow_up_of"] is not None,
     )

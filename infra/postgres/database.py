@@ -1,8 +1,9 @@
 """Connections to Postgres and the one way to run a transaction."""
 
 import json
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -136,9 +137,18 @@ class Database:
             try:
                 yield session
             finally:
-                if not session.broken:
-                    with session.transaction() as tx:
-                        tx.rows(f"SELECT pg_advisory_unlock({_LOCK_KEY})", name=name)
+                self._unlock(session, name)
+
+    @staticmethod
+    def _unlock(session: Session, name: str) -> None:
+        """Give the lock back; where that fails, closing the connection gives it back."""
+        if session.broken:
+            return
+        try:
+            with session.transaction() as tx:
+                tx.rows(f"SELECT pg_advisory_unlock({_LOCK_KEY})", name=name)
+        except (TransientError, OutcomeUnknownError, pg8000.dbapi.Error):
+            session.broken = True
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -185,24 +195,41 @@ class Database:
 
 
 def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
-    """Return how to connect to a `postgresql://` URL, over TCP or (`?host=/folder`) a socket."""
-    url = urlsplit(database_url)
-    options = parse_qs(url.query)
-    folder = options.get("host", [""])[0]
+    """Return how to connect to a `postgresql://` URL, over TCP or (`?host=/folder`) a socket.
+
+    Raises ValueError, without quoting it, when the URL cannot be read.
+    """
+    try:
+        url = urlsplit(database_url)
+        port = url.port or 5432
+    except ValueError:
+        raise ValueError("not a URL: special characters of a password must be escaped") from None
+    if url.scheme not in {"postgresql", "postgres"}:
+        raise ValueError("must begin with postgresql://")
+    options = {name: values[-1] for name, values in parse_qs(url.query).items()}
+    host = options.get("host") or url.hostname or "localhost"
     arguments: dict[str, Any] = {
         "user": unquote(url.username or "postgres"),
         "password": unquote(url.password) if url.password else None,
-        "database": url.path.removeprefix("/") or "postgres",
+        "database": unquote(url.path.removeprefix("/")) or "postgres",
         "timeout": timeout_seconds,
         "application_name": "countersign",
     }
-    if folder.startswith("/"):
-        arguments["unix_sock"] = f"{folder}/.s.PGSQL.{url.port or 5432}"
+    if host.startswith("/"):
+        arguments["unix_sock"] = f"{host}/.s.PGSQL.{port}"
     else:
-        arguments |= {"host": url.hostname or "localhost", "port": url.port or 5432}
-    if options.get("sslmode", ["disable"])[0] in {"require", "verify-ca", "verify-full"}:
-        arguments["ssl_context"] = True
+        arguments |= {"host": host, "port": port, "ssl_context": _ssl_context(options)}
     return lambda: pg8000.dbapi.connect(**arguments)
+
+
+def _ssl_context(options: Mapping[str, str]) -> ssl.SSLContext | bool | None:
+    """Read `sslmode` as libpq does; without one, SSL is used where the server offers it."""
+    mode = options.get("sslmode", "prefer")
+    if mode in {"verify-ca", "verify-full"}:
+        context = ssl.create_default_context(cafile=options.get("sslrootcert"))
+        context.check_hostname = mode == "verify-full"
+        return context
+    return {"disable": False, "allow": None, "prefer": None, "require": True}[mode]
 
 
 def to_json(document: object) -> str:

@@ -1,100 +1,52 @@
 """Asking: opportunities, questions, confirmations and their announcements, set-based."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common.messages import QuestionCreated
-from common.questions import PIPELINE_KEY, Terms
+from common.questions import PIPELINE_KEY, Terms, consequence
 from common.rules import Rule
+from common.rules.base import Position
 from infra.postgres.database import Transaction, to_json
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A rule that fired, for all users of one config."""
+    """A rule that fired, for all users of one config, or for those who hold one position."""
 
     config_key: str
     rule: Rule
     terms: Terms
     text: str
     max_queued_questions: int
+    position: Position | None = None
 
 
-def ask(tx: Transaction, each: Ask) -> int:
-    """Ask every user of the config who may be asked now; return how many were.
+@dataclass(frozen=True)
+class Asked:
+    """How many users were asked, and how many were not, by reason."""
+
+    asked: int
+    held_back: Mapping[str, int]
+
+
+def ask(tx: Transaction, each: Ask) -> Asked:
+    """Ask every user of the config who may be asked now.
 
     One statement, whatever the number of users. Claiming the cooldown takes the row lock of the
     user's state, so that of two evaluations at once only one asks; the unique indexes on
     opportunities and pending confirmations stand behind it.
     """
-    terms = each.terms
-    return tx.run(
-        """
-        WITH eligible AS (
-            SELECT c.firebase_uid FROM user_trading_config c
-            WHERE c.enabled AND c.config_key = :config_key
-              AND NOT EXISTS (SELECT FROM confirmations p
-                              WHERE p.firebase_uid = c.firebase_uid AND p.rule_id = :rule_id
-                                AND p.status = 'pending')
-              AND (SELECT count(*) FROM confirmations p
-                   WHERE p.firebase_uid = c.firebase_uid AND p.status = 'pending')
-                  < CAST(:max_queued AS integer)
-            ORDER BY c.firebase_uid
-        ), claimed AS (
-            INSERT INTO user_trading_state AS s (firebase_uid, last_eval_at, context, updated_at)
-            SELECT firebase_uid, CAST(:now AS timestamptz),
-                   jsonb_build_object('last_fired',
-                                      jsonb_build_object(CAST(:rule_id AS text), :now)),
-                   :now
-            FROM eligible
-            ON CONFLICT (firebase_uid) DO UPDATE
-            SET last_eval_at = excluded.last_eval_at,
-                updated_at = excluded.updated_at,
-                context = jsonb_set(s.context, '{last_fired}',
-                                    coalesce(s.context -> 'last_fired', '{}')
-                                    || (excluded.context -> 'last_fired'))
-            WHERE coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
-                           '-infinity')
-                  <= CAST(:now AS timestamptz) - make_interval(secs => :cooldown)
-            RETURNING s.firebase_uid
-        ), ids AS MATERIALIZED (
-            SELECT firebase_uid, gen_random_uuid() AS opportunity_id,
-                   gen_random_uuid() AS question_id
-            FROM claimed
-        ), flagged AS (
-            INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price,
-                                       reference, pct, as_of, snapshot_ids, config_hash, fired_at)
-            SELECT opportunity_id, firebase_uid, :rule_id, :rule_type, :symbol, :price,
-                   :reference, :pct, :as_of, CAST(:snapshot_ids AS bigint[]), :config_hash, :now
-            FROM ids
-            ON CONFLICT DO NOTHING
-            RETURNING id
-        ), pending AS (
-            INSERT INTO confirmations (question_id, opportunity_id, firebase_uid, rule_id,
-                                       asked_at, expires_at)
-            SELECT question_id, opportunity_id, firebase_uid, :rule_id, :now, :expires_at
-            FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
-            ON CONFLICT DO NOTHING
-            RETURNING question_id, firebase_uid
-        ), asked AS (
-            INSERT INTO questions (id, firebase_uid, question_text, correct_answer, source_tag,
-                                   pipeline_key, pipeline_step, metadata)
-            SELECT question_id, firebase_uid, :text, 10, :source_tag, :pipeline_key,
-                   :pipeline_step, CAST(:terms AS jsonb)
-            FROM pending
-        )
-        INSERT INTO outbox (topic, ordering_key, payload, created_at)
-        SELECT :topic, firebase_uid,
-               CAST(:terms AS jsonb) || jsonb_build_object(
-                   'question_id', question_id, 'firebase_uid', firebase_uid,
-                   'question_text', CAST(:text AS text)),
-               :now
-        FROM pending
-        """,
+    terms, position = each.terms, each.position
+    counts = tx.rows(
+        _ASK,
         config_key=each.config_key,
         rule_id=each.rule.id,
         rule_type=each.rule.type,
         cooldown=each.rule.cooldown_seconds,
         max_queued=each.max_queued_questions,
+        held_qty=position.qty if position else None,
+        entry_price=position.avg_entry_price if position else None,
         symbol=terms.symbol,
         price=terms.price,
         reference=terms.reference,
@@ -105,9 +57,92 @@ def ask(tx: Transaction, each: Ask) -> int:
         now=terms.asked_at,
         expires_at=terms.expires_at,
         text=each.text,
+        consequence=consequence(terms),
         source_tag=f"trading:rule:{each.rule.id}",
         pipeline_key=PIPELINE_KEY,
         pipeline_step=f"{each.rule.id}:await_confirm",
         terms=to_json(terms.model_dump(mode="json")),
         topic=QuestionCreated.topic,
+    )[0]
+    return Asked(counts.pop("asked"), {why: n for why, n in counts.items() if n})
+
+
+_ASK = """
+    WITH candidates AS MATERIALIZED (
+        SELECT c.firebase_uid,
+               EXISTS (SELECT FROM confirmations p
+                       WHERE p.firebase_uid = c.firebase_uid AND p.rule_id = :rule_id
+                         AND p.status = 'pending') AS question_pending,
+               (SELECT count(*) FROM confirmations p
+                WHERE p.firebase_uid = c.firebase_uid AND p.status = 'pending')
+                   >= CAST(:max_queued AS integer) AS queue_full,
+               coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
+                        '-infinity')
+                   > CAST(:now AS timestamptz) - make_interval(secs => :cooldown) AS cooldown
+        FROM user_trading_config c LEFT JOIN user_trading_state s USING (firebase_uid)
+        WHERE c.enabled AND c.config_key = :config_key
+          AND (CAST(:held_qty AS numeric) IS NULL
+               OR EXISTS (SELECT FROM trades t
+                          WHERE t.firebase_uid = c.firebase_uid AND t.symbol = :symbol
+                            AND t.closed_at IS NULL AND t.qty = :held_qty
+                            AND t.avg_entry_price = CAST(:entry_price AS numeric)))
+    ), claimed AS (
+        INSERT INTO user_trading_state AS s (firebase_uid, last_eval_at, context, updated_at)
+        SELECT firebase_uid, CAST(:now AS timestamptz),
+               jsonb_build_object('last_fired',
+                                  jsonb_build_object(CAST(:rule_id AS text), :now)),
+               :now
+        FROM candidates WHERE NOT (question_pending OR queue_full OR cooldown)
+        ORDER BY firebase_uid
+        ON CONFLICT (firebase_uid) DO UPDATE
+        SET last_eval_at = excluded.last_eval_at,
+            updated_at = excluded.updated_at,
+            context = jsonb_set(s.context, '{last_fired}',
+                                coalesce(s.context -> 'last_fired', '{}')
+                                || (excluded.context -> 'last_fired'))
+        WHERE coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
+                       '-infinity')
+              <= CAST(:now AS timestamptz) - make_interval(secs => :cooldown)
+        RETURNING s.firebase_uid
+    ), ids AS MATERIALIZED (
+        SELECT firebase_uid, gen_random_uuid() AS opportunity_id,
+               gen_random_uuid() AS question_id
+        FROM claimed
+    ), flagged AS (
+        INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price,
+                                   reference, pct, as_of, snapshot_ids, config_hash, fired_at)
+        SELECT opportunity_id, firebase_uid, :rule_id, :rule_type, :symbol, :price,
+               :reference, :pct, :as_of, CAST(:snapshot_ids AS bigint[]), :config_hash, :now
+        FROM ids
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    ), pending AS (
+        INSERT INTO confirmations (question_id, opportunity_id, firebase_uid, rule_id,
+                                   asked_at, expires_at)
+        SELECT question_id, opportunity_id, firebase_uid, :rule_id, :now, :expires_at
+        FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
+        ON CONFLICT DO NOTHING
+        RETURNING question_id, firebase_uid
+    ), questioned AS (
+        INSERT INTO questions (id, firebase_uid, question_text, correct_answer, source_tag,
+                               pipeline_key, pipeline_step, metadata)
+        SELECT question_id, firebase_uid, :text, 10, :source_tag, :pipeline_key,
+               :pipeline_step, CAST(:terms AS jsonb)
+        FROM pending
+    ), announced AS (
+        INSERT INTO outbox (topic, ordering_key, payload, created_at)
+        SELECT :topic, firebase_uid,
+               CAST(:terms AS jsonb) || jsonb_build_object(
+                   'question_id', question_id, 'firebase_uid', firebase_uid,
+                   'question_text', CAST(:text AS text),
+                   'consequence', CAST(:consequence AS text)),
+               :now
+        FROM pending
+        RETURNING 1
     )
+    SELECT (SELECT count(*) FROM announced) AS asked,
+           count(*) FILTER (WHERE question_pending) AS question_pending,
+           count(*) FILTER (WHERE queue_full AND NOT question_pending) AS queue_full,
+           count(*) FILTER (WHERE cooldown AND NOT queue_full AND NOT question_pending) AS cooldown
+    FROM candidates
+"""

@@ -1,13 +1,12 @@
 """Orders: the claim, the reservation and the record. Counters are sums over these rows."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from common.guardrails import NOTIONAL_WINDOW, Denied
-from common.market import trading_day_start
+from common.guardrails.facts import Denied
+from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
 from common.orders import (
     APPROVED,
@@ -24,19 +23,12 @@ from infra.postgres.confirmations import Standing
 from infra.postgres.database import Row, Transaction, to_json
 
 _COLUMNS = """
-    SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, notional_usd, status,
-           question_id, rule_id, seen_price, max_price_drift_pct, created_at, filled_qty,
-           filled_avg_price, denial_code, reason
+    SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, order_type, time_in_force,
+           notional_usd, qty, limit_offset_pct, limit_price, status, question_id, rule_id,
+           seen_price, max_price_drift_pct, created_at, filled_qty, filled_avg_price, denial_code,
+           reason
     FROM trade_orders
 """
-
-
-@dataclass(frozen=True)
-class Reserved:
-    """What a user has reserved already, without the order at hand."""
-
-    orders_today: int
-    notional_in_window: Decimal
 
 
 def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
@@ -46,19 +38,25 @@ def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
     tx.run(
         """
         INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
-                                  order_type, notional_usd, status, question_id, rule_id,
-                                  opportunity_id, config_hash, seen_price, max_price_drift_pct,
-                                  created_at, updated_at)
-        VALUES (:id, :uid, :client_order_id, :symbol, 'us_equity', :side, 'market', :notional,
-                :status, :question_id, :rule_id, :opportunity_id, :config_hash, :seen_price,
-                :max_price_drift_pct, :now, :now)
+                                  order_type, time_in_force, notional_usd, qty, limit_offset_pct,
+                                  status, question_id, rule_id, opportunity_id, config_hash,
+                                  seen_price, max_price_drift_pct, created_at, updated_at)
+        VALUES (:id, :uid, :client_order_id, :symbol, :asset_class, :side, :order_type,
+                :time_in_force, :notional_usd, :qty, :limit_offset_pct, :status, :question_id,
+                :rule_id, :opportunity_id, :config_hash, :seen_price, :max_price_drift_pct,
+                :now, :now)
         """,
         id=order_id,
         uid=standing.confirmation.firebase_uid,
         client_order_id=client_order_id(question_id),
         symbol=terms.symbol,
+        asset_class=terms.asset_class,
         side=terms.side,
-        notional=terms.notional_usd,
+        order_type=terms.order_type,
+        time_in_force=terms.time_in_force,
+        notional_usd=terms.notional_usd,
+        qty=terms.qty,
+        limit_offset_pct=terms.limit_offset_pct,
         status=APPROVED,
         question_id=question_id,
         rule_id=terms.rule_id,
@@ -97,33 +95,13 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
     return Order(**_present(row))
 
 
-def reserved(tx: Transaction, order: Order, now: datetime) -> Reserved:
-    """Sum what the user has reserved; the caller holds his row's lock.
-
-    A slot and its notional come back only by a proven rejection.
-    """
-    row = tx.row(
-        """
-        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
-               coalesce(sum(notional_usd) FILTER (WHERE reserved_at > :window_start), 0)
-                   AS notional_in_window
-        FROM trade_orders
-        WHERE firebase_uid = :uid AND id <> :id AND status <> :rejected
-          AND reserved_at >= least(CAST(:day_start AS timestamptz),
-                                   CAST(:window_start AS timestamptz))
-        """,
-        day_start=trading_day_start(now),
-        window_start=now - NOTIONAL_WINDOW,
-        uid=order.firebase_uid,
-        id=order.id,
-        rejected=REJECTED,
-    )
-    return Reserved(**_present(row))
-
-
-def reserve(tx: Transaction, order: Order, now: datetime) -> None:
-    """Take the slot and the notional, and claim the order for sending."""
-    _move(tx, order, SUBMITTING, now, "reserved_at = :now", {})
+def reserve(tx: Transaction, order: Order, quote: Quote, now: datetime) -> Order:
+    """Take the slot and what the order may cost, fix its limit, and claim it for sending."""
+    limit_price = order.limit_for(quote)
+    changes = {"limit_price": limit_price, "reserved_usd": order.cost_at(quote)}
+    assignments = "reserved_at = :now, reserved_usd = :reserved_usd, limit_price = :limit_price"
+    _move(tx, order, SUBMITTING, now, assignments, changes)
+    return replace(order, status=SUBMITTING, limit_price=limit_price)
 
 
 def deny(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
@@ -171,6 +149,17 @@ def record(tx: Transaction, order: Order, said: BrokerOrder, now: datetime) -> b
     return True
 
 
+def mark_unknown(tx: Transaction, order_id: UUID, now: datetime) -> None:
+    """Remember that nobody knows what became of an order that was sent."""
+    tx.run(
+        "UPDATE trade_orders SET outcome_unknown_at = coalesce(outcome_unknown_at, :now),"
+        " updated_at = :now WHERE id = :id AND status = :submitting",
+        id=order_id,
+        submitting=SUBMITTING,
+        now=now,
+    )
+
+
 def open_orders(tx: Transaction) -> list[Order]:
     """Read the orders that the broker has, or may have, and that can still change."""
     rows = tx.rows(
@@ -182,6 +171,21 @@ def open_orders(tx: Transaction) -> list[Order]:
         """
     )
     return [Order(**row) for row in rows]
+
+
+def open_at_broker(tx: Transaction, firebase_uid: str | None) -> list[tuple[UUID, str]]:
+    """List our ids and the broker's of the open orders, of a user or of everybody."""
+    rows = tx.rows(
+        """
+        SELECT id, alpaca_order_id FROM trade_orders
+        WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')
+          AND alpaca_order_id IS NOT NULL
+          AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
+        ORDER BY created_at
+        """,
+        uid=firebase_uid,
+    )
+    return [(row["id"], row["alpaca_order_id"]) for row in rows]
 
 
 def _move(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from common.orders import BrokerOrder, Order
 from common.positions import Fill, Part, Trade, apply_fill, next_fill
+from common.rules.base import Position
 from infra.postgres import orders
 from infra.postgres.database import Row, Transaction
 
@@ -20,6 +21,22 @@ def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) ->
         for part in apply_fill(_open_trade(tx, order), fill):
             _store_part(tx, order, part, fill_id)
     return True
+
+
+def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Position]]:
+    """Read the distinct positions that the users of a config hold, by symbol."""
+    held: dict[str, list[Position]] = {}
+    for row in tx.rows(
+        """
+        SELECT DISTINCT t.symbol, t.qty, t.avg_entry_price
+        FROM trades t JOIN user_trading_config c USING (firebase_uid)
+        WHERE c.enabled AND c.config_key = :config_key AND t.closed_at IS NULL
+        ORDER BY t.symbol, t.avg_entry_price, t.qty
+        """,
+        config_key=config_key,
+    ):
+        held.setdefault(row["symbol"], []).append(Position(row["qty"], row["avg_entry_price"]))
+    return held
 
 
 def _new_fill(order: Order, said: BrokerOrder) -> Fill | None:

@@ -6,9 +6,11 @@ import string
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import flask
 import httpx
@@ -21,7 +23,7 @@ from common.errors import (
     PermanentError,
     TransientError,
 )
-from common.market import NEW_YORK
+from common.market import NEW_YORK, Snapshot
 from common.orders import Order
 from infra.alpaca import trading as trading_module
 from infra.alpaca.http import AlpacaHttp
@@ -96,29 +98,52 @@ class Peer:
         return flask.Response()
 
 
-@pytest.fixture
-def peer() -> Peer:
-    return Peer()
+@pytest.fixture(scope="module")
+def port() -> Iterator[tuple[str, list[Peer]]]:
+    """One port for all tests; the newest peer in the list answers."""
+    peers: list[Peer] = []
+
+    def newest(environ: Any, start_response: Any) -> Any:
+        return peers[-1].app(environ, start_response)
+
+    with Server(newest) as server:
+        yield server.url, peers
 
 
 @pytest.fixture
-def peer_url(peer: Peer) -> Iterator[str]:
-    with Server(peer.app) as server:
-        yield server.url
+def peer(port: tuple[str, list[Peer]]) -> Peer:
+    _, peers = port
+    peers[:] = [Peer()]
+    return peers[0]
+
+
+@pytest.fixture
+def peer_url(port: tuple[str, list[Peer]], peer: Peer) -> str:
+    url, peers = port
+    assert peers == [peer]
+    return url
 
 
 @pytest.fixture
 def http(peer_url: str) -> Iterator[AlpacaHttp]:
-    client = AlpacaHttp(peer_url, KEY_ID, SECRET_KEY, timeout=PATIENT)
-    yield unhurried(client)
-    client.close()
+    with alpaca(peer_url) as client:
+        yield client
 
 
 @pytest.fixture
 def wire(broker_url: str, simulator: SimulatedBroker) -> Iterator[AlpacaHttp]:
-    client = AlpacaHttp(broker_url, simulator.key_id, simulator.secret_key, timeout=PATIENT)
-    yield unhurried(client)
-    client.close()
+    with alpaca(broker_url, simulator.key_id, simulator.secret_key) as client:
+        yield client
+
+
+@contextmanager
+def alpaca(
+    url: str, key_id: str = KEY_ID, secret_key: str = SECRET_KEY, timeout: httpx.Timeout = PATIENT
+) -> Iterator[AlpacaHttp]:
+    """Make a client that does not wait between attempts: tests have no time for that."""
+    with closing(AlpacaHttp(url, key_id, secret_key, timeout=timeout)) as client:
+        client._retrying = client._retrying.copy(wait=wait_none())
+        yield client
 
 
 @pytest.fixture
@@ -129,12 +154,6 @@ def trading(wire: AlpacaHttp) -> AlpacaTrading:
 @pytest.fixture
 def market_data(wire: AlpacaHttp) -> AlpacaMarketData:
     return AlpacaMarketData(wire)
-
-
-def unhurried(client: AlpacaHttp) -> AlpacaHttp:
-    """Take the waits between attempts away: that is all that tests have no time for."""
-    client._retrying = client._retrying.copy(wait=wait_none())
-    return client
 
 
 def refused_port() -> int:
@@ -149,6 +168,10 @@ def assert_no_key_in(error: BaseException) -> None:
     text = "".join(traceback.format_exception(error)) + repr(error)
     assert KEY_ID not in text
     assert SECRET_KEY not in text
+
+
+def facts_of(data: AlpacaMarketData, symbols: Sequence[str]) -> list[Snapshot]:
+    return list(data.spot("iex").snapshots(symbols, NOON).found)
 
 
 def get(http: AlpacaHttp) -> object:
@@ -228,9 +251,7 @@ class TestRefusals:
         assert refused.value.message.upper() == "FORBIDDEN"
 
     def test_the_simulator_refuses_wrong_keys(self, broker_url: str) -> None:
-        client = AlpacaHttp(broker_url, KEY_ID, SECRET_KEY)
-
-        with pytest.raises(BrokerRefusedError) as refused:
+        with alpaca(broker_url) as client, pytest.raises(BrokerRefusedError) as refused:
             get(client)
 
         assert refused.value.status == 401
@@ -297,25 +318,29 @@ class TestUnclearAnswers:
 
 
 class TestBrokenCalls:
-    def test_a_refused_connection_is_transient_for_a_write_too(self) -> None:
-        client = unhurried(
-            AlpacaHttp(f"http://127.0.0.1:{refused_port()}", KEY_ID, SECRET_KEY, timeout=PATIENT)
-        )
+    @pytest.mark.parametrize("call", [get, post, delete])
+    def test_a_refused_connection_is_transient_for_a_write_too(
+        self, call: Callable[[AlpacaHttp], object]
+    ) -> None:
+        with (
+            alpaca(f"http://127.0.0.1:{refused_port()}") as client,
+            pytest.raises(TransientError) as raised,
+        ):
+            call(client)
 
-        for call in (get, post, delete):
-            with pytest.raises(TransientError) as raised:
-                call(client)
-            assert_no_key_in(raised.value)
+        assert_no_key_in(raised.value)
 
     def test_a_write_that_is_taken_and_not_answered_may_have_happened(
         self, peer: Peer, peer_url: str
     ) -> None:
-        http = AlpacaHttp(peer_url, KEY_ID, SECRET_KEY, timeout=HASTY)
         answered = threading.Event()
         peer.waits(answered)
 
-        with pytest.raises(OutcomeUnknownError) as raised:
-            post(http)
+        with (
+            alpaca(peer_url, timeout=HASTY) as client,
+            pytest.raises(OutcomeUnknownError) as raised,
+        ):
+            post(client)
         answered.set()
 
         assert "ReadTimeout" in str(raised.value)
@@ -325,11 +350,11 @@ class TestBrokenCalls:
     def test_a_read_that_is_not_answered_in_time_is_repeated(
         self, peer: Peer, peer_url: str
     ) -> None:
-        http = unhurried(AlpacaHttp(peer_url, KEY_ID, SECRET_KEY, timeout=HASTY))
         answered = threading.Event()
         peer.waits(answered).answers(200, "{}")
 
-        answer = get(http)
+        with alpaca(peer_url, timeout=HASTY) as client:
+            answer = get(client)
         answered.set()
 
         assert answer == {}
@@ -417,10 +442,12 @@ class TestSubmit:
         self, simulator: SimulatedBroker, broker_url: str
     ) -> None:
         keys = (simulator.key_id, simulator.secret_key)
-        hasty = AlpacaHttp(broker_url, *keys, timeout=httpx.Timeout(0.05, connect=10))
         simulator.faults.add("accept_then_timeout", delay=0.2)
 
-        with pytest.raises(OutcomeUnknownError, match="ReadTimeout"):
+        with (
+            alpaca(broker_url, *keys, timeout=httpx.Timeout(0.1, connect=10)) as hasty,
+            pytest.raises(OutcomeUnknownError, match="ReadTimeout"),
+        ):
             AlpacaTrading(hasty).submit(order())
 
         assert len(simulator.books.orders()) == 1
@@ -464,9 +491,10 @@ class TestLookUp:
     def test_a_wrong_address_is_not_an_unknown_order(
         self, broker_url: str, simulator: SimulatedBroker
     ) -> None:
-        wrong = AlpacaHttp(f"{broker_url}/v2", simulator.key_id, simulator.secret_key)
-
-        with pytest.raises(OutcomeUnknownError, match="endpoint not found"):
+        with (
+            alpaca(f"{broker_url}/v2", simulator.key_id, simulator.secret_key) as wrong,
+            pytest.raises(OutcomeUnknownError, match="endpoint not found"),
+        ):
             AlpacaTrading(wrong).by_client_order_id("cs-1")
 
     @pytest.mark.parametrize(
@@ -570,33 +598,7 @@ class TestMarketData:
         """Return price and New York time of each metric."""
         return {
             each.metric: (each.price, f"{each.as_of.astimezone(NEW_YORK):%d %H:%M}")
-            for each in market_data.snapshots([symbol], "iex")
-        }
-
-    def test_the_day_starts_with_its_first_bar(
-        self, simulator: SimulatedBroker, market_data: AlpacaMarketData
-    ) -> None:
-        today = self.facts(market_data, "SPY")
-        simulator.clock.set(datetime(2026, 2, 11, 8, 0, tzinfo=NEW_YORK))
-        before = self.facts(market_data, "SPY")
-        simulator.clock.set(datetime(2026, 2, 11, 9, 31, tzinfo=NEW_YORK))
-        simulator.market.set_price("SPY", 495)
-        after = self.facts(market_data, "SPY")
-
-        assert today == {
-            "last_trade": (Decimal(492), "10 12:00"),
-            "daily_bar": (Decimal(492), "10 12:00"),
-            "prev_close": (Decimal(500), "09 00:00"),
-        }
-        # The bar called daily is still yesterday's: it is the close to compare with.
-        assert before == {
-            "last_trade": (Decimal(492), "11 08:00"),
-            "prev_close": (Decimal(492), "10 00:00"),
-        }
-        assert after == {
-            "last_trade": (Decimal(495), "11 09:31"),
-            "daily_bar": (Decimal(495), "11 09:31"),
-            "prev_close": (Decimal(492), "10 00:00"),
+            for each in facts_of(market_data, [symbol])
         }
 
     @pytest.mark.parametrize("null", [True, False])
@@ -605,7 +607,7 @@ class TestMarketData:
     ) -> None:
         simulator.switches.unknown_snapshot_is_null = null
 
-        facts = market_data.snapshots(["SPY", "ZZZZ", "AAPL"], "iex")
+        facts = facts_of(market_data, ["SPY", "ZZZZ", "AAPL"])
         quotes = market_data.latest_quotes(["SPY", "ZZZZ", "AAPL"], "iex")
 
         assert {each.symbol for each in facts} == set(quotes) == {"SPY", "AAPL"}
@@ -617,7 +619,7 @@ class TestMarketData:
         at = "2026-02-10T17:00:00.123456789Z"
         peer.answers(200, f'{{"SPY": {{"latestTrade": {{"t": "{at}", "p": {text}, "s": 7}}}}}}')
 
-        [fact] = AlpacaMarketData(http).snapshots(["SPY"], "iex")
+        [fact] = facts_of(AlpacaMarketData(http), ["SPY"])
 
         assert fact.price == Decimal(text)
         assert (fact.volume, fact.feed, fact.metric) == (Decimal(7), "iex", "last_trade")
@@ -628,7 +630,7 @@ class TestMarketData:
     ) -> None:
         simulator.market.set_price("SPY", "172.6618", bid="172.6617", ask="839")
 
-        trade = market_data.snapshots(["SPY"], "iex")[0]
+        trade = facts_of(market_data, ["SPY"])[0]
         quote = market_data.latest_quotes(["SPY"], "iex")["SPY"]
 
         assert trade.price == Decimal("172.6618")
@@ -648,42 +650,12 @@ class TestMarketData:
         assert max(map(len, sent)) <= BATCH_SIZE == 100
         assert len(sent) == -(-count // 100)
 
-    def test_facts_of_all_batches_are_joined(self, market_data: AlpacaMarketData) -> None:
-        letters = itertools.product(string.ascii_uppercase, repeat=3)
-        strangers = ["".join(three) for three in itertools.islice(letters, 150)]
-
-        facts = market_data.snapshots(["SPY", *strangers, "MSFT"], "iex")
-
-        assert [each.symbol for each in facts] == ["SPY"] * 3 + ["MSFT"] * 3
-
     def test_no_symbols_make_no_request(self, peer: Peer, http: AlpacaHttp) -> None:
         data = AlpacaMarketData(http)
 
-        assert data.snapshots([], "iex") == []
+        assert facts_of(data, []) == []
         assert data.latest_quotes([], "iex") == {}
         assert peer.asked == []
-
-    @pytest.mark.parametrize(
-        "trade",
-        [
-            '{"t": "2026-02-10T17:00:00Z", "p": 0}',
-            '{"t": "2026-02-10T17:00:00Z", "p": -1}',
-            '{"t": "2026-02-10T17:00:00Z", "p": "Infinity"}',
-            '{"t": "2026-02-10T17:00:00Z", "p": null}',
-            '{"t": "2026-02-10T17:00:00Z"}',
-            '{"t": "2026-02-10T17:00:00", "p": 1}',
-            '{"t": "yesterday", "p": 1}',
-            "[]",
-            "7",
-        ],
-    )
-    def test_a_trade_that_cannot_be_right_is_no_fact(
-        self, peer: Peer, http: AlpacaHttp, trade: str
-    ) -> None:
-        peer.answers(200, f'{{"SPY": {{"latestTrade": {trade}}}}}')
-
-        with pytest.raises(TransientError, match="cannot read"):
-            AlpacaMarketData(http).snapshots(["SPY"], "iex")
 
     def test_parts_that_are_missing_or_null_are_no_facts(
         self, peer: Peer, http: AlpacaHttp
@@ -699,7 +671,7 @@ class TestMarketData:
             },
         )
 
-        facts = AlpacaMarketData(http).snapshots(["A", "B", "C"], "iex")
+        facts = facts_of(AlpacaMarketData(http), ["A", "B", "C"])
 
         assert [(each.symbol, each.metric) for each in facts] == [("C", "last_trade")]
 

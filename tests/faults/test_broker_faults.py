@@ -127,7 +127,9 @@ def test_an_id_that_is_taken_is_adopted_and_not_rejected(
     fail_submission(simulator, "accept_then_504")
     submit(order_id)
     with db.transaction() as tx:  # as after a restore of the database from before the claim
-        tx.run("UPDATE trade_orders SET status = 'approved', reserved_at = NULL")
+        tx.run(
+            "UPDATE trade_orders SET status = 'approved', reserved_at = NULL, reserved_usd = NULL"
+        )
 
     submit(order_id)
 

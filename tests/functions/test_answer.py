@@ -54,7 +54,7 @@ def test_anything_but_a_yes_orders_nothing(db: Database, value: float, decision:
     assert (reply.status_code, reply.get_json()["decision"]) == (200, decision)
     assert reply.get_json()["order_id"] is None
     assert rows(db, "SELECT 1 FROM trade_orders") == []
-    (stored,) = rows(db, "SELECT status, answer FROM confirmations")
+    (stored,) = rows(db, "SELECT status, answer FROM confirmations WHERE follow_up_of IS NULL")
     assert (stored["status"], float(stored["answer"])) == (decision, value)
 
 

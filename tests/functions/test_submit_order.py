@@ -158,7 +158,7 @@ def test_a_stale_or_one_sided_quote_denies(
     db: Database, simulator: SimulatedBroker, fault: str, parameters: dict[str, Any]
 ) -> None:
     order_id = approved(db)
-    simulator.faults.add(fault, **parameters)
+    simulator.faults.add(fault, times=2, **parameters)  # the quote, and the snapshot beside it
 
     assert denied(db, simulator, order_id) == "PRICE_STALE"
 
@@ -198,10 +198,10 @@ def test_slots_come_back_the_next_trading_day_and_notional_after_four_hours(
     limits = {"max_orders_per_day": 2, "max_notional_usd_per_4h": 15}
     enroll(db, USER, guardrails=limits)
     codes = []
-    for hours in (0, 1, 4, 3, 17):  # at 12:00, 13:00, 17:00, 20:00, and 13:00 on the next day
+    # At 10:00, 11:00, 14:01 and 15:30 of the next trading day, and at 10:00 of the one after.
+    for hours, price in ((22, 484), (1, 484), (3.02, 484), (1.48, 484), (18.5, 476)):
         simulator.clock.advance(timedelta(hours=hours))
-        if hours == 17:  # yesterday closed at 492
-            simulator.market.set_price("SPY", 484, live=True)
+        simulator.market.set_price("SPY", price, live=True)
         order_id = approved(db)
         submit(order_id)
         codes.append(order_row(db, order_id)["denial_code"])
@@ -218,17 +218,17 @@ def test_the_brokers_no_is_recorded_with_its_words_and_gives_the_slot_back(
         guardrails={"max_orders_per_day": 1},
         rules=[{"id": "dip_confirm", "cooldown_seconds": 0}],
     )
-    simulator.assets.put("SPY", tradable=False)
+    no = {"code": 40310000, "message": "insufficient qty available for order"}
+    simulator.faults.add("status", status=403, body=no, method="POST", path="/v2/orders")
     refused = approved(db)
     submit(refused)
-    simulator.assets.put("SPY", tradable=True)
     simulator.clock.advance(timedelta(minutes=1))
     accepted = approved(db)
     submit(accepted)
 
     row = order_row(db, refused)
     assert row["status"] == "rejected"
-    assert 'asset "SPY" is not tradable' in row["reason"]
+    assert "insufficient qty available for order" in row["reason"]
     assert order_row(db, accepted)["status"] == "pending_new"
 
 

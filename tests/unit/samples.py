@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from common.config import TradingConfig
-from common.guardrails import Facts, Server
+from common.guardrails.facts import Account, Asset, BrokerFacts, Facts, Server, Standing
 from common.market import NEW_YORK, Metric, Quote, Snapshot
 from common.orders import Order
 from common.questions import Confirmation
@@ -28,7 +28,8 @@ def document() -> dict[str, Any]:
                           "metrics": ["last_trade", "daily_bar", "prev_close"]}],
          "rules": [{"id": "dip", "type": "price_below_pct_of_ref", "symbol": "SPY",
                     "ref_metric": "prev_close", "threshold_pct": -1.5,
-                    "question_template": "{{symbol}} at {{price}} is {{pct}}% below {{ref}}: buy ${{notional}}?",
+                    "question_template":
+                        "{{symbol}} at {{price}} is {{pct}}% below {{ref}}: buy ${{notional}}?",
                     "on_answer_match": {"action": "propose_order", "side": "buy",
                                         "notional_usd": 10}}],
          "guardrails": {"max_orders_per_day": 3, "max_notional_usd_per_4h": 100,
@@ -55,7 +56,12 @@ def order(**changes: Any) -> Order:
         "symbol": "SPY",
         "asset_class": "us_equity",
         "side": "buy",
+        "order_type": "market",
+        "time_in_force": "day",
         "notional_usd": Decimal(10),
+        "qty": None,
+        "limit_offset_pct": None,
+        "limit_price": None,
         "status": "approved",
         "question_id": QUESTION_ID,
         "rule_id": "dip",
@@ -93,6 +99,29 @@ def server(**changes: Any) -> Server:
     return Server(**values | changes)
 
 
+def broker(**changes: Any) -> BrokerFacts:
+    values: dict[str, Any] = {
+        "quote": Quote("SPY", Decimal("491.99"), Decimal("492.01"), NOON),
+        "previous_close": Decimal(500),
+        "market_is_open": True,
+        "asset": Asset(tradable=True, fractionable=True),
+        "account": Account(blocked=False, buying_power=Decimal(1000)),
+    }
+    return BrokerFacts(**values | changes)
+
+
+def standing(**changes: Any) -> Standing:
+    values: dict[str, Any] = {
+        "orders_today": 0,
+        "notional_in_window": Decimal(0),
+        "position": None,
+        "day_pnl": Decimal(0),
+        "outcome_pending": None,
+        "controls": (),
+    }
+    return Standing(**values | changes)
+
+
 def facts(**changes: Any) -> Facts:
     """Facts that let `order()` pass every check."""
     values: dict[str, Any] = {
@@ -100,8 +129,7 @@ def facts(**changes: Any) -> Facts:
         "server": server(),
         "config": config(),
         "confirmation": confirmation(),
-        "quote": Quote("SPY", Decimal("491.99"), Decimal("492.01"), NOON),
-        "orders_today": 0,
-        "notional_in_window": Decimal(0),
+        "broker": broker(),
+        "standing": standing(),
     }
     return Facts(**values | changes)

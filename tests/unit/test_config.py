@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.config import TradingConfig, content_hash, is_due, merge
+from common.config import TradingConfig, merge
 from common.errors import MalformedMessageError
+from common.model import content_hash
 from tests.unit.samples import NOON, config, document
 
 
@@ -27,8 +28,6 @@ def test_the_documents_defaults_are_the_designs() -> None:
 
     assert (rule.cooldown_seconds, rule.question_ttl_seconds) == (3600, 900)
     assert rule.max_price_drift_pct == Decimal(1)
-    assert rule.cooldown == timedelta(hours=1)
-    assert rule.question_ttl == timedelta(minutes=15)
     assert config().max_staleness == timedelta(minutes=3)
 
 
@@ -48,8 +47,8 @@ def test_the_documents_defaults_are_the_designs() -> None:
         ("rules.0.threshold_pct", -1.5, "rules[0].threshold_pct"),
         ("rules.0.threshold_pct", True, "rules[0].threshold_pct"),
         ("rules.0.question_template", "{{moon}}?", "rules[0].question_template"),
-        ("rules.0.symbol", "TSLA", "rules[0].symbol"),
-        ("data_inputs.0.metrics", ["last_trade"], "rules[0].symbol"),
+        ("rules.0.symbol", "TSLA", "rules[0]"),
+        ("data_inputs.0.metrics", ["last_trade"], "rules[0]"),
         ("rules.0.on_answer_match.notional_usd", Decimal("0.5"), "rules[0].on_answer_match"),
         ("rules.0.on_answer_match.notional_usd", Decimal("10.001"), "rules[0].on_answer_match"),
         ("guardrails.require_question_before_order", False, "guardrails.require_question"),
@@ -64,7 +63,7 @@ def test_a_wrong_value_is_refused_with_its_path(path: str, value: object, where:
 
 
 def test_an_unknown_template_variable_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(MalformedMessageError, match="notional, pct, price, ref, symbol"):
+    with pytest.raises(MalformedMessageError, match="notional, pct, price, qty, ref, size, symbol"):
         TradingConfig.from_document(changed("rules.0.question_template", "{{moon}}?"))
 
 
@@ -123,11 +122,11 @@ def test_an_input_is_due_once_a_minute_whatever_the_schedulers_jitter(
 ) -> None:
     last_fetch = NOON - timedelta(seconds=seconds_ago)
 
-    assert is_due(config().data_inputs[0], last_fetch, NOON) is due
+    assert config().data_inputs[0].is_due(last_fetch, NOON) is due
 
 
 def test_an_input_that_was_never_fetched_is_due() -> None:
-    assert is_due(config().data_inputs[0], None, NOON)
+    assert config().data_inputs[0].is_due(None, NOON)
 
 
 @given(

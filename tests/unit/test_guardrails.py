@@ -7,18 +7,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.guardrails import CHECKS, Code, Facts, deny
+from common.config import TradingConfig
+from common.guardrails import CHECKS, deny
+from common.guardrails.facts import Account, Asset, BrokerFacts, Code, Control, Facts
 from common.market import Quote
 from common.orders import Order
-from tests.unit.samples import NOON, config, confirmation, document, facts, order, server
+from common.rules.base import Position
+from tests.unit.samples import (
+    NOON,
+    broker,
+    config,
+    confirmation,
+    document,
+    facts,
+    order,
+    server,
+    standing,
+)
 
 
-def guarded(**guardrails: Any) -> Any:
+def guarded(**guardrails: Any) -> TradingConfig:
     return config(guardrails=document()["guardrails"] | guardrails)
 
 
-def quote(bid: str, ask: str, age: timedelta = timedelta()) -> Quote:
-    return Quote("SPY", Decimal(bid), Decimal(ask), NOON - age)
+def quoted(bid: str, ask: str, age: timedelta = timedelta()) -> BrokerFacts:
+    return broker(quote=Quote("SPY", Decimal(bid), Decimal(ask), NOON - age))
+
+
+def held(qty: str) -> Position:
+    return Position(Decimal(qty), Decimal(490))
+
+
+SELL_ONE = order(side="sell", notional_usd=None, qty=Decimal(1))
 
 
 def test_an_order_with_everything_in_order_passes() -> None:
@@ -29,6 +49,21 @@ def test_an_order_with_everything_in_order_passes() -> None:
 ONLY: list[tuple[Code, Order, Facts]] = [
     (Code.TRADING_DISABLED, order(), facts(server=server(trading_enabled=False))),
     (Code.TRADING_DISABLED, order(), facts(config=config(enabled=False))),
+    (
+        Code.TRADING_HALTED,
+        order(),
+        facts(standing=standing(controls=(Control("halted", "stop"),))),
+    ),
+    (
+        Code.TRADING_HALTED,
+        order(),
+        facts(standing=standing(controls=(Control("reducing", "stop"),))),
+    ),
+    (
+        Code.TRADING_HALTED,
+        order(side="sell"),
+        facts(standing=standing(position=held("2"), controls=(Control("halted", "stop"),))),
+    ),
     (Code.LIVE_NOT_ALLOWED, order(), facts(config=config(mode="live"))),
     (Code.LIVE_NOT_ALLOWED, order(), facts(server=server(allow_live=True, broker_is_live=True))),
     (
@@ -50,23 +85,72 @@ ONLY: list[tuple[Code, Order, Facts]] = [
     ),
     (Code.SYMBOL_NOT_WATCHED, order(symbol="TSLA"), facts()),
     (Code.SYMBOL_BLOCKED, order(), facts(config=guarded(symbols_blocklist=["SPY"]))),
-    (Code.PRICE_STALE, order(), facts(quote=quote("491.99", "492.01", timedelta(seconds=181)))),
-    (Code.SPREAD_TOO_WIDE, order(), facts(quote=quote("489", "495"))),
-    (Code.PRICE_DRIFT, order(), facts(quote=quote("496.99", "497.01"))),
-    (Code.PRICE_DRIFT, order(), facts(quote=quote("486.99", "487.01"))),
+    (Code.MARKET_CLOSED, order(), facts(broker=broker(market_is_open=False))),
+    (Code.MARKET_CLOSED, order(), facts(broker=broker(market_is_open=None))),
+    (
+        Code.ASSET_NOT_TRADABLE,
+        order(),
+        facts(broker=broker(asset=Asset(tradable=False, fractionable=True))),
+    ),
+    (
+        Code.ASSET_NOT_TRADABLE,
+        order(),
+        facts(broker=broker(asset=Asset(tradable=True, fractionable=False))),
+    ),
+    (Code.ASSET_NOT_TRADABLE, order(), facts(broker=broker(asset=None))),
+    (
+        Code.ACCOUNT_BLOCKED,
+        order(),
+        facts(broker=broker(account=Account(blocked=True, buying_power=Decimal(1000)))),
+    ),
+    (
+        Code.PRICE_STALE,
+        order(),
+        facts(broker=quoted("491.99", "492.01", timedelta(seconds=181))),
+    ),
+    (Code.SPREAD_TOO_WIDE, order(), facts(broker=quoted("489", "495"))),
+    (Code.PRICE_DRIFT, order(), facts(broker=quoted("496.99", "497.01"))),
+    (Code.PRICE_DRIFT, order(), facts(broker=quoted("486.99", "487.01"))),
+    (Code.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=Decimal(984)))),
+    (Code.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=None))),
     (
         Code.MAX_ORDER_NOTIONAL,
         order(),
         facts(server=server(max_order_notional_usd=Decimal("9.99"))),
     ),
-    (Code.MAX_ORDERS_PER_DAY, order(), facts(orders_today=3)),
+    (
+        Code.MAX_POSITION_NOTIONAL,
+        order(),
+        facts(config=guarded(max_position_usd=500), standing=standing(position=held("1"))),
+    ),
+    (
+        Code.INSUFFICIENT_BUYING_POWER,
+        order(),
+        facts(broker=broker(account=Account(blocked=False, buying_power=Decimal("9.99")))),
+    ),
+    (
+        Code.DAILY_LOSS_LIMIT,
+        order(),
+        facts(config=guarded(daily_loss_limit_usd=50), standing=standing(day_pnl=Decimal(-50))),
+    ),
+    (
+        Code.DAILY_LOSS_LIMIT,
+        order(),
+        facts(config=guarded(daily_loss_limit_usd=50), standing=standing(day_pnl=None)),
+    ),
+    (Code.MAX_ORDERS_PER_DAY, order(), facts(standing=standing(orders_today=3))),
     (Code.MAX_ORDERS_PER_DAY, order(), facts(server=server(max_orders_per_day=0))),
-    (Code.MAX_NOTIONAL_PER_WINDOW, order(), facts(notional_in_window=Decimal("90.01"))),
+    (
+        Code.MAX_NOTIONAL_PER_WINDOW,
+        order(),
+        facts(standing=standing(notional_in_window=Decimal("90.01"))),
+    ),
     (
         Code.MAX_NOTIONAL_PER_WINDOW,
         order(),
         facts(server=server(max_notional_usd_per_4h=Decimal(9))),
     ),
+    (Code.OUTCOME_PENDING, order(), facts(standing=standing(outcome_pending="order-7"))),
 ]
 
 
@@ -104,24 +188,35 @@ def test_every_code_is_tripped_by_some_example() -> None:
     [
         facts(config=None),
         facts(confirmation=None),
-        facts(quote=None),
-        facts(quote=quote("0", "492.01")),
-        facts(quote=quote("491.99", "0")),
+        facts(broker=broker(quote=None)),
+        facts(broker=quoted("0", "492.01")),
+        facts(broker=quoted("491.99", "0")),
+        facts(broker=broker(account=None)),
+        facts(broker=broker(quote=None), config=guarded(max_position_usd=1000)),
+        facts(broker=BrokerFacts()),
     ],
 )
-def test_a_missing_fact_denies_by_every_check_that_needs_it(missing: Facts) -> None:
-    denials = [check(order(), missing) for check in CHECKS]
+@pytest.mark.parametrize("ordered", [order(), order(notional_usd=None, qty=Decimal(1))])
+def test_a_missing_fact_denies_by_every_check_that_needs_it(missing: Facts, ordered: Order) -> None:
+    denials = [check(ordered, missing) for check in CHECKS]
 
     assert sum(denied is not None for denied in denials) >= 2
-    assert deny(order(), missing) is not None
 
 
 def test_limits_are_inclusive() -> None:
     exactly = facts(
-        orders_today=2,
-        notional_in_window=Decimal(90),
+        config=guarded(max_position_usd=502, daily_loss_limit_usd=50),
+        standing=standing(
+            orders_today=2,
+            notional_in_window=Decimal(90),
+            position=held("1"),
+            day_pnl=Decimal("-49.99"),
+        ),
         confirmation=confirmation(expires_at=NOON),
-        quote=quote("491.99", "492.01", timedelta(seconds=180)),
+        broker=replace(
+            quoted("491.99", "492.01", timedelta(seconds=180)),
+            account=Account(blocked=False, buying_power=Decimal(10)),
+        ),
         server=server(max_order_notional_usd=Decimal(10)),
     )
 
@@ -132,6 +227,61 @@ def test_live_passes_with_both_keys_turned() -> None:
     live = facts(config=config(mode="live"), server=server(allow_live=True, broker_is_live=True))
 
     assert deny(order(), live) is None
+
+
+@pytest.mark.parametrize(
+    ("ordered", "position", "increases"),
+    [
+        (order(), None, True),
+        (order(), held("1"), True),
+        (order(side="sell"), held("1"), False),
+        (order(side="sell", notional_usd=Decimal(500)), held("1"), True),
+        (SELL_ONE, held("1"), False),
+        (SELL_ONE, held("0.5"), True),
+        (order(notional_usd=None, qty=Decimal(1)), held("-2"), False),
+        (order(notional_usd=None, qty=Decimal(3)), held("-2"), True),
+    ],
+)
+def test_only_what_opens_adds_or_flips_increases_a_position(
+    ordered: Order,
+    position: Position | None,
+    increases: bool,  # noqa: FBT001
+) -> None:
+    assert facts(standing=standing(position=position)).increases_position(ordered) is increases
+
+
+def test_reducing_passes_the_limits_that_are_about_growing() -> None:
+    loose = server(max_order_notional_usd=Decimal(1000))
+    config_of_a_loser = guarded(
+        max_position_usd=1, daily_loss_limit_usd=1, max_notional_usd_per_4h=1000
+    )
+    losing = facts(
+        server=loose,
+        config=config_of_a_loser,
+        broker=broker(account=Account(blocked=False, buying_power=Decimal(0))),
+        standing=standing(
+            position=held("2"), day_pnl=Decimal(-500), controls=(Control("reducing", "loss"),)
+        ),
+    )
+
+    assert deny(SELL_ONE, losing) is None
+
+
+def test_crypto_trades_around_the_clock_and_never_splits() -> None:
+    coin = order(asset_class="crypto")
+    night = facts(broker=broker(market_is_open=False, previous_close=None))
+
+    assert deny(coin, night) is None
+
+
+def test_a_whole_quantity_needs_no_fractionable_asset() -> None:
+    whole = order(notional_usd=None, qty=Decimal(1))
+    given_facts = facts(
+        config=guarded(max_notional_usd_per_4h=1000),
+        broker=broker(asset=Asset(tradable=True, fractionable=False)),
+    )
+
+    assert deny(whole, given_facts) is None
 
 
 @given(
@@ -146,7 +296,7 @@ def test_no_config_raises_the_server_ceiling(
     given_facts = facts(
         config=guarded(max_notional_usd_per_4h=user_limit),
         server=server(max_notional_usd_per_4h=Decimal(ceiling)),
-        notional_in_window=used,
+        standing=standing(notional_in_window=used),
     )
 
     denied = deny(replace(order(), notional_usd=notional), given_facts)

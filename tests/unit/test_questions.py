@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.actions import ClosePosition
 from common.errors import MalformedMessageError
 from common.questions import (
     Answer,
     Confirmation,
     Decision,
     Refusal,
+    consequence,
     decide,
+    follow_up_terms,
+    follow_up_text,
     question_text,
     settle,
     terms,
@@ -21,7 +25,10 @@ from common.rules.base import Fired
 from common.templates import render, variables
 from tests.unit.samples import NOON, QUESTION_ID, config, confirmation
 
-FIRED = Fired("SPY", Decimal("492.00"), Decimal(500), Decimal("-1.6000"), NOON, (7, 8))
+FIRED = Fired(
+    "SPY", Decimal("492.00"), NOON, (7, 8), reference=Decimal(500), pct=Decimal("-1.6000")
+)
+BUY = config().rules[0].on_answer_match.propose("us_equity", None)
 
 
 def answer(value: str = "10", uid: str = "user-1") -> Answer:
@@ -52,11 +59,20 @@ def test_a_swipe_decides_from_five_on(value: str, decision: Decision) -> None:
 
 
 def test_the_text_shows_what_the_rule_saw() -> None:
-    assert question_text(config().rules[0], FIRED) == "SPY at 492 is 1.6% below 500: buy $10?"
+    assert question_text(config().rules[0], FIRED, BUY) == "SPY at 492 is 1.6% below 500: buy $10?"
+
+
+def test_a_rule_shows_its_own_values_and_a_dash_for_what_there_is_not() -> None:
+    text = "{{symbol}}: {{pct}} {{ref}} {{notional}} {{qty}} {{size}} {{price}}"
+    rule = config().rules[0].model_copy(update={"question_template": text})
+    sell = ClosePosition(action="close_position").propose("us_equity", Decimal("2.50"))
+    fired = Fired("SPY", Decimal(492), NOON, (), values={"price": "its own"})
+
+    assert question_text(rule, fired, sell) == "SPY: – – – 2.5 2.5 its own"  # noqa: RUF001
 
 
 def test_the_terms_bind_price_snapshots_config_drift_and_expiry() -> None:
-    bound = terms(config().rules[0], FIRED, "hash", NOON)
+    bound = terms(config().rules[0], FIRED, BUY, "hash", NOON)
 
     assert (bound.price, bound.snapshot_ids, bound.config_hash) == (Decimal(492), (7, 8), "hash")
     assert bound.max_price_drift_pct == Decimal(1)
@@ -76,6 +92,31 @@ def test_an_answer_counts_up_to_the_last_instant() -> None:
 
 def test_an_expired_question_stays_expired() -> None:
     assert settle(pending(status="expired"), answer(), NOON) is Refusal.EXPIRED
+
+
+def test_a_withdrawn_question_orders_nothing() -> None:
+    assert settle(pending(status="withdrawn"), answer(), NOON) is Refusal.WITHDRAWN
+
+
+def test_the_consequence_says_what_a_yes_will_do() -> None:
+    bound = terms(config().rules[0], FIRED, BUY, "hash", NOON)
+    limited = bound.model_copy(
+        update={"notional_usd": None, "qty": Decimal(2), "order_type": "limit", "side": "sell"}
+    )
+
+    assert consequence(bound).startswith("A yes will buy $10 of SPY at market.")
+    assert consequence(limited).startswith("A yes will sell 2 SPY with a limit")
+
+
+def test_a_follow_up_keeps_what_was_shown_and_gives_the_same_time_anew() -> None:
+    bound = terms(config().rules[0], FIRED, BUY, "hash", NOON)
+    later = NOON + timedelta(minutes=10)
+
+    again = follow_up_terms(bound, later)
+
+    assert (again.price, again.snapshot_ids) == (bound.price, bound.snapshot_ids)
+    assert (again.asked_at, again.expires_at) == (later, later + timedelta(seconds=900))
+    assert follow_up_text("Buy?").endswith("Buy?")
 
 
 def test_a_repeat_gets_the_same_decision_even_after_expiry() -> None:

@@ -248,7 +248,7 @@ def test_test_mode_takes_a_simulator_on_this_machine(host: str) -> None:
     ],
 )
 def test_test_mode_refuses_a_broker_elsewhere(trading: str | None, data: str | None) -> None:
-    with pytest.raises(SettingsError, match="QUESTION_PIPELINE_TEST_MODE"):
+    with pytest.raises(SettingsError, match=r"QUESTION_PIPELINE_TEST_MODE|ALPACA_DATA_BASE_URL"):
         read(
             QUESTION_PIPELINE_TEST_MODE="true",
             ALPACA_TRADING_BASE_URL=trading,
@@ -257,7 +257,7 @@ def test_test_mode_refuses_a_broker_elsewhere(trading: str | None, data: str | N
 
 
 def test_test_mode_refuses_the_live_broker_even_with_its_key() -> None:
-    with pytest.raises(SettingsError, match="QUESTION_PIPELINE_TEST_MODE"):
+    with pytest.raises(SettingsError, match=r"QUESTION_PIPELINE_TEST_MODE|ALPACA_DATA_BASE_URL"):
         read(
             QUESTION_PIPELINE_TEST_MODE="true",
             ALPACA_TRADING_BASE_URL=LIVE,
@@ -346,7 +346,8 @@ def test_a_live_url_without_its_key_names_both() -> None:
 
 
 def hidden_values() -> dict[str, str]:
-    return {name.upper(): f"s3cret-{number}" for number, name in enumerate(SECRETS)}
+    hidden = {name.upper(): f"s3cret-{number}" for number, name in enumerate(SECRETS)}
+    return hidden | {"DATABASE_URL": "postgresql://u:s3cret@h/d"}
 
 
 def test_a_secret_is_in_no_text_of_the_settings() -> None:
@@ -357,6 +358,48 @@ def test_a_secret_is_in_no_text_of_the_settings() -> None:
     assert {"database_url", "signing_secret", "alpaca_api_secret_key"} <= set(SECRETS)
     assert not [text for text in texts if "s3cret" in text]
     assert [settings.require(name) for name in SECRETS] == list(hidden_values().values())
+
+
+@pytest.mark.parametrize("name", ["ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY", "INTERNAL_TOKEN"])
+@pytest.mark.parametrize("damage", ["\n", "\r\n", " ", "\x00", "é"])
+def test_a_secret_that_cannot_be_a_header_is_refused_at_the_start(name: str, damage: str) -> None:
+    with pytest.raises(SettingsError, match=name) as refused:
+        read(**{name: f"s3cret{damage}"})
+
+    assert "s3cret" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_only_upper_case_variables_are_settings() -> None:
+    settings = read(ALPACA_ALLOW_LIVE="false", alpaca_allow_live="true")
+
+    assert settings.alpaca_allow_live is False
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:pa/ss@host/db", "postgresql://h:port/d", "mysql://h/d", "nowhere"]
+)
+def test_a_database_url_that_cannot_be_read_is_refused_without_being_quoted(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL") as refused:
+        read(DATABASE_URL=url)
+
+    assert "pa" not in str(refused.value).replace("password", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.alpaca.markets",
+        "https://evil@api.alpaca.markets",
+        "https://api.alpaca.markets:8443",
+        "ftp://api.alpaca.markets",
+        "https://api.alpaca.markets/v2",
+        "http://paper-api.alpaca.markets",
+    ],
+)
+def test_a_url_that_only_looks_like_alpacas_is_refused_even_with_the_key(url: str) -> None:
+    with pytest.raises(SettingsError, match="ALPACA_TRADING_BASE_URL"):
+        read(ALPACA_TRADING_BASE_URL=url, ALPACA_ALLOW_LIVE="true")
 
 
 @pytest.mark.parametrize(

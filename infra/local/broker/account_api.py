@@ -7,7 +7,7 @@ import flask
 from flask.typing import ResponseReturnValue
 
 from infra.local.broker import wire_account, wire_orders
-from infra.local.broker.assets import Asset
+from infra.local.broker.assets import usual
 from infra.local.broker.errors import bad_input, not_found, not_simulated
 from infra.local.broker.instants import new_york_date, parse
 from infra.local.broker.orders import Fill
@@ -27,7 +27,8 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
 
     @routes.get("/account")
     def account() -> Json:
-        return wire_account.account(broker.valuation.worth())
+        blocked = broker.switches.account_blocked
+        return wire_account.account(broker.valuation.worth(), blocked=blocked)
 
     @routes.get("/account/activities/FILL")
     def fills() -> ResponseReturnValue:
@@ -62,7 +63,7 @@ def _position(broker: "SimulatedBroker", held: Position) -> Json:
         held,
         available if held.qty > 0 else -available,
         broker.market.view(held.symbol),
-        broker.assets.get(held.symbol) or Asset(held.symbol),
+        broker.assets.get(held.symbol) or usual(held.symbol),
         new_york_date(broker.clock.now_ns()),
     )
 

@@ -19,6 +19,7 @@ from infra.local.broker.market import Market
 from infra.local.broker.order_request import OrderRequest
 from infra.local.broker.orders import Order, Status, affordable
 from infra.local.broker.switches import Switches
+from infra.local.broker.symbols import is_crypto
 from infra.local.broker.texts import money
 from infra.local.broker.valuation import Valuation
 
@@ -63,7 +64,8 @@ class Admission:
             return
         if not asset.fractionable:
             raise forbidden(f'asset "{request.symbol}" is not fractionable')
-        if request.type != "market" and not self.switches.fractional_limit_orders:
+        limited = request.type != "market" and not is_crypto(request.symbol)
+        if limited and not self.switches.fractional_limit_orders:
             raise unprocessable("fractional orders must be market orders")
 
     def _check_client_order_id(self, request: OrderRequest) -> None:
@@ -130,7 +132,9 @@ class Admission:
             raise forbidden(f'asset "{request.symbol}" has no price yet')
         if request.fractional and cost < _SMALLEST_COST:
             raise forbidden("cost basis must be >= minimal amount of order 1")
-        power = self.valuation.worth().buying_power
+        worth = self.valuation.worth()
+        is_coin = is_crypto(request.symbol)
+        power = worth.non_marginable_buying_power if is_coin else worth.buying_power
         if cost > power:
             raise forbidden(
                 "insufficient buying power", buying_power=money(power), cost_basis=money(cost)
@@ -145,7 +149,8 @@ class Admission:
 
     def _order(self, request: OrderRequest, intent: str) -> Order:
         now = self.clock.now()
-        open_now = self.calendar.at(now, extended=request.extended_hours)
+        extended = request.extended_hours
+        open_now = is_crypto(request.symbol) or self.calendar.at(now, extended=extended)
         created = self.books.stamp(self.clock.now_ns())
         return Order(
             id=str(uuid.uuid4()),
@@ -157,7 +162,7 @@ class Admission:
             qty=request.qty,
             notional=request.notional,
             limit_price=request.limit_price,
-            extended_hours=request.extended_hours,
+            extended_hours=extended,
             position_intent=intent,
             status=Status.PENDING_NEW if open_now else Status.ACCEPTED,
             created_at=created,
@@ -168,6 +173,8 @@ class Admission:
 
     def _end(self, request: OrderRequest) -> int:
         now = self.clock.now()
+        if is_crypto(request.symbol):
+            return from_datetime(now + _LONGEST_LIFE)
         start = now + _LONGEST_LIFE if request.time_in_force == "gtc" else now
         current = self.calendar.at(start, extended=True)
         if request.extended_hours and current:

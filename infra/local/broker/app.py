@@ -13,9 +13,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from infra.local.broker import (
     account_api,
+    contracts_api,
     control_api,
+    control_market,
+    crypto_api,
     data_api,
     failures,
+    option_data_api,
     orders_api,
     reference_api,
 )
@@ -26,12 +30,19 @@ if TYPE_CHECKING:
     from infra.local.broker.broker import SimulatedBroker
 
 _CONTROL = "/sim"
+_APIS = (
+    *(data_api, crypto_api, option_data_api),
+    *(orders_api, account_api, reference_api, contracts_api),
+    *(control_api, control_market),
+)
+# Crypto data needs no keys; wrong ones are refused all the same (section 1).
+_OPEN_TO_ALL = "/v1beta3/crypto"
 
 
 def create_app(broker: "SimulatedBroker") -> flask.Flask:
     """Build the application of one broker: both APIs and the control routes."""
     app = _BrokerApp(broker)
-    for api in (data_api, orders_api, account_api, reference_api, control_api):
+    for api in _APIS:
         app.register_blueprint(api.blueprint(broker))
     app.register_error_handler(ApiError, failures.refusal)
     app.register_error_handler(HTTPException, _http_error)
@@ -94,6 +105,8 @@ def _denied(broker: "SimulatedBroker") -> flask.Response | None:
     if given == (None, None) and basic and basic.type == "basic":
         given = (basic.username, basic.password)
     if given == (None, None) and not basic:
+        if flask.request.path.startswith(_OPEN_TO_ALL):
+            return None
         return failures.missing_keys()
     if given != (broker.key_id, broker.secret_key):
         return failures.refusal(ApiError(401, {"message": "unauthorized."}))

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from infra.local.broker.market import Market
+from infra.local.broker.symbols import held_as, is_crypto
 
 _NAMESPACE = uuid.UUID("5f1c53f4-91f0-4a3e-9d6c-0a7f6b7c2e11")
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A stock and its permissions."""
+    """A stock or crypto pair and its permissions."""
 
     symbol: str
     exchange: str = "NASDAQ"
@@ -36,22 +37,30 @@ class Assets:
 
     def put(self, symbol: str, **changes: Any) -> None:
         """Set fields of an asset, for example `tradable=False`; makes an unknown one known."""
-        self._changed[symbol] = replace(self._changed.get(symbol, Asset(symbol)), **changes)
+        self._changed[symbol] = replace(self._changed.get(symbol, usual(symbol)), **changes)
 
     def get(self, symbol: str) -> Asset | None:
         """Return the asset, or None when the broker does not know the symbol."""
         if symbol in self._changed:
             return self._changed[symbol]
-        return Asset(symbol) if symbol in self._market.symbols() else None
+        return usual(symbol) if symbol in self._market.symbols() else None
 
     def find(self, symbol_or_id: str) -> Asset | None:
-        """Return the asset by its symbol or id."""
-        by_id = {asset_id(symbol): symbol for symbol in self._market.symbols()}
+        """Return the asset by its symbol, its id, or the name that positions give it."""
+        symbols = self._market.symbols()
+        by_id = {name: s for s in symbols for name in (asset_id(s), held_as(s))}
         return self.get(by_id.get(symbol_or_id, symbol_or_id))
 
     def forget(self) -> None:
         """Drop every change."""
         self._changed.clear()
+
+
+def usual(symbol: str) -> Asset:
+    """Return an asset with the permissions of its class."""
+    if is_crypto(symbol):
+        return Asset(symbol, exchange="CRYPTO", marginable=False, shortable=False)
+    return Asset(symbol)
 
 
 def asset_id(symbol: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from infra.local.broker import wire_data
 from infra.local.broker.bars import Bar, joined
 from infra.local.broker.clock import SimulatedClock
+from infra.local.broker.days import day_of, midnight
 from infra.local.broker.errors import ApiError, bad_data_request
 from infra.local.broker.instants import (
     MINUTE,
@@ -52,7 +53,7 @@ def bars_page(
         (symbol, bar)
         for symbol in sorted(symbols)
         if query.after is None or symbol >= query.after[0]
-        for bar in _remaining(symbol, _bars(market.tape(symbol), query, now), query)
+        for bar in _remaining(symbol, _bars(symbol, market.tape(symbol), query, now), query)
     ]
     page = found[: query.limit]
     bars: dict[str, list[Any]] = {}
@@ -61,10 +62,10 @@ def bars_page(
     return bars, _token(*page[-1]) if len(found) > len(page) else None
 
 
-def _bars(tape: Tape, query: _Query, now: int) -> list[Bar]:
+def _bars(symbol: str, tape: Tape, query: _Query, now: int) -> list[Bar]:
     if query.unit in ("Min", "Hour"):
-        return tape.bars(now, query.start, query.end, _opening(query))
-    opening = _opening(query)
+        return tape.bars(now, query.start, query.end, _opening(symbol, query))
+    opening = _opening(symbol, query)
     days = tape.daily_bars(now, 0, now)
     groups: dict[int, list[Bar]] = {}
     for day in days:
@@ -80,13 +81,13 @@ def _remaining(symbol: str, bars: list[Bar], query: _Query) -> list[Bar]:
     return [bar for bar in ordered if (bar.at < last if query.descending else bar.at > last)]
 
 
-def _opening(query: _Query) -> Callable[[int], int]:
+def _opening(symbol: str, query: _Query) -> Callable[[int], int]:
     """Return what names the bar of an instant: its left edge."""
     if query.unit == "Min":
         return lambda at: at - at % (query.count * MINUTE)
     if query.unit == "Hour":
         return lambda at: at - at % (query.count * 60 * MINUTE)
-    return lambda at: new_york_midnight(_first_day(new_york_date(at), query))
+    return lambda at: midnight(symbol, _first_day(day_of(symbol, at), query))
 
 
 def _first_day(day: date, query: _Query) -> date:

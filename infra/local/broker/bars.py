@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 
+# Shares are whole here; coins are not.
+Volume = int | Decimal
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -13,8 +16,8 @@ class Quote:
     at: int
     bid: Decimal
     ask: Decimal
-    bid_size: int
-    ask_size: int
+    bid_size: Volume
+    ask_size: Volume
 
     @property
     def two_sided(self) -> bool:
@@ -31,7 +34,7 @@ class Bar:
     high: Decimal
     low: Decimal
     close: Decimal
-    volume: int
+    volume: Volume
 
     def then(self, later: "Bar") -> "Bar":
         """Return the bar of both intervals, stamped like this one."""

@@ -19,6 +19,7 @@ from infra.local.broker.clock import SimulatedClock
 from infra.local.broker.faults import Faults
 from infra.local.broker.market import Market
 from infra.local.broker.matching import Matching
+from infra.local.broker.option_market import OptionMarket
 from infra.local.broker.rate import RateBudget
 from infra.local.broker.recording import Recording
 from infra.local.broker.switches import Switches
@@ -51,6 +52,7 @@ class SimulatedBroker:
         self.faults = Faults()
         self.rate = RateBudget(self.clock)
         self.market = Market(self.clock, self.calendar, recording, self.lock)
+        self.options = OptionMarket(self.clock, self.lock)
         self.assets = Assets(self.market)
         self.books = Books(database, self.lock)
         self.valuation = Valuation(self.books, self.market)
@@ -87,6 +89,7 @@ class SimulatedBroker:
         with self.lock:
             self.faults.clear()
             self.market.forget_script()
+            self.options.forget()
             self.assets.forget()
             self.books.clear()
             if at is not None:

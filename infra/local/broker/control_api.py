@@ -3,9 +3,7 @@
 GET    /sim/clock            {"now", "speed", "is_open", "session": {"open", "close"} or null}
 PUT    /sim/clock            one of {"now": TIME}, {"advance_seconds": N}, {"speed": N}; speed 0
                              stops the clock, and "now" only goes forward (reset goes back)
-GET    /sim/market           {SYMBOL: SNAP or null}, as in the data API
-PUT    /sim/market/SYMBOL    {"last", ["prev_close", "bid", "ask", "bid_size", "ask_size", "volume",
-                             "at": TIME, "live": bool]}; see Market.set_price
+       /sim/market, /sim/options, /sim/assets: see control_market.py
 GET    /sim/orders           every order ever placed, oldest first, as in the trading API
 GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills"}
 GET    /sim/faults           {"waiting": [...], "injected": {KIND: COUNT}}
@@ -13,7 +11,6 @@ POST   /sim/faults           {"kind", ["times", "method", "path", ...parameters]
 DELETE /sim/faults           forget faults and counts
 GET    /sim/switches         the switches of switches.py
 PATCH  /sim/switches         change some of them
-PUT    /sim/assets/SYMBOL    change fields of an asset, e.g. {"tradable": false}
 POST   /sim/reset            {["now": TIME]}; empty books, no faults, only recorded prices
 
 TIME is RFC 3339. Prices are numbers or text, both exact. A mistake is answered 400 with "message".
@@ -22,33 +19,30 @@ Looking (GET) lets no order be worked; setting the clock or a price does.
 
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import flask
 from flask.typing import ResponseReturnValue
 
-from infra.local.broker import wire_data, wire_orders
+from infra.local.broker import wire_orders
+from infra.local.broker.control_script import Json, bad_script, body, time_of
 from infra.local.broker.errors import bad_data_request
 from infra.local.broker.faults import KINDS
-from infra.local.broker.instants import parse, to_datetime
 from infra.local.broker.texts import money
 
 if TYPE_CHECKING:
     from infra.local.broker.broker import SimulatedBroker
-
-Json = dict[str, Any]
 
 
 def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     """Return the routes under /sim."""
     routes = flask.Blueprint("control", __name__, url_prefix="/sim")
     _clock_routes(routes, broker)
-    _market_routes(routes, broker)
     _book_routes(routes, broker)
     _fault_routes(routes, broker)
     # A wrong name or value in a script is the script's mistake, not the simulator's.
     for kind in (ValueError, TypeError, ArithmeticError):
-        routes.register_error_handler(kind, _bad_script)
+        routes.register_error_handler(kind, bad_script)
     return routes
 
 
@@ -67,9 +61,9 @@ def _clock_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
 
     @routes.put("/clock")
     def set_clock() -> Json:
-        match _body():
+        match body():
             case {"now": str(now)}:
-                broker.clock.set(_time(now))
+                broker.clock.set(time_of(now))
             case {"advance_seconds": seconds}:
                 broker.clock.advance(timedelta(seconds=float(seconds)))
             case {"speed": speed}:
@@ -80,30 +74,9 @@ def _clock_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
 
     @routes.post("/reset")
     def reset() -> Json:
-        now = _body().get("now")
-        broker.reset(_time(now) if now else None)
+        now = body().get("now")
+        broker.reset(time_of(now) if now else None)
         return clock()
-
-
-def _market_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
-    @routes.get("/market")
-    def market() -> Json:
-        views = {symbol: broker.market.view(symbol) for symbol in broker.market.symbols()}
-        return {symbol: view and wire_data.snapshot(view) for symbol, view in views.items()}
-
-    @routes.put("/market/<symbol>")
-    def set_price(symbol: str) -> Json:
-        changes = _body()
-        if "at" in changes:
-            changes["at"] = _time(changes["at"])
-        broker.market.set_price(symbol, changes.pop("last", 0), **changes)
-        view = broker.market.view(symbol)
-        return wire_data.snapshot(view) if view else {}
-
-    @routes.put("/assets/<symbol>")
-    def change_asset(symbol: str) -> Json:
-        broker.assets.put(symbol, **_body())
-        return asdict(broker.assets.get(symbol))  # type: ignore[arg-type]
 
 
 def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
@@ -130,7 +103,7 @@ def _fault_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
 
     @routes.post("/faults")
     def add_fault() -> Json:
-        wanted = _body()
+        wanted = body()
         broker.faults.add(wanted.pop("kind", ""), **wanted)
         return faults()
 
@@ -145,29 +118,12 @@ def _fault_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
 
     @routes.patch("/switches")
     def switch() -> Json:
-        wanted = _body()
+        wanted = body()
         if unknown := wanted.keys() - {field.name for field in fields(broker.switches)}:
             raise bad_data_request(f"unknown switch {', '.join(sorted(unknown))}")
         for name, value in wanted.items():
             setattr(broker.switches, name, value)
         return switches()
-
-
-def _bad_script(error: Exception) -> ResponseReturnValue:
-    return {"message": str(error)}, 400
-
-
-def _body() -> Json:
-    body = flask.request.get_json(force=True, silent=True)
-    if body is None and not flask.request.get_data():
-        return {}
-    if not isinstance(body, dict):
-        raise bad_data_request("the body must be a JSON object")
-    return body
-
-
-def _time(text: Any) -> datetime:
-    return to_datetime(parse(str(text)))
 
 
 def _text(moment: datetime) -> str:

@@ -10,6 +10,7 @@ from infra.local.broker.bar_history import bars_page
 from infra.local.broker.errors import ApiError, bad_data_request
 from infra.local.broker.symbols import is_stock
 from infra.local.broker.tape import View
+from infra.local.broker.views import Views, listed
 
 if TYPE_CHECKING:
     from infra.local.broker.broker import SimulatedBroker
@@ -27,7 +28,7 @@ _PARTS: dict[str, Callable[[View], Json | None]] = {
 def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     """Return the routes under /v2/stocks."""
     routes = flask.Blueprint("data", __name__, url_prefix="/v2/stocks")
-    seen = _Views(broker)
+    seen = Views(broker)
 
     @routes.get("/snapshots")
     def snapshots() -> Json:
@@ -40,7 +41,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     @routes.get("/<symbol>/snapshot")
     def snapshot(symbol: str) -> Json:
         _check_feed()
-        return {**wire_data.snapshot(seen.known(symbol, "snapshot")), "symbol": symbol}
+        return {**wire_data.snapshot(seen.known(_checked(symbol), "snapshot")), "symbol": symbol}
 
     @routes.get("/<any(trades, quotes, bars):plural>/latest")
     def latest(plural: str) -> Json:
@@ -54,7 +55,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     def latest_of_one(symbol: str, plural: str) -> Json:
         _check_feed()
         name = plural[:-1]
-        value = _PARTS[name](seen.known(symbol, name))
+        value = _PARTS[name](seen.known(_checked(symbol), name))
         if value is None:
             raise ApiError(404, {"message": f"no {name} found for {symbol}"})
         return {"symbol": symbol, name: value, **_currency()}
@@ -73,33 +74,8 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-class _Views:
-    """What the market knows, as far as the request's faults let it through."""
-
-    def __init__(self, broker: "SimulatedBroker") -> None:
-        self._broker = broker
-
-    def view(self, symbol: str) -> View | None:
-        view = self._broker.market.view(symbol)
-        fault = flask.g.get("quote_fault")
-        if not (view and view.quote and fault):
-            return view
-        quote = fault.spoil(symbol, view.quote, self._broker.clock.now_ns())
-        return View(view.trade, quote, view.minute, view.daily, view.previous_daily)
-
-    def known(self, symbol: str, what: str) -> View:
-        """Return the view, or end the request with 404 (UNCONFIRMED, section 2)."""
-        view = self.view(_checked(symbol))
-        if view is None:
-            raise ApiError(404, {"message": f"no {what} found for {symbol}"})
-        return view
-
-
 def _symbols() -> list[str]:
-    text = flask.request.args.get("symbols", "")
-    if not text:
-        raise bad_data_request("symbols is required")
-    return [_checked(symbol) for symbol in dict.fromkeys(text.split(","))]
+    return [_checked(symbol) for symbol in listed("symbols")]
 
 
 def _checked(symbol: str) -> str:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 NEW_YORK = ZoneInfo("America/New_York")
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
+DAY = 24 * 60 * MINUTE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(
@@ -39,6 +40,11 @@ def new_york_date(instant: int) -> date:
 def new_york_midnight(day: date) -> int:
     """Return the instant at which the day begins in New York: the stamp of its daily bar."""
     return from_datetime(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK))
+
+
+def utc_midnight(day: date) -> int:
+    """Return the instant at which the day begins in UTC: the stamp of a crypto pair's daily bar."""
+    return from_datetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def rfc3339(instant: int, zone: tzinfo = UTC) -> str:

@@ -1,22 +1,17 @@
 """What is known of each symbol: recorded minutes, and prices set by script."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 
-from infra.local.broker.bars import Bar, Print, Quote
+from infra.local.broker.bars import Bar, Print, Quote, Volume
 from infra.local.broker.calendar import Calendar
 from infra.local.broker.clock import SimulatedClock
-from infra.local.broker.instants import (
-    MINUTE,
-    from_datetime,
-    new_york_date,
-    new_york_midnight,
-    to_datetime,
-)
+from infra.local.broker.days import day_before, day_start, midnight
+from infra.local.broker.instants import DAY, MINUTE, from_datetime, to_datetime
 from infra.local.broker.recording import Recording
-from infra.local.broker.symbols import is_stock
+from infra.local.broker.symbols import is_crypto, is_stock
 from infra.local.broker.tape import Tape, View
 
 Price = Decimal | int | str
@@ -49,9 +44,9 @@ class Market:
         prev_close: Price | None = None,
         bid: Price | None = None,
         ask: Price | None = None,
-        bid_size: int = 100,
-        ask_size: int = 100,
-        volume: int = 100,
+        bid_size: Volume = 100,
+        ask_size: Volume = 100,
+        volume: Volume = 100,
         at: datetime | None = None,
         live: bool = False,
     ) -> None:
@@ -63,16 +58,26 @@ class Market:
         With `live`, trade and quote carry the clock's time until the next print: the price stands,
         but is always fresh (its daily bar stays on the day of the print).
         """
-        if not is_stock(symbol):
-            raise ValueError(f"not a stock symbol: {symbol!r}")
+        _check(symbol)
         instant = self._clock.now_ns() if at is None else from_datetime(at)
         price = _above_zero(symbol, last)
         quote = _quote(instant, price, bid, ask, (bid_size, ask_size))
         seed = None if prev_close is None else _above_zero(symbol, prev_close)
         with self._lock:
             self._before()
-            print_ = self._print(instant, price, volume, quote, seed, live=live)
+            print_ = self._print(symbol, instant, price, volume, quote, seed, live=live)
             self._tapes.setdefault(symbol, Tape()).extend([print_])
+            self._after()
+
+    def put_days(self, symbol: str, closes: Mapping[date, Price], *, volume: Volume = 100) -> None:
+        """Add whole past days, each with all its prices at its close."""
+        _check(symbol)
+        prints = [
+            self._day(symbol, day, _above_zero(symbol, closes[day]), volume) for day in closes
+        ]
+        with self._lock:
+            self._before()
+            self._tapes.setdefault(symbol, Tape()).extend(prints)
             self._after()
 
     def symbols(self) -> list[str]:
@@ -106,29 +111,41 @@ class Market:
 
     def _print(
         self,
+        symbol: str,
         at: int,
         price: Decimal,
-        volume: int,
+        volume: Volume,
         quote: Quote,
         prev_close: Decimal | None,
         *,
         live: bool,
     ) -> Print:
-        day = new_york_date(at)
+        day = day_start(symbol, at)
         return Print(
             known_at=at,
             traded_at=at,
             bar=Bar(at - at % MINUTE, price, price, price, price, volume),
             quote=quote,
-            day=new_york_midnight(day),
-            regular=self._calendar.at(to_datetime(at)) is not None,
-            previous_day=None if prev_close is None else self._seed(day, prev_close),
+            day=day,
+            regular=is_crypto(symbol) or self._calendar.at(to_datetime(at)) is not None,
+            previous_day=None if prev_close is None else self._seed(symbol, at, prev_close),
             live=live,
         )
 
-    def _seed(self, day: date, close: Decimal) -> Bar:
-        previous = new_york_midnight(self._calendar.before(day).date)
-        return Bar(previous, close, close, close, close, 0)
+    def _seed(self, symbol: str, at: int, close: Decimal) -> Bar:
+        return Bar(day_before(symbol, at, self._calendar), close, close, close, close, 0)
+
+    def _day(self, symbol: str, day: date, close: Decimal, volume: Volume) -> Print:
+        start = midnight(symbol, day)
+        session = None if is_crypto(symbol) else self._calendar.on(day)
+        end = from_datetime(session.close) if session else start + DAY
+        bar = Bar(end - MINUTE, close, close, close, close, volume)
+        return Print(end, end - 1, bar, None, start, regular=True)
+
+
+def _check(symbol: str) -> None:
+    if not (is_stock(symbol) or is_crypto(symbol)):
+        raise ValueError(f"not a stock symbol or crypto pair: {symbol!r}")
 
 
 def _nothing() -> None:
@@ -136,7 +153,7 @@ def _nothing() -> None:
 
 
 def _quote(
-    at: int, last: Decimal, bid: Price | None, ask: Price | None, sizes: tuple[int, int]
+    at: int, last: Decimal, bid: Price | None, ask: Price | None, sizes: tuple[Volume, Volume]
 ) -> Quote:
     tick = _CENT if last >= 1 else _SUB_PENNY
     best_bid = last - tick if bid is None else Decimal(bid)

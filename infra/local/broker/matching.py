@@ -9,9 +9,10 @@ price became known, a session opened or an order ran out, so a long step of the 
 and a marketable order fills at the price it was placed at, not at the one the clock is set to:
 
 - an order past its `expires_at` expires;
-- while its session is open it becomes `new`, and fills whole when it is marketable: a buy at the
-  ask, a sell at the bid, either at the last trade when the quote lacks a side; a limit order only
-  when that price is as good as its limit, and then at that price;
+- while its session is open (crypto's always is) it becomes `new`, and fills whole when it is
+  marketable: a buy at the ask, a sell at the bid, either at the last trade when the quote lacks a
+  side; a limit order only when that price is as good as its limit, and then at that price;
+- an order "immediate or cancel" that does not fill at once is canceled;
 - at the end, what still is `pending_cancel` becomes `canceled`: a price that moves between the
   DELETE and the next request wins, and fills the order after all.
 """
@@ -28,6 +29,7 @@ from infra.local.broker.instants import SECOND, from_datetime, to_datetime
 from infra.local.broker.market import Market
 from infra.local.broker.orders import Order, Status
 from infra.local.broker.switches import Switches
+from infra.local.broker.symbols import is_crypto
 from infra.local.broker.valuation import Valuation
 
 
@@ -83,12 +85,15 @@ class Matching:
             return
         delay = int(self._switches.fill_delay_seconds * SECOND)
         extended = order.extended_hours
-        if self._calendar.at(to_datetime(moment), extended=extended) and (
-            moment >= order.created_at + delay or not delay
-        ):
+        is_open = is_crypto(order.symbol) or self._calendar.at(
+            to_datetime(moment), extended=extended
+        )
+        if is_open and (moment >= order.created_at + delay or not delay):
             order = self._activated(order, moment)
             if price := self._execution_price(order, moment):
                 self._books.execute(order, self._quantity(order, price), price, moment)
+            elif order.time_in_force == "ioc":
+                self._save(order, Status.CANCELED, moment, canceled_at=self._books.stamp(moment))
 
     def _activated(self, order: Order, moment: int) -> Order:
         if order.status not in (Status.ACCEPTED, Status.PENDING_NEW):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from infra.local.broker.errors import bad_input
 from infra.local.broker.instants import parse
 from infra.local.broker.orders import Order
+from infra.local.broker.symbols import asset_class, held_as
 
 _LARGEST = 500
 _STATES = {"open": {True}, "closed": {False}, "all": {True, False}}
@@ -28,9 +29,9 @@ def _matches(order: Order, arguments: Mapping[str, str]) -> bool:
     symbols = arguments.get("symbols", "")
     after, until = _instant(arguments, "after"), _instant(arguments, "until")
     return (
-        (not symbols or order.symbol in symbols.split(","))
+        (not symbols or held_as(order.symbol) in held_as(symbols).split(","))
         and order.side == arguments.get("side", order.side)
-        and arguments.get("asset_class", "us_equity") in ("us_equity", "all")
+        and arguments.get("asset_class", "all") in (asset_class(order.symbol), "all")
         and (after is None or order.submitted_at > after)
         and (until is None or order.submitted_at < until)
     )

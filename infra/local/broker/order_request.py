@@ -6,6 +6,7 @@ from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Any
 
 from infra.local.broker.errors import bad_input, not_simulated, unprocessable
+from infra.local.broker.symbols import is_crypto
 
 TYPES = {"market", "limit", "stop", "stop_limit", "trailing_stop"}
 TIMES_IN_FORCE = {"day", "gtc", "opg", "cls", "ioc", "fok"}
@@ -85,14 +86,15 @@ def _check_prices(request: OrderRequest, body: Mapping[str, Any]) -> None:
         raise bad_input("limit orders require a limit price")
     if request.type not in ("market", "limit"):
         raise not_simulated(f"{request.type} orders")
-    _check_grid(request.limit_price)
+    if request.limit_price is not None and request.limit_price <= 0:
+        raise bad_input("limit_price must be > 0")
+    if not is_crypto(request.symbol):
+        _check_grid(request.limit_price)
 
 
 def _check_grid(price: Decimal | None) -> None:
     if price is None:
         return
-    if price <= 0:
-        raise bad_input("limit_price must be > 0")
     step = Decimal("0.01") if price >= 1 else Decimal("0.0001")
     if price % step:
         raise unprocessable(
@@ -102,6 +104,10 @@ def _check_grid(price: Decimal | None) -> None:
 
 
 def _check_time(request: OrderRequest) -> None:
+    if is_crypto(request.symbol):
+        if request.time_in_force not in ("gtc", "ioc") or request.extended_hours:
+            raise unprocessable("invalid crypto time_in_force")
+        return
     extendable = request.type == "limit" and request.time_in_force in ("day", "gtc")
     if request.extended_hours and not extendable:
         raise unprocessable("extended hours order must be DAY or GTC limit orders")

@@ -27,3 +27,7 @@ class Switches:
 
     enforce_rate_limits: bool = False
     """Whether more than 200 requests in a simulated minute are answered with 429 (section 1)."""
+
+    account_blocked: bool = False
+    """Whether `GET /v2/account` says that the account is blocked. Orders are taken all the same, so
+    that a guardrail is seen to stop them, and not this broker."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import groupby
 
-from infra.local.broker.bars import Bar, Print, Quote, joined
+from infra.local.broker.bars import Bar, Print, Quote, Volume, joined
 from infra.local.broker.instants import MINUTE
 
 
@@ -16,7 +16,7 @@ class Trade:
 
     at: int
     price: Decimal
-    size: int
+    size: Volume
     number: int
 
 

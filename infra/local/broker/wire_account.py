@@ -7,6 +7,7 @@ from typing import Any
 from infra.local.broker.assets import Asset
 from infra.local.broker.instants import NEW_YORK, new_york_midnight, to_datetime
 from infra.local.broker.positions import Position
+from infra.local.broker.symbols import asset_class, held_as
 from infra.local.broker.tape import View
 from infra.local.broker.texts import cut, money
 from infra.local.broker.valuation import MULTIPLIER, Worth
@@ -32,9 +33,9 @@ def position(
     base = position.cost_basis if opened_today else cut(position.qty * yesterday, _MICRO_DOLLAR)
     return {
         "asset_id": asset.id,
-        "symbol": position.symbol,
+        "symbol": held_as(position.symbol),
         "exchange": asset.exchange,
-        "asset_class": "us_equity",
+        "asset_class": asset_class(position.symbol),
         "asset_marginable": asset.marginable,
         "qty": money(position.qty),
         "qty_available": money(available),
@@ -59,7 +60,7 @@ def last_close(view: View, today: date) -> Decimal | None:
     return bar.close if bar else None
 
 
-def account(worth: Worth) -> dict[str, Any]:
+def account(worth: Worth, *, blocked: bool = False) -> dict[str, Any]:
     """Return the Account object, without the pattern-day-trader fields removed in July 2026."""
     power = money(worth.buying_power)
     free_cash = money(worth.non_marginable_buying_power)
@@ -95,7 +96,7 @@ def account(worth: Worth) -> dict[str, Any]:
         "shorting_enabled": True,
         "trading_blocked": False,
         "transfers_blocked": False,
-        "account_blocked": False,
+        "account_blocked": blocked,
         "trade_suspended_by_user": False,
         "created_at": _CREATED,
         "balance_asof": worth.account.balance_asof,

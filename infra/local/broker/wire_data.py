@@ -1,5 +1,6 @@
 """The JSON shapes of the data API (section 2): numbers as JSON numbers, nanosecond stamps."""
 
+from decimal import Decimal
 from typing import Any
 
 from infra.local.broker.bars import Bar, Quote
@@ -19,7 +20,7 @@ def trade(trade: Trade) -> dict[str, Any]:
         "t": rfc3339(trade.at),
         "x": _IEX,
         "p": number(trade.price),
-        "s": trade.size,
+        "s": number(Decimal(trade.size)),
         "c": ["@"],
         "i": trade.number,
         "z": _TAPE,
@@ -32,10 +33,10 @@ def quote(quote: Quote) -> dict[str, Any]:
         "t": rfc3339(quote.at),
         "bx": _IEX if quote.bid else " ",
         "bp": number(quote.bid),
-        "bs": quote.bid_size if quote.bid else 0,
+        "bs": number(Decimal(quote.bid_size)) if quote.bid else 0,
         "ax": _IEX if quote.ask else " ",
         "ap": number(quote.ask),
-        "as": quote.ask_size if quote.ask else 0,
+        "as": number(Decimal(quote.ask_size)) if quote.ask else 0,
         "c": ["R"],
         "z": _TAPE,
     }
@@ -50,8 +51,8 @@ def bar(bar: Bar) -> dict[str, Any]:
         "h": number(bar.high),
         "l": number(bar.low),
         "c": number(bar.close),
-        "v": bar.volume,
-        "n": -(-bar.volume // _LOT),
+        "v": number(Decimal(bar.volume)),
+        "n": -(-int(bar.volume) // _LOT),
         "vw": round(float(typical), 6),
     }
 

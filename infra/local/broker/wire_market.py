@@ -7,6 +7,7 @@ from infra.local.broker.assets import Asset
 from infra.local.broker.calendar import Calendar, Session
 from infra.local.broker.clock import SimulatedClock
 from infra.local.broker.instants import NEW_YORK, from_datetime, rfc3339
+from infra.local.broker.symbols import is_crypto
 
 
 def clock(clock: SimulatedClock, calendar: Calendar) -> dict[str, Any]:
@@ -41,7 +42,32 @@ def session(session: Session, settlement: date) -> dict[str, str]:
 
 
 def asset(asset: Asset) -> dict[str, Any]:
-    """Return the Asset object of a stock (no size fields: these are for crypto)."""
+    """Return the Asset object; only crypto has sizes, only stocks have margin requirements."""
+    return _crypto_asset(asset) if is_crypto(asset.symbol) else _stock_asset(asset)
+
+
+def _crypto_asset(asset: Asset) -> dict[str, Any]:
+    base, _, quoted = asset.symbol.partition("/")
+    return {
+        "id": asset.id,
+        "class": "crypto",
+        "exchange": asset.exchange,
+        "symbol": asset.symbol,
+        "name": f"{base} / {quoted}",
+        "status": asset.status,
+        "tradable": asset.tradable,
+        "marginable": asset.marginable,
+        "shortable": asset.shortable,
+        "easy_to_borrow": False,
+        "fractionable": asset.fractionable,
+        "attributes": [],
+        "min_order_size": "0.000000001",
+        "min_trade_increment": "0.000000001",
+        "price_increment": "0.01",
+    }
+
+
+def _stock_asset(asset: Asset) -> dict[str, Any]:
     return {
         "id": asset.id,
         "class": "us_equity",

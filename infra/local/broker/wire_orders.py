@@ -7,6 +7,7 @@ from typing import Any
 from infra.local.broker.assets import asset_id
 from infra.local.broker.instants import NEW_YORK, rfc3339, to_datetime
 from infra.local.broker.orders import Fill, Order
+from infra.local.broker.symbols import asset_class
 from infra.local.broker.texts import cut, money
 
 _PRICE = Decimal("1e-9")
@@ -30,7 +31,7 @@ def order(order: Order) -> dict[str, Any]:
         "replaces": None,
         "asset_id": asset_id(order.symbol),
         "symbol": order.symbol,
-        "asset_class": "us_equity",
+        "asset_class": asset_class(order.symbol),
         "notional": _money(order.notional),
         "qty": _money(order.qty),
         "filled_qty": money(order.filled_qty),

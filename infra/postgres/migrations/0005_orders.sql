@@ -1,4 +1,5 @@
--- `reserved_at` is set when the order's slot and notional are reserved, before anything is sent;
+-- `reserved_at` and `reserved_usd` are set when the order's slot and what it may cost are reserved,
+-- before anything is sent;
 -- guardrail counters are sums over these rows, so there is no counter that could drift.
 CREATE TABLE trade_orders (
     id               uuid PRIMARY KEY,
@@ -20,6 +21,11 @@ CREATE TABLE trade_orders (
     updated_at       timestamptz NOT NULL,
     opportunity_id   uuid NOT NULL REFERENCES opportunities (id),
     asset_class      text NOT NULL,
+    time_in_force    text NOT NULL,
+    limit_offset_pct numeric,
+    limit_price      numeric CHECK (limit_price > 0),
+    reserved_usd     numeric CHECK (reserved_usd > 0),
+    outcome_unknown_at timestamptz,
     config_hash      text NOT NULL,
     seen_price       numeric NOT NULL CHECK (seen_price > 0),
     max_price_drift_pct numeric NOT NULL CHECK (max_price_drift_pct > 0),
@@ -29,10 +35,12 @@ CREATE TABLE trade_orders (
     denial_code      text,
     reason           text,
     CHECK ((notional_usd IS NULL) <> (qty IS NULL)),
+    CHECK ((reserved_at IS NULL) = (reserved_usd IS NULL)),
     CHECK ((status = 'denied') = (denial_code IS NOT NULL))
 );
 CREATE INDEX trade_orders_reserved ON trade_orders (firebase_uid, reserved_at)
     WHERE reserved_at IS NOT NULL;
+CREATE INDEX trade_orders_submitting ON trade_orders (firebase_uid) WHERE status = 'submitting';
 CREATE INDEX trade_orders_open ON trade_orders (created_at)
     WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied');
 

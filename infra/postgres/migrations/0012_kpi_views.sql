@@ -32,7 +32,7 @@ END;
 -- at any time of the day:
 --   qty at end × last price − qty at start × previous close − what the day's fills cost.
 -- NULL when a price that it needs is not known.
-CREATE FUNCTION utils_statistics.daily_trade_pnl(report_date date)
+CREATE FUNCTION utils_statistics.daily_trade_pnl(report_date date, of_user text DEFAULT NULL)
 RETURNS TABLE (trade_id integer, pnl numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
     WITH day AS (SELECT lower(span) AS day_start, upper(span) AS day_end
@@ -47,6 +47,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
         JOIN trade_fills a ON a.trade_id = t.id
         JOIN fills f ON f.id = a.fill_id
         WHERE t.opened_at < day_end AND (t.closed_at IS NULL OR t.closed_at >= day_start)
+          AND (of_user IS NULL OR t.firebase_uid = of_user)
         GROUP BY t.id, t.symbol
     )
     SELECT held.id,
@@ -80,8 +81,13 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     SELECT figure.kpi_name, coalesce(figure.display_value, '—'), figure.sort_order
     FROM day, LATERAL (VALUES
         (1, 'Signals scanned',
-         utils_statistics.as_count((SELECT count(*) FROM market_data_snapshots
-                                    WHERE created_at >= lower(span) AND created_at < upper(span)))),
+         -- What is new that day; the history of earlier days is no signal of this one.
+         utils_statistics.as_count(
+             (SELECT count(*) FROM market_data_snapshots
+              WHERE created_at >= lower(span) AND created_at < upper(span)
+                AND metric <> 'daily_close')
+             + (SELECT count(*) FROM option_snapshots
+                WHERE created_at >= lower(span) AND created_at < upper(span)))),
         (2, 'Opportunities flagged',
          utils_statistics.as_count((SELECT count(*) FROM opportunities
                                     WHERE fired_at >= lower(span) AND fired_at < upper(span)))),

@@ -1,0 +1,41 @@
+"""What stands between an approved order and the broker: one tuple of small checks.
+
+Each takes the order and the facts, and returns a `Denied`, or None to let the order pass.
+"""
+
+from collections.abc import Callable
+
+from common.guardrails import consent, limits, market
+from common.guardrails.facts import Denied, Facts
+from common.orders import Order
+
+Check = Callable[[Order, Facts], Denied | None]
+
+CHECKS: tuple[Check, ...] = (
+    consent.trading_is_enabled,
+    consent.trading_is_not_halted,
+    consent.live_takes_two_keys,
+    consent.question_is_approved,
+    consent.question_has_not_expired,
+    consent.symbol_is_watched,
+    consent.symbol_is_not_blocked,
+    market.market_is_open,
+    market.asset_is_tradable,
+    limits.account_is_not_blocked,
+    market.price_is_fresh,
+    market.spread_is_narrow,
+    market.price_is_not_split,
+    market.price_has_not_drifted,
+    limits.order_is_small_enough,
+    limits.position_stays_small_enough,
+    limits.account_can_pay,
+    limits.day_has_not_lost_too_much,
+    limits.day_has_a_slot,
+    limits.window_has_room,
+    limits.no_outcome_is_pending,
+)
+
+
+def deny(order: Order, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Denied | None:
+    """Return the first denial, or None when every check lets the order pass."""
+    return next((denied for check in checks if (denied := check(order, facts))), None)

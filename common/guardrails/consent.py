@@ -1,0 +1,66 @@
+"""Whether this order is what its owner, and the operator, still want."""
+
+from common.guardrails.facts import Code, Denied, Facts
+from common.orders import Order
+from common.questions import Decision
+
+
+def trading_is_enabled(order: Order, facts: Facts) -> Denied | None:
+    """The operator's and the user's own switch."""
+    if not facts.server.trading_enabled:
+        return Denied(Code.TRADING_DISABLED, {"by": "server"})
+    if facts.config is None or not facts.config.enabled:
+        return Denied(Code.TRADING_DISABLED, {"by": "user"})
+    return None
+
+
+def trading_is_not_halted(order: Order, facts: Facts) -> Denied | None:
+    """The kill switch, everybody's or this user's; while reducing, positions may only shrink."""
+    for control in facts.standing.controls:
+        if control.state == "halted" or (
+            control.state == "reducing" and facts.increases_position(order)
+        ):
+            return Denied(Code.TRADING_HALTED, {"state": control.state, "why": control.reason})
+    return None
+
+
+def live_takes_two_keys(order: Order, facts: Facts) -> Denied | None:
+    """Live money needs the server's key and the user's; a mismatch of the two goes nowhere."""
+    wants_live = facts.config is not None and facts.config.mode == "live"
+    both_keys = not wants_live or facts.server.allow_live
+    if wants_live != facts.server.broker_is_live or not both_keys:
+        return Denied(
+            Code.LIVE_NOT_ALLOWED,
+            {"user_live": wants_live, "broker_live": facts.server.broker_is_live},
+        )
+    return None
+
+
+def question_is_approved(order: Order, facts: Facts) -> Denied | None:
+    """No order leaves without its owner's countersignature."""
+    if facts.confirmation is None or facts.confirmation.decision is not Decision.APPROVE:
+        status = facts.confirmation.status if facts.confirmation else "missing"
+        return Denied(Code.QUESTION_NOT_APPROVED, {"status": status})
+    return None
+
+
+def question_has_not_expired(order: Order, facts: Facts) -> Denied | None:
+    """The yes counts as long as the question stands, for answering and for acting on it."""
+    expires_at = facts.confirmation.expires_at if facts.confirmation else None
+    if expires_at is None or facts.now > expires_at:
+        return Denied(Code.QUESTION_EXPIRED, {"expires_at": expires_at, "now": facts.now})
+    return None
+
+
+def symbol_is_watched(order: Order, facts: Facts) -> Denied | None:
+    """What the user no longer watches, he no longer trades."""
+    if facts.config is None or order.symbol not in facts.config.symbols:
+        return Denied(Code.SYMBOL_NOT_WATCHED, {"symbol": order.symbol})
+    return None
+
+
+def symbol_is_not_blocked(order: Order, facts: Facts) -> Denied | None:
+    """The user's blocklist stands above his rules."""
+    if facts.config is None or order.symbol in facts.config.guardrails.symbols_blocklist:
+        return Denied(Code.SYMBOL_BLOCKED, {"symbol": order.symbol})
+    return None

@@ -1,0 +1,158 @@
+"""What guardrails judge by, and what they say.
+
+A fact that is None could not be told, and every check that needs it denies (design section 3.7).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from common.config import TradingConfig
+from common.market import Quote
+from common.orders import Order
+from common.questions import Confirmation
+from common.rules.base import Position
+
+NOTIONAL_WINDOW = timedelta(hours=4)
+
+TradingState = Literal["active", "reducing", "halted"]
+
+
+class Code(StrEnum):
+    """Stable names of the denials; users and dashboards rely on them."""
+
+    TRADING_DISABLED = "TRADING_DISABLED"
+    TRADING_HALTED = "TRADING_HALTED"
+    LIVE_NOT_ALLOWED = "LIVE_NOT_ALLOWED"
+    QUESTION_NOT_APPROVED = "QUESTION_NOT_APPROVED"
+    QUESTION_EXPIRED = "QUESTION_EXPIRED"
+    SYMBOL_NOT_WATCHED = "SYMBOL_NOT_WATCHED"
+    SYMBOL_BLOCKED = "SYMBOL_BLOCKED"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    ASSET_NOT_TRADABLE = "ASSET_NOT_TRADABLE"
+    ACCOUNT_BLOCKED = "ACCOUNT_BLOCKED"
+    PRICE_STALE = "PRICE_STALE"
+    SPREAD_TOO_WIDE = "SPREAD_TOO_WIDE"
+    PRICE_DRIFT = "PRICE_DRIFT"
+    CORPORATE_ACTION = "CORPORATE_ACTION"
+    MAX_ORDER_NOTIONAL = "MAX_ORDER_NOTIONAL"
+    MAX_POSITION_NOTIONAL = "MAX_POSITION_NOTIONAL"
+    INSUFFICIENT_BUYING_POWER = "INSUFFICIENT_BUYING_POWER"
+    DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
+    MAX_ORDERS_PER_DAY = "MAX_ORDERS_PER_DAY"
+    MAX_NOTIONAL_PER_WINDOW = "MAX_NOTIONAL_PER_WINDOW"
+    OUTCOME_PENDING = "OUTCOME_PENDING"
+
+
+@dataclass(frozen=True)
+class Denied:
+    """A guardrail said no: its code, and the numbers that made it so."""
+
+    code: Code
+    context: Mapping[str, object]
+
+    @property
+    def reason(self) -> str:
+        """The context as `key=value` pairs."""
+        return " ".join(f"{key}={value}" for key, value in self.context.items())
+
+
+@dataclass(frozen=True)
+class Server:
+    """What the operator allows: switches, and ceilings (USD) that no config can raise."""
+
+    trading_enabled: bool
+    allow_live: bool
+    broker_is_live: bool
+    max_order_notional_usd: Decimal
+    max_orders_per_day: int
+    max_notional_usd_per_4h: Decimal
+
+
+@dataclass(frozen=True)
+class Asset:
+    """What the broker says of an asset: whether it trades, and in fractions."""
+
+    tradable: bool
+    fractionable: bool
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the broker says of the account; `buying_power` in USD."""
+
+    blocked: bool
+    buying_power: Decimal
+
+
+@dataclass(frozen=True)
+class BrokerFacts:
+    """What the broker was asked before, with no transaction open; prices in USD.
+
+    `previous_close` is the last session's, from the same answer as the quote.
+    """
+
+    quote: Quote | None = None
+    previous_close: Decimal | None = None
+    market_is_open: bool | None = None
+    asset: Asset | None = None
+    account: Account | None = None
+
+
+@dataclass(frozen=True)
+class Control:
+    """A switch that stands against the user, and why."""
+
+    state: TradingState
+    reason: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the database says of the user, read under the lock of his row; money in USD.
+
+    Counters hold what is reserved already, without the order at hand. `day_pnl` is realized and
+    unrealized since the last close, None when a price is missing. `outcome_pending` is the order
+    whose outcome nobody knows.
+    """
+
+    orders_today: int
+    notional_in_window: Decimal
+    position: Position | None
+    day_pnl: Decimal | None
+    outcome_pending: str | None
+    controls: tuple[Control, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that the checks may look at."""
+
+    now: datetime
+    server: Server
+    config: TradingConfig | None
+    confirmation: Confirmation | None
+    broker: BrokerFacts
+    standing: Standing
+
+    def cost_of(self, order: Order) -> Decimal | None:
+        """Return what the order may cost (USD), None when that cannot be told without a quote."""
+        if order.notional_usd is not None:
+            return order.notional_usd
+        quote = self.broker.quote
+        return None if quote is None or quote.mid is None else order.cost_at(quote)
+
+    def increases_position(self, order: Order) -> bool:
+        """Tell whether an order opens, adds to or flips a position, and does not only reduce it."""
+        held = self.standing.position.qty if self.standing.position else Decimal(0)
+        same_way = held == 0 or (held > 0) == (order.side == "buy")
+        return same_way or self._exceeds(order, abs(held))
+
+    def _exceeds(self, order: Order, held: Decimal) -> bool:
+        if order.qty is not None:
+            return order.qty > held
+        mid = self.broker.quote.mid if self.broker.quote else None
+        return mid is None or (order.notional_usd or Decimal(0)) > held * mid

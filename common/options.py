@@ -1,0 +1,152 @@
+"""Option contracts: their OCC symbols, the windows that inputs watch, and what is known of each."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal, Self
+
+from common.errors import MalformedMessageError
+from common.inputs import OptionInput
+
+OptionType = Literal["call", "put"]
+OptionStyle = Literal["american", "european"]
+
+_OCC = re.compile(
+    r"(?P<root>[A-Z]{1,5}[0-9]?)(?P<expiry>[0-9]{6})(?P<type>[CP])(?P<strike>(?!0{8})[0-9]{8})"
+)
+_TYPES: dict[str, OptionType] = {"C": "call", "P": "put"}
+_MILLS = 1000
+_CENTURY = 2000
+
+
+@dataclass(frozen=True)
+class OccSymbol:
+    """What an OCC symbol says: root, expiry, type and strike (USD).
+
+    The root is not always the underlying: class shares lose their dot, and after a corporate
+    action the adjusted contracts get a digit.
+    """
+
+    root: str
+    expiry: date
+    type: OptionType
+    strike: Decimal
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `AAPL250620C00100000`; raises MalformedMessageError."""
+        found = _OCC.fullmatch(text)
+        if not found:
+            raise MalformedMessageError(f"not an OCC option symbol: {text!r}")
+        year, month, day = (int(found["expiry"][at : at + 2]) for at in (0, 2, 4))
+        try:
+            expiry = date(_CENTURY + year, month, day)
+        except ValueError as error:
+            raise MalformedMessageError(f"not a day in {text!r}: {error}") from error
+        strike = Decimal(found["strike"]) / _MILLS
+        return cls(found["root"], expiry, _TYPES[found["type"]], strike)
+
+    def __str__(self) -> str:
+        mills = int(self.strike * _MILLS)
+        return f"{self.root}{self.expiry:%y%m%d}{self.type[0].upper()}{mills:08}"
+
+
+@dataclass(frozen=True)
+class OptionContract:
+    """A contract as the broker lists it; `open_interest` is None when it does not say."""
+
+    symbol: str
+    underlying: str
+    type: OptionType
+    strike: Decimal
+    expiry: date
+    style: OptionStyle
+    open_interest: int | None
+
+
+@dataclass(frozen=True)
+class OptionSnapshot:
+    """What was known of a contract at an instant; None where the broker gave nothing.
+
+    Prices in USD per share, sizes in contracts; a side of the quote that is empty has price 0.
+    `theta` is per day; `underlying_price` is the underlying's last trade when this was fetched.
+    """
+
+    contract: OptionContract
+    feed: str
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    last_trade: Decimal | None
+    day_volume: Decimal | None
+    implied_volatility: Decimal | None
+    delta: Decimal | None
+    gamma: Decimal | None
+    theta: Decimal | None
+    vega: Decimal | None
+    rho: Decimal | None
+    underlying_price: Decimal
+    as_of: datetime
+    raw: dict[str, Any]
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which contracts of an underlying are watched: days to expiry, and strikes around a price."""
+
+    min_days: int
+    max_days: int
+    strike_pct: Decimal
+
+    @classmethod
+    def of(cls, each: OptionInput) -> Self:
+        """Return the window that an input states."""
+        return cls(each.min_days_to_expiry, each.max_days_to_expiry, each.strike_window_pct)
+
+    def joined(self, other: "Window") -> "Window":
+        """Return the smallest window around both."""
+        return Window(
+            min(self.min_days, other.min_days),
+            max(self.max_days, other.max_days),
+            max(self.strike_pct, other.strike_pct),
+        )
+
+    def around(self, price: Decimal, today: date) -> "Bounds":
+        """Return the bounds, both ends included, around the underlying's price."""
+        reach = price * self.strike_pct / 100
+        return Bounds(
+            today + timedelta(days=self.min_days),
+            today + timedelta(days=self.max_days),
+            max(price - reach, Decimal(0)),
+            price + reach,
+        )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The expiries and strikes (USD) from first to last, ends included."""
+
+    first_expiry: date
+    last_expiry: date
+    lowest_strike: Decimal
+    highest_strike: Decimal
+
+    def widened(self) -> "Bounds":
+        """Return room for the price to move in a day: as far again to both sides."""
+        half = (self.highest_strike - self.lowest_strike) / 2
+        lowest = max(self.lowest_strike - half, Decimal(0))
+        return Bounds(self.first_expiry, self.last_expiry, lowest, self.highest_strike + half)
+
+
+def windows_of(inputs: Sequence[OptionInput]) -> dict[str, Window]:
+    """Return one window per underlying that is wide enough for every input."""
+    found: dict[str, Window] = {}
+    for each in inputs:
+        for underlying in each.underlyings:
+            own = Window.of(each)
+            found[underlying] = found[underlying].joined(own) if underlying in found else own
+    return found

@@ -1,0 +1,60 @@
+"""Evaluates the rules of a config on stored facts: the same, live and on history."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from common.config import TradingConfig
+from common.market import Session
+from common.rules import Rule
+from common.rules.base import Facts, Outcome, Position, View
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What one rule said of one symbol; `position` is whose it was evaluated for, if any."""
+
+    rule: Rule
+    symbol: str
+    outcome: Outcome
+    position: Position | None = None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What rules are evaluated on: an instant, the facts of a config's feeds, today's session."""
+
+    now: datetime
+    facts: Facts
+    session: Session | None
+
+
+def evaluate(
+    config: TradingConfig, moment: Moment, positions: Mapping[str, list[Position]]
+) -> Iterator[Evaluated]:
+    """Evaluate each rule for each of its symbols.
+
+    `positions` are the distinct ones that users of this config hold, by symbol; a rule about
+    positions is evaluated once for each of them, any other rule once.
+    """
+    for rule in config.rules:
+        for symbol in rule.all_symbols:
+            view = View(symbol, moment.now, config.max_staleness, moment.facts, moment.session)
+            if not rule.acts_on_position:
+                yield Evaluated(rule, symbol, _outcome(config, rule, view))
+                continue
+            held = positions.get(symbol, [])
+            if not held:
+                yield Evaluated(rule, symbol, view.silent("no_position"))
+            for position in held:
+                outcome = _outcome(config, rule, replace(view, position=position))
+                yield Evaluated(rule, symbol, outcome, position)
+
+
+def _outcome(config: TradingConfig, rule: Rule, view: View) -> Outcome:
+    """Ask the rule, unless it is switched off or its market is closed."""
+    if not rule.enabled:
+        return view.silent("disabled")
+    if not config.trades_at(view.symbol, view.now, view.session):
+        return view.silent("market_closed")
+    return rule.evaluate(view)

@@ -1,0 +1,93 @@
+"""What is checked when a config is saved: the document's own rules, and the server's ceilings.
+
+A config that was valid when it was saved stays readable when a ceiling is lowered later: guardrails
+then deny what exceeds it (design section 3.3).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from common.actions import ClosePosition, ProposeOrder
+from common.config import TradingConfig
+from common.errors import MalformedMessageError
+from common.inputs import StockInput
+from common.market import AssetClass
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """The server's limits (USD, orders, symbols); no config may say more."""
+
+    max_order_notional_usd: Decimal
+    max_orders_per_day: int
+    max_notional_usd_per_4h: Decimal
+    max_stream_symbols: int
+
+
+def validate(document: object, ceilings: Ceilings) -> TradingConfig:
+    """Return the config; raises MalformedMessageError that names every problem with its path."""
+    config = TradingConfig.from_document(document)
+    found = [*_over_ceilings(config, ceilings), *_unfit_actions(config)]
+    if found:
+        raise MalformedMessageError(*found)
+    return config
+
+
+def _over_ceilings(config: TradingConfig, ceilings: Ceilings) -> Iterator[str]:
+    guardrails = config.guardrails
+    pairs: tuple[tuple[str, Decimal | int, Decimal | int], ...] = (
+        (
+            "guardrails.max_orders_per_day",
+            guardrails.max_orders_per_day,
+            ceilings.max_orders_per_day,
+        ),
+        (
+            "guardrails.max_notional_usd_per_4h",
+            guardrails.max_notional_usd_per_4h,
+            ceilings.max_notional_usd_per_4h,
+        ),
+        ("data_inputs: distinct stock symbols", _stocks(config), ceilings.max_stream_symbols),
+        *(
+            (
+                f"rules[{number}].on_answer_match.notional_usd",
+                rule.on_answer_match.notional_usd or 0,
+                ceilings.max_order_notional_usd,
+            )
+            for number, rule in enumerate(config.rules)
+            if isinstance(rule.on_answer_match, ProposeOrder)
+        ),
+    )
+    for path, value, ceiling in pairs:
+        if value > ceiling:
+            yield f"{path}: must be at most {ceiling}, the server's ceiling"
+
+
+def _stocks(config: TradingConfig) -> int:
+    inputs = [each for each in config.data_inputs if isinstance(each, StockInput)]
+    return len({symbol for each in inputs for symbol in each.symbols})
+
+
+def _unfit_actions(config: TradingConfig) -> Iterator[str]:
+    """Name the actions that the broker would refuse for their asset class (alpaca-api.md 5.1)."""
+    for number, rule in enumerate(config.rules):
+        for asset_class in {config.asset_class_of(symbol) for symbol in rule.all_symbols}:
+            problem = _unfit(rule.on_answer_match, asset_class)
+            if problem:
+                yield f"rules[{number}].on_answer_match.{problem}"
+
+
+def _unfit(action: ProposeOrder | ClosePosition, asset_class: AssetClass) -> str | None:
+    if isinstance(action, ClosePosition):
+        return None
+    given = action.time_in_force
+    if asset_class == "crypto" and given == "day":
+        return "time_in_force: crypto takes gtc or ioc"
+    if asset_class == "us_equity" and given == "ioc":
+        return "time_in_force: stocks take day or gtc"
+    fractional = action.qty is None or action.qty != action.qty.to_integral_value()
+    if asset_class == "us_equity" and fractional and given == "gtc":
+        return "time_in_force: notional and fractional stock orders are day orders"
+    if asset_class == "us_equity" and fractional and action.order_type == "limit":
+        return "order_type: fractional stock orders are market orders"
+    return None

@@ -1,0 +1,86 @@
+"""HTTP for the app's user: his config, orders, facts, questions, and how it all stands.
+
+A Firebase ID token says who asks; every read and write is bound to that user, so that what is
+another's is not there (404). The contract is docs/openapi.yaml.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import flask
+import functions_framework
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import HTTPException, Unauthorized
+from werkzeug.routing import Map, Rule, Submount
+
+from common.errors import InvalidSignatureError, MalformedMessageError
+from functions import edge, wiring
+from functions.account_config import read_config, replace_config
+from functions.account_orders import cancel_order, list_orders, trace_order
+from functions.account_replies import malformed, not_done
+from functions.account_requests import Call
+from functions.account_views import list_questions, read_snapshots, read_status
+from infra.clock import SystemClock
+
+log = logging.getLogger(__name__)
+
+# Whatever a deployment puts before it is not ours to know.
+BASE = "/v1/me/trading"
+
+ROUTES = Map(
+    [
+        Submount(
+            BASE,
+            [
+                Rule("/config", methods=["GET"], endpoint=read_config),
+                Rule("/config", methods=["PUT"], endpoint=replace_config),
+                Rule("/orders", methods=["GET"], endpoint=list_orders),
+                Rule("/orders/<uuid:order_id>", methods=["DELETE"], endpoint=cancel_order),
+                Rule("/orders/<uuid:order_id>/trace", methods=["GET"], endpoint=trace_order),
+                Rule("/snapshots", methods=["GET"], endpoint=read_snapshots),
+                Rule("/status", methods=["GET"], endpoint=read_status),
+                Rule("/questions", methods=["GET"], endpoint=list_questions),
+            ],
+        )
+    ],
+    merge_slashes=False,
+    strict_slashes=False,
+)
+
+
+@functions_framework.http
+@edge.answers
+def account_api(request: flask.Request) -> edge.Reply:
+    """Answer a user about his own trading: route, verify his token, do it."""
+    app = wiring.current()
+    try:
+        handler, arguments = route(request)
+        call = Call(app, request, signed_in(app, request), app.clock.now())
+        return handler(call, **arguments)
+    except MalformedMessageError as refused:
+        return malformed(refused)
+    except HTTPException as refused:
+        return not_done(refused)
+
+
+def route(request: flask.Request) -> tuple[Callable[..., edge.Reply], dict[str, Any]]:
+    """Find who handles the request; raises NotFound or MethodNotAllowed."""
+    prefix, base, rest = request.path.partition(BASE)
+    handler, arguments = ROUTES.bind("").match(base + rest if base else prefix, request.method)
+    return handler, dict(arguments)
+
+
+def signed_in(app: wiring.Wiring, request: flask.Request) -> str:
+    """Return the user whose token it is; a caller never learns why his token is refused.
+
+    Tokens are about the transport: they are measured on the machine's clock.
+    """
+    given = request.authorization
+    token = given.token if given is not None and given.type == "bearer" else None
+    try:
+        return app.id_tokens.verify(token or "", SystemClock().now())
+    except InvalidSignatureError as error:
+        log.warning("refused an ID token: %s", error)
+        challenge = WWWAuthenticate("bearer", {"realm": "countersign"})
+        raise Unauthorized("a valid ID token is needed", www_authenticate=challenge) from error

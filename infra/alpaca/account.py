@@ -1,0 +1,63 @@
+"""What the broker says of the account, of assets and of the market (section 5.5)."""
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from common.errors import BrokerRefusedError, TransientError
+from common.guardrails.facts import Account, Asset
+from common.model import problems
+from infra.alpaca.http import AlpacaHttp
+
+_NOT_FOUND = 404
+
+
+class _Account(BaseModel):
+    status: str
+    buying_power: Decimal = Field(allow_inf_nan=False)
+    trading_blocked: bool = False
+    account_blocked: bool = False
+    trade_suspended_by_user: bool = False
+
+
+class _Asset(BaseModel):
+    status: str
+    tradable: bool
+    fractionable: bool = False
+
+
+class _Clock(BaseModel):
+    is_open: bool
+
+
+def account(http: AlpacaHttp) -> Account:
+    """Read `GET /v2/account`; anything but ACTIVE is blocked."""
+    said: _Account = _parse(_Account, http.get("/v2/account"))
+    blocked = said.trading_blocked or said.account_blocked or said.trade_suspended_by_user
+    return Account(blocked=blocked or said.status != "ACTIVE", buying_power=said.buying_power)
+
+
+def asset(http: AlpacaHttp, symbol: str) -> Asset | None:
+    """Read `GET /v2/assets/{symbol}`; None when the broker knows no such asset."""
+    try:
+        raw = http.get(f"/v2/assets/{symbol.replace('/', '%2F')}")
+    except BrokerRefusedError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+    said: _Asset = _parse(_Asset, raw)
+    return Asset(said.tradable and said.status == "active", said.fractionable)
+
+
+def market_is_open(http: AlpacaHttp) -> bool:
+    """Read `GET /v2/clock`: whether the market is open right now."""
+    said: _Clock = _parse(_Clock, http.get("/v2/clock"))
+    return said.is_open
+
+
+def _parse(model: type[Any], raw: object) -> Any:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise TransientError(f"broker's answer is unreadable: {problems(error)}") from error

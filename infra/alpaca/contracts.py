@@ -1,0 +1,44 @@
+"""The list of option contracts (section 4), which the trading host keeps."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from common.options import Bounds, OptionContract, OptionStyle, OptionType
+from infra.alpaca.batches import Fetched, parse, parse_each, part, read_isolating
+from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.option_data import window_params
+from infra.alpaca.pages import pages
+
+_LARGEST_PAGE = "10000"
+
+
+class _Contract(BaseModel):
+    symbol: str
+    underlying: str = Field(alias="underlying_symbol")
+    type: OptionType
+    strike: Decimal = Field(alias="strike_price", gt=0)
+    expiry: date = Field(alias="expiration_date")
+    style: OptionStyle
+    open_interest: int | None = None
+
+
+def option_contracts(http: AlpacaHttp, underlying: str, bounds: Bounds) -> Fetched[OptionContract]:
+    """Return the active contracts inside the bounds (`GET /v2/options/contracts`).
+
+    The expiries are always given: without them the broker stops at the next weekend.
+    """
+    params = {"limit": _LARGEST_PAGE, "status": "active", **window_params(bounds)}
+
+    def read(batch: Any) -> dict[str, Any]:
+        asked = pages(http, "/v2/options/contracts", {"underlying_symbols": batch[0], **params})
+        rows = [row for page in asked for row in page.get("option_contracts") or []]
+        return {str(part(row).get("symbol")): row for row in rows}
+
+    rows, refused = read_isolating(read, [underlying])
+    known, unreadable = parse_each(
+        rows, lambda _, raw: [OptionContract(**dict(parse(_Contract, raw)))]
+    )
+    return Fetched(tuple(known), (*refused, *unreadable))

@@ -1,0 +1,136 @@
+"""A symbol's snapshot or daily bars, as the broker words them, into facts (sections 2 and 3)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from common.market import AssetClass, Metric, Snapshot, trading_day
+from infra.alpaca.batches import parse
+
+_MINUTE = timedelta(minutes=1)
+
+
+class WireTrade(BaseModel):
+    """A print on the tape."""
+
+    price: Decimal = Field(alias="p", gt=0, allow_inf_nan=False)
+    at: AwareDatetime = Field(alias="t")
+    size: Decimal = Field(alias="s", default=Decimal(0))
+
+
+class WireBar(BaseModel):
+    """A bar; its time is its opening."""
+
+    close: Decimal = Field(alias="c", gt=0, allow_inf_nan=False)
+    opens_at: AwareDatetime = Field(alias="t")
+    volume: Decimal = Field(alias="v", default=Decimal(0))
+    open: Decimal | None = Field(alias="o", default=None, gt=0, allow_inf_nan=False)
+    high: Decimal | None = Field(alias="h", default=None, gt=0, allow_inf_nan=False)
+    low: Decimal | None = Field(alias="l", default=None, gt=0, allow_inf_nan=False)
+
+
+class _SymbolSnapshot(BaseModel):
+    """Every part may be missing or null: then there is no such fact."""
+
+    latest_trade: WireTrade | None = Field(alias="latestTrade", default=None)
+    minute_bar: WireBar | None = Field(alias="minuteBar", default=None)
+    daily_bar: WireBar | None = Field(alias="dailyBar", default=None)
+    previous_bar: WireBar | None = Field(alias="prevDailyBar", default=None)
+
+
+@dataclass(frozen=True)
+class Market:
+    """What differs between the markets: how facts are labelled, and when a day begins."""
+
+    asset_class: AssetClass
+    feed: str
+    day_of: Callable[[datetime], date]
+
+    def fact(
+        self,
+        symbol: str,
+        metric: Metric,
+        price: Decimal,
+        volume: Decimal,
+        as_of: datetime,
+        raw: Any,
+    ) -> Snapshot:
+        """Return one fact of this market."""
+        return Snapshot(symbol, self.asset_class, self.feed, metric, price, volume, as_of, raw)
+
+
+def stocks(feed: str) -> Market:
+    """Return the stock market as a feed shows it; its day is New York's."""
+    return Market("us_equity", feed, trading_day)
+
+
+def crypto(feed: str) -> Market:
+    """Return the crypto market; its day is UTC's."""
+    return Market("crypto", feed, lambda at: at.astimezone(UTC).date())
+
+
+def snapshot_facts(market: Market, symbol: str, raw: Any, now: datetime) -> list[Snapshot]:
+    """Return what a snapshot tells; nothing without a trade. Raises MalformedMessageError."""
+    known = parse(_SymbolSnapshot, raw)
+    trade = known.latest_trade
+    if trade is None:
+        return []
+    last = market.fact(symbol, "last_trade", trade.price, trade.size, trade.at, raw["latestTrade"])
+    days = _day_facts(market, symbol, raw, known, trade.at)
+    return [last, *days, *_minute_facts(market, symbol, raw, known, max(now, trade.at))]
+
+
+def latest_trade(market: Market, symbol: str, raw: Any) -> Snapshot:
+    """Return the fact that a trade is. Raises MalformedMessageError."""
+    return _trade_fact(market, symbol, parse(WireTrade, raw), raw)
+
+
+def daily_closes(market: Market, symbol: str, raw: Any, today: date) -> list[Snapshot]:
+    """Return the closes of the days that are over. Raises MalformedMessageError."""
+    bars = [(parse(WireBar, each), each) for each in raw]
+    return [
+        market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)
+        for bar, each in bars
+        if market.day_of(bar.opens_at) < today
+    ]
+
+
+def _trade_fact(market: Market, symbol: str, trade: WireTrade, raw: Any) -> Snapshot:
+    return market.fact(symbol, "last_trade", trade.price, trade.size, trade.at, raw)
+
+
+def _day_facts(
+    market: Market, symbol: str, raw: Any, known: _SymbolSnapshot, traded_at: datetime
+) -> Iterator[Snapshot]:
+    bar, name, today = known.daily_bar, "dailyBar", market.day_of(traded_at)
+    if bar is not None and market.day_of(bar.opens_at) >= today:
+        # The running bar keeps its opening time all day: it is as recent as the last trade.
+        as_of, today = max(traded_at, bar.opens_at), market.day_of(bar.opens_at)
+        prices: dict[Metric, Decimal | None] = {
+            "daily_bar": bar.close,
+            "day_open": bar.open,
+            "day_high": bar.high,
+            "day_low": bar.low,
+        }
+        for metric, price in prices.items():
+            if price is not None:
+                yield market.fact(symbol, metric, price, bar.volume, as_of, raw[name])
+        bar, name = known.previous_bar, "prevDailyBar"
+    # Before the day's first bar, `dailyBar` is still the previous session's.
+    if bar is not None and market.day_of(bar.opens_at) < today:
+        yield market.fact(symbol, "prev_close", bar.close, bar.volume, bar.opens_at, raw[name])
+
+
+def _minute_facts(
+    market: Market, symbol: str, raw: Any, known: _SymbolSnapshot, now: datetime
+) -> Iterator[Snapshot]:
+    """Yield the latest minute, unless it is still running: its close could change."""
+    bar = known.minute_bar
+    if bar is not None and bar.opens_at + _MINUTE <= now:
+        yield market.fact(
+            symbol, "minute_bar", bar.close, bar.volume, bar.opens_at, raw["minuteBar"]
+        )

@@ -1,0 +1,25 @@
+"""Quotes as the broker words them; the parts that stocks, crypto and options share."""
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from common.market import Quote
+from infra.alpaca.batches import parse
+
+
+class WireQuote(BaseModel):
+    """Best bid and ask; a side that is empty has price and size 0."""
+
+    bid: Decimal = Field(alias="bp", ge=0, allow_inf_nan=False)
+    ask: Decimal = Field(alias="ap", ge=0, allow_inf_nan=False)
+    at: AwareDatetime = Field(alias="t")
+    bid_size: Decimal | None = Field(alias="bs", default=None)
+    ask_size: Decimal | None = Field(alias="as", default=None)
+
+
+def quote_of(symbol: str, raw: Any) -> Quote:
+    """Return a symbol's quote; raises MalformedMessageError."""
+    quote = parse(WireQuote, raw)
+    return Quote(symbol, quote.bid, quote.ask, quote.at)

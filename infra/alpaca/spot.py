@@ -1,0 +1,125 @@
+"""Stocks and crypto pairs (sections 2 and 3): snapshots, past closes and latest trades as facts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+
+from common.market import CRYPTO_FEED, NEW_YORK, Snapshot
+from infra.alpaca.batches import Fetched, missing, parse_each, part, read_isolating
+from infra.alpaca.facts import Market, crypto, daily_closes, latest_trade, snapshot_facts, stocks
+from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.pages import pages
+
+_LARGEST_PAGE = "10000"
+# The history has no delayed feed: it shows the consolidated tape, once that is old enough.
+_HISTORY_FEED = {"delayed_sip": "sip"}
+
+ReadPart = Callable[[str, Any], Sequence[Snapshot]]
+
+
+@dataclass(frozen=True)
+class Venue:
+    """Where the wire has a market, and how it words it."""
+
+    market: Market
+    root: str
+    zone: tzinfo
+    latest: str
+    wrapped: str | None
+    params: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[str, str] = field(default_factory=dict)
+
+
+def stock_venue(feed: str) -> Venue:
+    """Return the stock market as a feed shows it.
+
+    Past closes are not adjusted for splits, as `prev_close` is not: rules compare the two, and a
+    split shows as a jump instead of silently moving one of them.
+    """
+    return Venue(
+        stocks(feed),
+        "/v2/stocks",
+        NEW_YORK,
+        "trades/latest",
+        wrapped=None,
+        params={"feed": feed},
+        history={"feed": _HISTORY_FEED.get(feed, feed), "adjustment": "raw"},
+    )
+
+
+def crypto_venue() -> Venue:
+    """Return Alpaca's crypto market."""
+    root = f"/v1beta3/crypto/{CRYPTO_FEED}"
+    return Venue(crypto(CRYPTO_FEED), root, UTC, "latest/trades", wrapped="snapshots")
+
+
+class SpotData:
+    """Reads one market; one request for up to 100 symbols. Prices in USD, volumes in units."""
+
+    def __init__(self, http: AlpacaHttp, venue: Venue) -> None:
+        self._http, self._venue = http, venue
+
+    def day_of(self, at: datetime) -> date:
+        """Return the market's day on which an instant falls."""
+        return self._venue.market.day_of(at)
+
+    def snapshots(self, symbols: Sequence[str], now: datetime) -> Fetched[Snapshot]:
+        """Return all that is known of each symbol as facts."""
+        market = self._venue.market
+        return self._facts(
+            symbols,
+            lambda batch: part(self._get("snapshots", batch), self._venue.wrapped),
+            lambda symbol, raw: snapshot_facts(market, symbol, raw, now),
+        )
+
+    def latest_trades(self, symbols: Sequence[str]) -> Fetched[Snapshot]:
+        """Return the `last_trade` of each symbol."""
+        market = self._venue.market
+        return self._facts(
+            symbols,
+            lambda batch: part(self._get(self._venue.latest, batch), "trades"),
+            lambda symbol, raw: [latest_trade(market, symbol, raw)],
+        )
+
+    def daily_closes(self, symbols: Sequence[str], first: date, today: date) -> Fetched[Snapshot]:
+        """Return the closes of the days from `first` on that are over, whatever their number."""
+        market = self._venue.market
+        return self._facts(
+            symbols,
+            lambda batch: self._daily_bars(batch, first, today),
+            lambda symbol, raw: daily_closes(market, symbol, raw, today),
+        )
+
+    def _facts(
+        self,
+        symbols: Sequence[str],
+        read: Callable[[Sequence[str]], Mapping[str, Any]],
+        facts_of: ReadPart,
+    ) -> Fetched[Snapshot]:
+        parts, refused = read_isolating(read, symbols)
+        known, unreadable = parse_each({s: raw for s, raw in parts.items() if raw}, facts_of)
+        told = [*refused, *unreadable]
+        return Fetched(tuple(known), (*told, *missing(symbols, parts, told)))
+
+    def _daily_bars(self, symbols: Sequence[str], first: date, today: date) -> dict[str, list[Any]]:
+        params = {
+            **self._venue.history,
+            "symbols": ",".join(symbols),
+            "timeframe": "1Day",
+            "start": self._midnight(first),
+            "end": self._midnight(today),
+            "limit": _LARGEST_PAGE,
+        }
+        found: dict[str, list[Any]] = {}
+        for page in pages(self._http, f"{self._venue.root}/bars", params):
+            for symbol, bars in part(page, "bars").items():
+                found.setdefault(symbol, []).extend(bars or [])
+        return found
+
+    def _get(self, what: str, symbols: Sequence[str]) -> Any:
+        params = {"symbols": ",".join(symbols), **self._venue.params}
+        return self._http.get(f"{self._venue.root}/{what}", params)
+
+    def _midnight(self, day: date) -> str:
+        return datetime.combine(day, datetime.min.time(), self._venue.zone).isoformat()

@@ -1,0 +1,124 @@
+"""What a tick of `ingest` brings home, and how stocks and crypto are fetched."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial, reduce
+
+from common.errors import BrokerRefusedError, TransientError
+from common.inputs import CryptoInput, StockInput
+from common.market import Snapshot
+from common.options import OptionSnapshot
+from infra.alpaca.batches import Problem
+from infra.alpaca.market_data import AlpacaMarketData
+from infra.alpaca.spot import SpotData
+
+SpotInput = StockInput | CryptoInput
+Cursors = Mapping[str, datetime]
+
+# How far back daily closes go: more than 250 sessions.
+HISTORY = timedelta(days=400)
+# A day's bar is taken as final this long after midnight; by then every plan may see the tape, too.
+SETTLING = timedelta(minutes=20)
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """Facts to store; the cursors of what was fetched; symbols and whole groups that were not."""
+
+    facts: tuple[Snapshot, ...] = ()
+    options: tuple[OptionSnapshot, ...] = ()
+    cursors: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    failures: tuple[Problem, ...] = ()
+
+    def __add__(self, other: "Harvest") -> "Harvest":
+        return Harvest(
+            self.facts + other.facts,
+            self.options + other.options,
+            self.cursors + other.cursors,
+            self.problems + other.problems,
+            self.failures + other.failures,
+        )
+
+    @property
+    def told(self) -> tuple[Problem, ...]:
+        """Everything that went wrong, each thing once."""
+        return tuple(dict.fromkeys(self.failures + self.problems))
+
+
+def together(harvests: Iterator[Harvest]) -> Harvest:
+    """Return the sum."""
+    return reduce(Harvest.__add__, harvests, Harvest())
+
+
+def attempt(subject: str, fetch: Callable[[], Harvest]) -> Harvest:
+    """Fetch one group; its failure must not lose the others."""
+    try:
+        return fetch()
+    except (TransientError, BrokerRefusedError) as error:
+        return Harvest(failures=(Problem(subject, str(error)),))
+
+
+def fetch_spot(
+    broker: AlpacaMarketData, inputs: Sequence[SpotInput], cursors: Cursors, now: datetime
+) -> Iterator[Harvest]:
+    """Ask once per feed for the union of all symbols, and once a day for their past."""
+    ordered = sorted(inputs, key=lambda each: each.feed)
+    for feed, group in itertools.groupby(ordered, key=lambda each: each.feed):
+        yield from _fetch_feed(broker.spot(feed), feed, list(group), cursors, now)
+
+
+def _fetch_feed(
+    reader: SpotData, feed: str, inputs: Sequence[SpotInput], cursors: Cursors, now: datetime
+) -> Iterator[Harvest]:
+    wanted = {(symbol, metric) for i in inputs for symbol in i.symbols for metric in i.metrics}
+    symbols = sorted({symbol for symbol, _ in wanted})
+    current = attempt(feed, partial(_snapshots, reader, symbols, now))
+    keys = () if current.failures else tuple(each.key for each in inputs)
+    kept = tuple(fact for fact in current.facts if (fact.symbol, fact.metric) in wanted)
+    yield Harvest(kept, cursors=keys, problems=current.problems, failures=current.failures)
+    past = [
+        symbol
+        for symbol in symbols
+        if (symbol, "daily_close") in wanted
+        and _is_new_day(reader, cursors.get(_history_key(feed, symbol)), now)
+    ]
+    if past:
+        history = attempt(f"{feed} history", partial(_history, reader, feed, past, now))
+        yield history + Harvest(problems=tuple(_mismatches(current.facts, history.facts)))
+
+
+def _snapshots(reader: SpotData, symbols: Sequence[str], now: datetime) -> Harvest:
+    fetched = reader.snapshots(symbols, now)
+    return Harvest(fetched.found, problems=fetched.problems)
+
+
+def _history(reader: SpotData, feed: str, symbols: Sequence[str], now: datetime) -> Harvest:
+    today = reader.day_of(now - SETTLING)
+    fetched = reader.daily_closes(symbols, today - HISTORY, today)
+    keys = tuple(_history_key(feed, symbol) for symbol in symbols)
+    return Harvest(fetched.found, cursors=keys, problems=fetched.problems)
+
+
+def _history_key(feed: str, symbol: str) -> str:
+    return f"daily_close {feed} {symbol}"
+
+
+def _is_new_day(reader: SpotData, fetched_at: datetime | None, now: datetime) -> bool:
+    if fetched_at is None:
+        return True
+    return reader.day_of(fetched_at - SETTLING) < reader.day_of(now - SETTLING)
+
+
+def _mismatches(current: Sequence[Snapshot], history: Sequence[Snapshot]) -> Iterator[Problem]:
+    """Name the symbols whose history does not meet `prev_close`: another basis, or a gap."""
+    closes = {(fact.symbol, fact.as_of): fact.price for fact in history}
+    known = {fact.symbol for fact in history}
+    for fact in current:
+        if fact.metric == "prev_close" and fact.symbol in known:
+            close = closes.get((fact.symbol, fact.as_of))
+            if close != fact.price:
+                reason = f"daily_close is {close} where prev_close is {fact.price}"
+                yield Problem(fact.symbol, reason)

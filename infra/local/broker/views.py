@@ -1,0 +1,42 @@
+"""What a data request gets to see: its symbols, as far as its faults let them through."""
+
+from typing import TYPE_CHECKING
+
+import flask
+
+from infra.local.broker.errors import ApiError, bad_data_request
+from infra.local.broker.tape import View
+
+if TYPE_CHECKING:
+    from infra.local.broker.broker import SimulatedBroker
+
+
+class Views:
+    """What the market knows, as far as the request's faults let it through."""
+
+    def __init__(self, broker: "SimulatedBroker") -> None:
+        self._broker = broker
+
+    def view(self, symbol: str) -> View | None:
+        """Return the view of a symbol, None when it is unknown."""
+        view = self._broker.market.view(symbol)
+        fault = flask.g.get("quote_fault")
+        if not (view and view.quote and fault):
+            return view
+        quote = fault.spoil(symbol, view.quote, self._broker.clock.now_ns())
+        return View(view.trade, quote, view.minute, view.daily, view.previous_daily)
+
+    def known(self, symbol: str, what: str) -> View:
+        """Return the view, or end the request with 404 (UNCONFIRMED, section 2)."""
+        view = self.view(symbol)
+        if view is None:
+            raise ApiError(404, {"message": f"no {what} found for {symbol}"})
+        return view
+
+
+def listed(name: str) -> list[str]:
+    """Return the values of a list parameter, each once; end the request when there is none."""
+    text = flask.request.args.get(name, "")
+    if not text:
+        raise bad_data_request(f"{name} is required")
+    return list(dict.fromkeys(text.split(",")))

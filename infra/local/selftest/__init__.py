@@ -1,0 +1,1 @@
+"""`countersign selftest`: every guardrail and rule type, tripped through the real functions."""

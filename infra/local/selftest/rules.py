@@ -1,0 +1,178 @@
+"""Every rule type on one scripted quarter of an hour: silent first, then it asks, on its minute."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, get_args
+
+from common.market import NEW_YORK
+from common.rules import Rule
+from infra.local.driver import Driver
+from infra.local.selftest.result import Result, untried
+from infra.local.selftest.trader import MINUTE, Trader, document, rule, symbol_of
+from infra.local.stack import Stack
+
+# Minute by minute; the last close was at 99.50. Each print is 100 shares, as each past day was.
+PATH = tuple(map(Decimal, ("100", "100.5", "101", "97", "97")))
+LAST_CLOSE = Decimal("99.5")
+_METRICS = (
+    *("last_trade", "daily_bar", "prev_close", "day_open", "day_high", "day_low"),
+    *("minute_bar", "daily_close"),
+)
+_WATCHED = "watched"
+_FALL = {
+    "type": "price_below_pct_of_ref",
+    "ref_metric": "prev_close",
+    "threshold_pct": -2,
+}
+_UP_DAY = {
+    "type": "price_above_pct_of_ref",
+    "ref_metric": "day_low",
+    "threshold_pct": 5,
+}
+_ENTRY = {
+    "type": "price_above_pct_of_ref",
+    "ref_metric": "prev_close",
+    "threshold_pct": "0.3",
+}
+_LEVEL = {"type": "price_crosses_level", "level": 98, "direction": "down"}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """When a rule of a type must ask on the path; on the minute before it must see, and not ask."""
+
+    tried: str
+    asks_at: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    holds: bool = False
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "price_below_pct_of_ref": Scenario("2 % below the last close", 3, _FALL),
+    "price_above_pct_of_ref": Scenario(
+        "1.2 % above the last close",
+        2,
+        {"ref_metric": "prev_close", "threshold_pct": "1.2"},
+    ),
+    "price_crosses_level": Scenario("down through $98", 3, _LEVEL),
+    "pct_change_over_window": Scenario(
+        "a fall of 3 % in two minutes", 3, {"window_minutes": 2, "threshold_pct": -3}
+    ),
+    "moving_average_cross": Scenario(
+        "the close below the mean of two",
+        4,
+        {"fast": 1, "slow": 2, "timeframe": "1Min", "direction": "down"},
+    ),
+    "rsi_threshold": Scenario(
+        "an index of three closes below 30",
+        4,
+        {"period": 2, "timeframe": "1Min", "threshold": 30, "direction": "below"},
+    ),
+    "volume_above_average": Scenario(
+        "three times an average day's volume", 2, {"factor": 3, "days": 2}
+    ),
+    "schedule": Scenario(
+        "at 10:02 on Tuesdays",
+        2,
+        {"weekdays": ["tue"], "time": "10:02", "cooldown_seconds": 3600},
+    ),
+    "position_gain_pct": Scenario("a gain of 0.8 %", 2, {"threshold_pct": "0.8"}, holds=True),
+    "position_loss_pct": Scenario("a loss of 2 %", 3, {"threshold_pct": 2}, holds=True),
+    "all_of": Scenario("2 % down, and through $98", 3, {"conditions": [_FALL, _LEVEL]}),
+    "any_of": Scenario("2 % down, or 5 % up", 3, {"conditions": [_UP_DAY, _FALL]}),
+}
+
+
+@dataclass
+class Watcher:
+    """A user with one rule of the type; `heard` is what it said, minute by minute."""
+
+    type: str
+    trader: Trader
+    heard: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Read what the rule said at this tick; a question must have reached the app, too."""
+        asked = any(each.rule_id == _WATCHED for each in self.trader.new_questions())
+        self.heard.append("asks" if asked else self._outcome())
+
+    def _outcome(self) -> str:
+        with self.trader.stack.database.transaction() as tx:
+            row = tx.row(
+                """
+                SELECT outcome FROM rule_status s JOIN user_trading_config c USING (config_key)
+                WHERE c.firebase_uid = :uid AND s.rule_id = :rule AND s.evaluated_at = :now
+                """,
+                uid=self.trader.uid,
+                rule=_WATCHED,
+                now=self.trader.simulator.clock.now(),
+            )
+        return row["outcome"] if row else "not evaluated"
+
+    def result(self) -> Result:
+        """Compare what was heard with what had to be."""
+        scenario = SCENARIOS[self.type]
+        expected = _told(scenario.asks_at, "not_met")
+        asked = self.heard.index("asks") if "asks" in self.heard else None
+        if asked is None:
+            seen = f"never asks ({self.heard[-1]})"
+        else:
+            seen = _told(asked, self.heard[asked - 1] if asked else "nothing")
+        return Result("rule", self.type, f"{self.type}: {scenario.tried}", expected, seen)
+
+
+def types() -> Sequence[str]:
+    """Discover the rule types that a config may name."""
+    models = get_args(get_args(Rule)[0])
+    return [name for model in models for name in get_args(model.model_fields["type"].annotation)]
+
+
+def fire_all(stack: Stack) -> Iterator[Result]:
+    """Let every rule type ask; one that has no scenario was not tried."""
+    known = [each for each in types() if each in SCENARIOS]
+    watchers = [Watcher(each, _enroll(stack, n, each)) for n, each in enumerate(known)]
+    for minute, price in enumerate(PATH):
+        _tick(stack, watchers, minute, price)
+    for watcher in watchers:
+        watcher.trader.leave()
+    yield from (watcher.result() for watcher in watchers)
+    yield from untried_types()
+
+
+def untried_types() -> Iterator[Result]:
+    """Name the rule types that nothing lets fire."""
+    yield from (untried("rule", each) for each in types() if each not in SCENARIOS)
+
+
+def _tick(stack: Stack, watchers: Sequence[Watcher], minute: int, price: Decimal) -> None:
+    drive = Driver(stack)
+    if minute:
+        drive.advance(MINUTE)
+    for watcher in watchers:
+        watcher.trader.price(price)
+    drive.ingest()
+    for watcher in watchers:
+        if minute == 0 and SCENARIOS[watcher.type].holds:
+            watcher.trader.say_yes(watcher.trader.new_questions()[0])
+        watcher.listen()
+    drive.reconcile()
+
+
+def _enroll(stack: Stack, number: int, rule_type: str) -> Trader:
+    """Make a user of the rule known; where it is about a position, with a rule that opens one."""
+    scenario, symbol = SCENARIOS[rule_type], symbol_of(number)
+    watched = rule(symbol, _WATCHED, {"type": rule_type} | dict(scenario.parameters))
+    rules = [watched]
+    if scenario.holds:
+        watched["on_answer_match"] = {"action": "close_position"}
+        rules = [rule(symbol, "entry", _ENTRY), watched]
+    market, calendar = stack.simulator.market, stack.simulator.calendar
+    yesterday = calendar.before(stack.simulator.clock.now().astimezone(NEW_YORK).date()).date
+    days = (calendar.before(yesterday).date, yesterday)
+    market.put_days(symbol, dict.fromkeys(days, LAST_CLOSE))
+    return Trader.enroll(stack, number, document(symbol, rules, metrics=list(_METRICS)))
+
+
+def _told(minute: int, before: str) -> str:
+    return f"{before}, then asks in minute {minute}"

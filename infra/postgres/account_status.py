@@ -1,0 +1,128 @@
+"""What the database knows of how a user's trading stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from common.guardrails.facts import NOTIONAL_WINDOW
+from common.market import Session, trading_day, trading_day_start
+from common.orders import REJECTED, SUBMITTING
+from infra.postgres.database import Row, Transaction
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a user's caps have been used up by: reserved orders, USD, and unanswered questions."""
+
+    orders_today: int
+    notional_usd: Decimal
+    pending_questions: int
+    outcome_pending: list[UUID]
+
+
+def used(tx: Transaction, firebase_uid: str, now: datetime) -> Used:
+    """Count as the guardrails do, without locking anything."""
+    row = tx.rows(
+        """
+        SELECT count(*) FILTER (WHERE reserved_at >= :day_start AND status <> :rejected)
+                   AS orders_today,
+               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start
+                                                    AND status <> :rejected), 0) AS notional_usd,
+               coalesce(array_agg(id) FILTER (WHERE status = :submitting), '{}')
+                   AS outcome_pending,
+               (SELECT count(*) FROM confirmations c
+                WHERE c.firebase_uid = :uid AND c.status = 'pending' AND c.expires_at >= :now)
+                   AS pending_questions
+        FROM trade_orders
+        WHERE firebase_uid = :uid AND reserved_at IS NOT NULL
+          AND (status = :submitting
+               OR reserved_at >= least(CAST(:day_start AS timestamptz),
+                                       CAST(:window_start AS timestamptz)))
+        """,
+        uid=firebase_uid,
+        now=now,
+        day_start=trading_day_start(now),
+        window_start=now - NOTIONAL_WINDOW,
+        rejected=REJECTED,
+        submitting=SUBMITTING,
+    )[0]
+    return Used(**row)
+
+
+def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
+    """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
+    row = tx.rows(
+        """
+        SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+        FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
+        """,
+        day=trading_day(now),
+        uid=firebase_uid,
+    )[0]
+    pnl: Decimal | None = row["pnl"]
+    return pnl
+
+
+def next_session(tx: Transaction, now: datetime) -> Session | None:
+    """Read the session that runs or comes next; None when the calendar does not reach that far."""
+    row = tx.row(
+        """
+        SELECT opens_at AS open, closes_at AS close FROM market_sessions
+        WHERE closes_at > :now ORDER BY trading_day LIMIT 1
+        """,
+        now=now,
+    )
+    return Session(**row) if row else None
+
+
+def last_ingest(tx: Transaction, input_keys: Sequence[str]) -> datetime | None:
+    """Read when any of these inputs was last fetched."""
+    row = tx.rows(
+        "SELECT max(last_fetch_at) AS at FROM ingest_cursors"
+        " WHERE input_key = ANY(CAST(:keys AS text[]))",
+        keys=list(input_keys),
+    )[0]
+    at: datetime | None = row["at"]
+    return at
+
+
+def rules(tx: Transaction, firebase_uid: str, config_key: str) -> list[Row]:
+    """Read the last outcome of each rule and symbol, and what keeps this user from being asked.
+
+    The outcome is the same for all users of the config; positions are this user's.
+    """
+    return tx.rows(
+        """
+        SELECT r.rule_id, r.symbol, r.outcome, r.observed, r.evaluated_at,
+               (SELECT max(p.fired_at) FROM opportunities p
+                WHERE p.firebase_uid = :uid AND p.rule_id = r.rule_id AND p.symbol = r.symbol)
+                   AS last_fired_at,
+               EXISTS (SELECT FROM trades t
+                       WHERE t.firebase_uid = :uid AND t.symbol = r.symbol
+                         AND t.closed_at IS NULL) AS holds
+        FROM rule_status r WHERE r.config_key = :config_key
+        ORDER BY r.rule_id, r.symbol
+        """,
+        uid=firebase_uid,
+        config_key=config_key,
+    )
+
+
+def asked(tx: Transaction, firebase_uid: str, now: datetime) -> list[Row]:
+    """Read when each rule last fired for the user, and its question that he has not answered."""
+    return tx.rows(
+        """
+        SELECT fired.key AS rule_id, CAST(fired.value AS timestamptz) AS fired_at,
+               c.question_id
+        FROM user_trading_state s
+        CROSS JOIN LATERAL jsonb_each_text(coalesce(s.context -> 'last_fired', '{}')) AS fired
+        LEFT JOIN confirmations c
+            ON c.firebase_uid = s.firebase_uid AND c.rule_id = fired.key
+           AND c.status = 'pending' AND c.expires_at >= :now
+        WHERE s.firebase_uid = :uid
+        """,
+        uid=firebase_uid,
+        now=now,
+    )

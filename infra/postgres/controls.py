@@ -1,0 +1,57 @@
+"""The kill switch: rows that are read inside the reserving transaction, and their history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.guardrails.facts import Control, TradingState
+from infra.postgres.database import Transaction
+
+EVERYBODY = "*"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One turn of the switch: for whom, to what, why, by whom, and until when."""
+
+    scope: str
+    state: TradingState
+    reason: str
+    set_by: str
+    until: datetime | None = None
+
+
+def against(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[Control, ...]:
+    """Read what stands against a user's trading now: everybody's switch, then his own."""
+    rows = tx.rows(
+        """
+        SELECT state, reason FROM trading_controls
+        WHERE scope IN (:everybody, :uid) AND state <> 'active' AND (until IS NULL OR until > :now)
+        ORDER BY scope <> :everybody
+        """,
+        everybody=EVERYBODY,
+        uid=firebase_uid,
+        now=now,
+    )
+    return tuple(Control(row["state"], row["reason"]) for row in rows)
+
+
+def turn(tx: Transaction, change: Change, now: datetime) -> None:
+    """Set the switch, and write down who did and why."""
+    values = vars(change) | {"now": now}
+    tx.run(
+        """
+        INSERT INTO trading_controls (scope, state, reason, set_by, set_at, until)
+        VALUES (:scope, :state, :reason, :set_by, :now, :until)
+        ON CONFLICT (scope) DO UPDATE
+        SET state = excluded.state, reason = excluded.reason, set_by = excluded.set_by,
+            set_at = excluded.set_at, until = excluded.until
+        """,
+        **values,
+    )
+    tx.run(
+        """
+        INSERT INTO trading_control_changes (scope, state, reason, set_by, set_at, until)
+        VALUES (:scope, :state, :reason, :set_by, :now, :until)
+        """,
+        **values,
+    )

@@ -1,0 +1,44 @@
+-- The contracts that the broker lists: fetched once a day, so that each poll knows what to ask for.
+CREATE TABLE option_contracts (
+    contract      text PRIMARY KEY,
+    underlying    text NOT NULL,
+    type          text NOT NULL CHECK (type IN ('call', 'put')),
+    strike        numeric NOT NULL,
+    expiry        date NOT NULL,
+    style         text NOT NULL,
+    open_interest bigint,
+    fetched_at    timestamptz NOT NULL
+);
+CREATE INDEX option_contracts_by_expiry ON option_contracts (underlying, expiry);
+
+-- What was known of each contract, append-only; what the broker does not give is null. The unique
+-- index is also how the latest row of a contract is found.
+CREATE TABLE option_snapshots (
+    id                 bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    contract           text NOT NULL,
+    underlying         text NOT NULL,
+    type               text NOT NULL,
+    strike             numeric NOT NULL,
+    expiry             date NOT NULL,
+    style              text NOT NULL,
+    feed               text NOT NULL,
+    bid                numeric,
+    ask                numeric,
+    bid_size           numeric,
+    ask_size           numeric,
+    last_trade         numeric,
+    day_volume         numeric,
+    open_interest      bigint,
+    implied_volatility numeric,
+    delta              numeric,
+    gamma              numeric,
+    theta              numeric,
+    vega               numeric,
+    rho                numeric,
+    underlying_price   numeric NOT NULL,
+    as_of              timestamptz NOT NULL,
+    raw                jsonb NOT NULL,
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (contract, feed, as_of)
+);
+CREATE INDEX option_snapshots_created_at ON option_snapshots USING brin (created_at);

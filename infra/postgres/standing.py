@@ -1,0 +1,94 @@
+"""What the database knows of a user when his order is judged: read under the lock of his row."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from common.guardrails.facts import NOTIONAL_WINDOW, Standing
+from common.market import trading_day, trading_day_start
+from common.orders import REJECTED, SUBMITTING, Order
+from common.rules.base import Position
+from infra.postgres import controls
+from infra.postgres.database import Transaction
+
+# A send takes seconds: what is still being sent after this long was interrupted by a crash.
+INTERRUPTED_AFTER = timedelta(minutes=1)
+
+
+def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Standing:
+    """Read the counters, the position and the switches, without the order at hand.
+
+    The day's profit and loss costs a look at every trade of the day: only `with_pnl`.
+    """
+    orders_today, notional = _reserved(tx, order, now)
+    return Standing(
+        orders_today=orders_today,
+        notional_in_window=notional,
+        position=_position(tx, order),
+        day_pnl=_day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
+        outcome_pending=_outcome_pending(tx, order, now),
+        controls=controls.against(tx, order.firebase_uid, now),
+    )
+
+
+def _reserved(tx: Transaction, order: Order, now: datetime) -> tuple[int, Decimal]:
+    """Sum what the user has reserved; a slot comes back only by a proven rejection."""
+    row = tx.rows(
+        """
+        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
+                   AS notional_in_window
+        FROM trade_orders
+        WHERE firebase_uid = :uid AND id <> :id AND status <> :rejected
+          AND reserved_at >= least(CAST(:day_start AS timestamptz),
+                                   CAST(:window_start AS timestamptz))
+        """,
+        day_start=trading_day_start(now),
+        window_start=now - NOTIONAL_WINDOW,
+        uid=order.firebase_uid,
+        id=order.id,
+        rejected=REJECTED,
+    )[0]
+    return row["orders_today"], row["notional_in_window"]
+
+
+def _position(tx: Transaction, order: Order) -> Position | None:
+    row = tx.row(
+        """
+        SELECT qty, avg_entry_price FROM trades
+        WHERE firebase_uid = :uid AND symbol = :symbol AND closed_at IS NULL
+        """,
+        uid=order.firebase_uid,
+        symbol=order.symbol,
+    )
+    return Position(**row) if row else None
+
+
+def _day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
+    """Sum the user's day; None as soon as one trade cannot be valued."""
+    row = tx.rows(
+        """
+        SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+        FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
+        """,
+        day=trading_day(now),
+        uid=firebase_uid,
+    )[0]
+    pnl: Decimal | None = row["pnl"]
+    return pnl
+
+
+def _outcome_pending(tx: Transaction, order: Order, now: datetime) -> str | None:
+    """Name another order of the user whose outcome nobody knows."""
+    row = tx.rows(
+        """
+        SELECT id FROM trade_orders
+        WHERE firebase_uid = :uid AND id <> :id AND status = :submitting
+          AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
+        ORDER BY reserved_at LIMIT 1
+        """,
+        uid=order.firebase_uid,
+        id=order.id,
+        submitting=SUBMITTING,
+        interrupted=now - INTERRUPTED_AFTER,
+    )
+    return str(row[0]["id"]) if row else None

@@ -1,0 +1,142 @@
+"""Each guardrail on its own, through the functions, with the scenarios of `countersign selftest`.
+
+In each of them only that guard stands between the yes and the broker: without it the order leaves.
+Behind two of them stands the broker itself (`BROKERS_OWN`), and nothing can take it away: the order
+is sent all the same, and comes back rejected.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from common.guardrails import CHECKS, Check, consent, deny, limits, market
+from common.guardrails.facts import Code
+from functions import submit_order as function
+from functions import wiring
+from infra.local.app_backend import AppBackend
+from infra.local.broker.broker import SimulatedBroker
+from infra.local.bus import LocalBus
+from infra.local.dashboard import DashboardReceiver
+from infra.local.functions_server import FunctionsServer, application
+from infra.local.selftest.guards import SCENARIOS, Scenario, trip
+from infra.local.serving import Server
+from infra.local.stack import (
+    APP_TOPICS,
+    FUNCTION_SUBSCRIPTIONS,
+    INTERNAL_TOKEN,
+    PROJECT,
+    SIGNING_SECRET,
+    Stack,
+)
+from infra.postgres.database import Database
+from tests.conftest import rows
+
+GUARDS: dict[Code, Check] = {
+    Code.TRADING_DISABLED: consent.trading_is_enabled,
+    Code.TRADING_HALTED: consent.trading_is_not_halted,
+    Code.LIVE_NOT_ALLOWED: consent.live_takes_two_keys,
+    Code.QUESTION_NOT_APPROVED: consent.question_is_approved,
+    Code.QUESTION_EXPIRED: consent.question_has_not_expired,
+    Code.SYMBOL_NOT_WATCHED: consent.symbol_is_watched,
+    Code.SYMBOL_BLOCKED: consent.symbol_is_not_blocked,
+    Code.MARKET_CLOSED: market.market_is_open,
+    Code.ASSET_NOT_TRADABLE: market.asset_is_tradable,
+    Code.ACCOUNT_BLOCKED: limits.account_is_not_blocked,
+    Code.PRICE_STALE: market.price_is_fresh,
+    Code.SPREAD_TOO_WIDE: market.spread_is_narrow,
+    Code.CORPORATE_ACTION: market.price_is_not_split,
+    Code.PRICE_DRIFT: market.price_has_not_drifted,
+    Code.MAX_ORDER_NOTIONAL: limits.order_is_small_enough,
+    Code.MAX_POSITION_NOTIONAL: limits.position_stays_small_enough,
+    Code.INSUFFICIENT_BUYING_POWER: limits.account_can_pay,
+    Code.DAILY_LOSS_LIMIT: limits.day_has_not_lost_too_much,
+    Code.MAX_ORDERS_PER_DAY: limits.day_has_a_slot,
+    Code.MAX_NOTIONAL_PER_WINDOW: limits.window_has_room,
+    Code.OUTCOME_PENDING: limits.no_outcome_is_pending,
+}
+BROKERS_OWN = {
+    Code.ASSET_NOT_TRADABLE: "is not tradable",
+    Code.INSUFFICIENT_BUYING_POWER: "insufficient buying power",
+}
+NAMES = [f"{number}-{each.code}" for number, each in enumerate(SCENARIOS)]
+
+
+@pytest.fixture
+def stack(
+    environment: pytest.MonkeyPatch,
+    db: Database,
+    database_url: str,
+    simulator: SimulatedBroker,
+    broker_url: str,
+    tmp_path: Path,
+) -> Iterator[Stack]:
+    """A local stack whose functions run in this process, so that a test can change them."""
+    app = AppBackend()
+    with ExitStack() as running:
+        start = running.enter_context
+        functions_url, app_url = start(Server(application())).url, start(Server(app.app)).url
+        topics = {t: [f"{functions_url}/{name}"] for t, name in FUNCTION_SUBSCRIPTIONS.items()}
+        topics |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
+        bus = start(LocalBus(None, topics, PROJECT, backoff_seconds=0.1))
+        bus_url = start(Server(bus.app)).url
+        environment.setenv("PUBSUB_EMULATOR_HOST", bus_url.removeprefix("http://"))
+        wiring.reset()
+        yield Stack(
+            database=db,
+            database_url=database_url,
+            functions=start(FunctionsServer(tmp_path / "functions.log")),  # never started
+            simulator=simulator,
+            broker_url=broker_url,
+            bus=bus,
+            app=app,
+            dashboard=DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET),
+            dashboard_url="",
+            client=start(httpx.Client(base_url=functions_url, timeout=60, trust_env=False)),
+        )
+
+
+def test_each_check_has_its_code_and_each_code_its_scenario() -> None:
+    assert set(GUARDS) == set(Code) == {each.code for each in SCENARIOS}
+    assert set(GUARDS.values()) == set(CHECKS)
+    assert len(GUARDS) == len(CHECKS)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
+def test_the_guard_denies_and_the_user_is_told(stack: Stack, scenario: Scenario) -> None:
+    result = trip(stack, 0, scenario)
+
+    assert result.seen == f"denied {scenario.code}"
+    assert result.ok
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
+def test_without_the_guard_the_order_reaches_the_broker(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, scenario: Scenario
+) -> None:
+    others = tuple(check for check in CHECKS if check is not GUARDS[scenario.code])
+    monkeypatch.setattr(function, "deny", partial(deny, checks=others))
+
+    result = trip(stack, 0, scenario)
+
+    assert not result.ok
+    if scenario.code in BROKERS_OWN:
+        (order,) = rows(stack.database, "SELECT status, reason FROM trade_orders")
+        assert (order["status"], result.seen) == ("rejected", "rejected")
+        assert BROKERS_OWN[scenario.code] in order["reason"]
+    else:
+        assert result.seen.endswith("at the broker")
+
+
+def test_a_price_that_moved_too_far_is_told_with_its_numbers(stack: Stack) -> None:
+    drift = next(each for each in SCENARIOS if each.code is Code.PRICE_DRIFT)
+
+    trip(stack, 0, drift)
+
+    (update,) = stack.app.updates
+    assert (update.status, update.denial_code) == ("denied", Code.PRICE_DRIFT)
+    assert update.reason == "seen=98 now=96.04 drift_pct=2.0000 limit=1"
+    assert stack.simulator.books.orders() == []

@@ -1,0 +1,236 @@
+import copy
+import json
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from common.config import TradingConfig
+from common.errors import MalformedMessageError
+from common.inputs import CryptoInput, OptionInput
+from common.validation import Ceilings, validate
+from tests.unit.samples import document
+
+CEILINGS = Ceilings(Decimal(1000), 20, Decimal(5000), 30)
+CRYPTO = {"id": "coins", "source": "alpaca", "asset_class": "crypto", "symbols": ["BTC/USD"]}
+OPTIONS = {"id": "chain", "source": "alpaca", "asset_class": "us_option", "underlyings": ["SPY"]}
+
+
+def wide() -> dict[str, Any]:
+    """A valid config that uses every part of the document."""
+    whole = document()
+    whole["data_inputs"] += [copy.deepcopy(CRYPTO), copy.deepcopy(OPTIONS)]
+    whole["rules"].append(
+        whole["rules"][0]
+        | {
+            "id": "coin",
+            "symbol": None,
+            "symbols": ["BTC/USD"],
+            "on_answer_match": {
+                "action": "propose_order",
+                "side": "buy",
+                "notional_usd": 20,
+                "time_in_force": "gtc",
+            },
+            "cooldown_seconds": 60,
+            "question_ttl_seconds": 60,
+            "max_price_drift_pct": Decimal("0.5"),
+        }
+    )
+    whole["rules"].append(
+        {
+            "id": "both",
+            "type": "all_of",
+            "symbol": "AAPL",
+            "conditions": [
+                {
+                    "type": "price_below_pct_of_ref",
+                    "ref_metric": "prev_close",
+                    "threshold_pct": -1,
+                },
+                {
+                    "type": "price_above_pct_of_ref",
+                    "symbol": "SPY",
+                    "ref_metric": "prev_close",
+                    "threshold_pct": 1,
+                },
+            ],
+            "question_template": "{{symbol}}?",
+            "on_answer_match": {"action": "close_position"},
+        }
+    )
+    return whole
+
+
+def with_action(**changes: Any) -> dict[str, Any]:
+    whole = wide()
+    whole["rules"][0]["on_answer_match"].update(changes)
+    return whole
+
+
+def test_the_wide_config_is_valid() -> None:
+    config = validate(wide(), CEILINGS)
+
+    assert config.symbols == {"SPY", "AAPL", "BTC/USD"}
+    assert isinstance(config.data_inputs[1], CryptoInput)
+    assert isinstance(config.data_inputs[2], OptionInput)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"notional_usd": 1001}, "rules[0].on_answer_match.notional_usd"),
+        ({"time_in_force": "ioc"}, "rules[0].on_answer_match.time_in_force"),
+        ({"time_in_force": "gtc"}, "rules[0].on_answer_match.time_in_force"),
+        (
+            {
+                "notional_usd": None,
+                "qty": Decimal("1.5"),
+                "order_type": "limit",
+                "limit_offset_pct": 1,
+            },
+            "rules[0].on_answer_match.order_type",
+        ),
+    ],
+)
+def test_an_action_that_the_broker_or_the_server_would_refuse_is_refused_when_saved(
+    changes: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(MalformedMessageError) as refused:
+        validate(with_action(**changes), CEILINGS)
+
+    assert path in str(refused.value)
+
+
+def test_a_whole_quantity_may_rest_with_a_limit() -> None:
+    resting = {
+        "notional_usd": None,
+        "qty": 2,
+        "order_type": "limit",
+        "limit_offset_pct": -1,
+        "time_in_force": "gtc",
+    }
+
+    assert validate(with_action(**resting), CEILINGS).rules[0].id == "dip"
+
+
+def test_crypto_takes_no_day_orders() -> None:
+    whole = wide()
+    whole["rules"][1]["on_answer_match"]["time_in_force"] = "day"
+
+    with pytest.raises(MalformedMessageError, match="crypto takes gtc or ioc"):
+        validate(whole, CEILINGS)
+
+
+def test_every_number_above_a_ceiling_is_named_at_once() -> None:
+    whole = wide()
+    whole["guardrails"] |= {"max_orders_per_day": 21, "max_notional_usd_per_4h": 5001}
+    whole["data_inputs"][0]["symbols"] = (
+        ["SPY", "AAPL"]
+        + [f"A{chr(65 + n)}" for n in range(26)]
+        + [
+            "BA",
+            "BB",
+            "BC",
+        ]
+    )
+
+    with pytest.raises(MalformedMessageError) as refused:
+        validate(whole, CEILINGS)
+
+    said = str(refused.value)
+    assert "guardrails.max_orders_per_day: must be at most 20" in said
+    assert "guardrails.max_notional_usd_per_4h: must be at most 5000" in said
+    assert "distinct stock symbols: must be at most 30" in said
+
+
+WRONG: dict[str, list[Any]] = {
+    "number": ["x", None, -(10**9), Decimal("NaN"), True, [], {}, 0.1],
+    "text": [7, None, "", "Ä" * 300, [], {}, "no such value!"],
+    "flag": ["maybe", 7, None, [], {}],
+    "list": ["x", 7, None, {}, [7], [None], [[]]],
+    "object": ["x", 7, None, [], {"surprise": 1}],
+}
+
+
+def kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "flag"
+    if isinstance(value, int | Decimal):
+        return "number"
+    names: dict[type, str] = {str: "text", list: "list", dict: "object"}
+    return names[type(value)]
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a document."""
+    if path:
+        yield path
+    inside: list[tuple[str | int, Any]] = []
+    if isinstance(value, dict):
+        inside = list(value.items())
+    if isinstance(value, list):
+        inside = list(enumerate(value))
+    for key, inner in inside:
+        yield from places(inner, (*path, key))
+
+
+def at(whole: Any, path: tuple[str | int, ...]) -> Any:
+    for key in path:
+        whole = whole[key]
+    return whole
+
+
+def mutants() -> list[tuple[str, dict[str, Any]]]:
+    """Invalid configs, made of the valid one: a wrong value, an unknown key, a missing one."""
+    found = []
+    for path in places(wide()):
+        *parents, last = path
+        value = at(wide(), path)
+        if value is None:
+            continue
+        for wrong in WRONG[kind(value)]:
+            whole = wide()
+            at(whole, tuple(parents))[last] = wrong
+            found.append((f"{path} = {wrong!r}", whole))
+        if isinstance(value, dict):
+            whole = wide()
+            at(whole, path)["surprise"] = 1
+            found.append((f"{path} + surprise", whole))
+    return found
+
+
+# A question is free text, and some settings may be left out.
+OPTIONAL = ("symbol", "time_in_force", "notional_usd")
+
+
+def means_something(name: str) -> bool:
+    free_text = "'question_template') = 'no such value!'" in name
+    left_out = any(f"'{key}') = None" in name for key in OPTIONAL)
+    return free_text or left_out
+
+
+def test_hundreds_of_mutated_configs_are_each_refused_with_a_path() -> None:
+    wrong = [(name, whole) for name, whole in mutants() if not means_something(name)]
+
+    for name, whole in wrong:
+        with pytest.raises(MalformedMessageError) as refused:
+            validate(whole, CEILINGS)
+        first = str(refused.value).split(": ", maxsplit=1)[0]
+        assert first.split("[")[0].split(".")[0] in wide(), (name, str(refused.value))
+
+    assert len(wrong) >= 200
+
+
+def test_random_damage_never_ends_in_anything_but_our_error() -> None:
+    chance = random.Random(7)
+    text = json.dumps(wide(), default=str)
+    for _ in range(500):
+        position = chance.randrange(len(text))
+        damaged = text[:position] + chance.choice('{}[]",:0x') + text[position + 1 :]
+        try:
+            TradingConfig.from_json(damaged)
+        except MalformedMessageError:
+            continue
