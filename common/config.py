@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
-from common.market import CRYPTO_FEED, AssetClass, Metric, Session
+from common.market import AssetClass, Metric, Session
 from common.model import Exact, Model, Usd, content_hash
 from common.rules import Rule
 from common.rules.base import Symbol
@@ -92,9 +92,7 @@ class TradingConfig(Model):
     def feed_of(self, symbol: str, metrics: frozenset[Metric] = frozenset()) -> str | None:
         """Return the feed from which a symbol is watched."""
         source = self.source_of(symbol, metrics)
-        if source is None:
-            return None
-        return source.feed if isinstance(source, StockInput) else CRYPTO_FEED
+        return source.feed if source else None
 
     def needs(self) -> Mapping[tuple[str, Metric, str], int]:
         """Return how many facts the rules look at: by symbol, metric and the feed it comes from."""

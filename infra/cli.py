@@ -235,7 +235,9 @@ def _replay_options(config_file: Path | None, answer: str | None) -> tuple[dict[
 
 def _operated() -> tuple[Settings, Database]:
     settings = Settings.from_environment()
-    return settings, Database(connector(settings.database_url.get_secret_value()), size=1)
+    database = Database(connector(settings.database_url.get_secret_value()), size=1)
+    click.get_current_context().call_on_close(database.close)
+    return settings, database
 
 
 def _trading(settings: Settings) -> AlpacaTrading:
@@ -243,7 +245,9 @@ def _trading(settings: Settings) -> AlpacaTrading:
         settings.require("alpaca_api_key_id"),
         settings.require("alpaca_api_secret_key"),
     )
-    return AlpacaTrading(AlpacaHttp(settings.alpaca_trading_base_url, key_id, secret))
+    broker = AlpacaHttp(settings.alpaca_trading_base_url, key_id, secret)
+    click.get_current_context().call_on_close(broker.close)
+    return AlpacaTrading(broker)
 
 
 def _who() -> str:

@@ -159,6 +159,13 @@ class Settings(BaseModel):
     def _known_data_host(cls, url: str) -> str:
         return _exactly(url, f"https://{DATA_HOST}")
 
+    @field_validator("firebase_keys_url")
+    @classmethod
+    def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
+        if not (url.startswith("https://") or _is_loopback(url.removesuffix("/"))):
+            raise ValueError("must be https, or on this machine")
+        return url
+
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
         if self.broker_is_live and not self.alpaca_allow_live:

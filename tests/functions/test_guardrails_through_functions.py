@@ -65,8 +65,16 @@ BROKERS_OWN = {
 NAMES = [f"{number}-{each.code}" for number, each in enumerate(SCENARIOS)]
 
 
+@pytest.fixture(scope="module")
+def functions_url() -> Iterator[str]:
+    """All functions, in this process, so that a test can change them."""
+    with Server(application()) as server:
+        yield server.url
+
+
 @pytest.fixture
 def stack(
+    functions_url: str,
     environment: pytest.MonkeyPatch,
     db: Database,
     database_url: str,
@@ -74,11 +82,11 @@ def stack(
     broker_url: str,
     tmp_path: Path,
 ) -> Iterator[Stack]:
-    """A local stack whose functions run in this process, so that a test can change them."""
+    """A local stack around these functions."""
     app = AppBackend()
     with ExitStack() as running:
         start = running.enter_context
-        functions_url, app_url = start(Server(application())).url, start(Server(app.app)).url
+        app_url = start(Server(app.app)).url
         topics = {t: [f"{functions_url}/{name}"] for t, name in FUNCTION_SUBSCRIPTIONS.items()}
         topics |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
         bus = start(LocalBus(None, topics, PROJECT, backoff_seconds=0.1))

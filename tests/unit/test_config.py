@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from common.config import TradingConfig, merge
 from common.errors import MalformedMessageError
+from common.market import NEW_YORK, Session, next_trading_day_start
 from common.model import content_hash
 from tests.unit.samples import NOON, config, document
 
@@ -145,3 +146,50 @@ def test_no_document_ever_raises_anything_but_our_error(anything: Any) -> None:
 
 def test_content_hash_is_independent_of_key_order() -> None:
     assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+
+
+def test_what_the_rules_look_at_is_summed_over_all_of_them() -> None:
+    more = document()["rules"] + [
+        {
+            "id": "cross",
+            "type": "price_crosses_level",
+            "symbol": "SPY",
+            "level": 500,
+            "direction": "down",
+            "question_template": "?",
+            "on_answer_match": {"action": "close_position"},
+        }
+    ]
+
+    needs = config(rules=more).needs()
+
+    assert needs["SPY", "prev_close", "iex"] == 1
+    assert needs["SPY", "last_trade", "iex"] >= 2
+    assert {symbol for symbol, _, _ in needs} == {"SPY"}
+    assert config().model_copy(update={"data_inputs": ()}).needs() == {}
+
+
+def test_crypto_comes_from_its_own_feed_and_never_closes() -> None:
+    coins = {"id": "coins", "source": "alpaca", "asset_class": "crypto", "symbols": ["BTC/USD"]}
+    mixed = config(data_inputs=[*document()["data_inputs"], coins])
+
+    assert (mixed.feed_of("BTC/USD"), mixed.asset_class_of("BTC/USD")) == ("us", "crypto")
+    assert mixed.trades_at("BTC/USD", NOON, None)
+    assert not mixed.trades_at("SPY", NOON, None)
+
+
+def test_stocks_trade_in_their_session_or_when_asked_outside_of_it() -> None:
+    session = Session(NOON, NOON + timedelta(hours=1))
+    extended = changed("data_inputs.0.extended_hours", True)
+
+    assert config().trades_at("SPY", NOON, session)
+    assert not config().trades_at("SPY", NOON + timedelta(hours=1), session)
+    assert TradingConfig.from_document(extended).trades_at("SPY", NOON, None)
+
+
+def test_a_breaker_lasts_until_the_next_midnight_in_new_york() -> None:
+    before_the_clocks_change = datetime(2026, 3, 7, 23, 0, tzinfo=NEW_YORK)
+
+    assert (
+        next_trading_day_start(before_the_clocks_change).isoformat() == "2026-03-08T00:00:00-05:00"
+    )
