@@ -38,7 +38,8 @@ Usd = Annotated[Exact, Field(gt=0, max_digits=14, decimal_places=2)]
 class Model(BaseModel):
     """A frozen value; a key it does not know is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Validators are built when first used: a cold start pays only for the models it needs.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -107,7 +108,7 @@ def json_path(location: Sequence[str | int], document: object = None) -> str:
         if isinstance(key, int):
             path += f"[{key}]"
             at = at[key] if isinstance(at, list | tuple) and key < len(at) else None
-        elif last or not isinstance(at, dict) or key in at:
+        elif (isinstance(at, dict) and (last or key in at)) or at is None:
             path += f".{key}"
             at = at.get(key) if isinstance(at, dict) else None
     return path.removeprefix(".") or "document"

@@ -10,6 +10,7 @@ rejected, or the broker's status
 """
 
 import logging
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres import configs, confirmations, controls, orders, positions, standing
 from infra.postgres.controls import Change
-from infra.postgres.database import Database, Session, Transaction
+from infra.postgres.database import Session, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -42,118 +43,121 @@ def submit_order(message: OrderApproved) -> None:
     """Place an approved order at the broker, at most once."""
     app = wiring.current()
     try:
-        submit(
-            message.order_id,
-            app.database,
-            app.market_data,
-            app.trading,
-            app.settings.server_limits,
-            app.clock.now(),
-        )
+        with app.database.exclusive(f"order {message.order_id}") as session:
+            if session is None:
+                raise TransientError(f"order {message.order_id} is being submitted already")
+            limits, now = app.settings.server_limits, app.clock.now()
+            Submission(session, app.market_data, app.trading, limits, now).run(message.order_id)
     finally:
         app.relay.publish_committed()
 
 
-def submit(
-    order_id: UUID,
-    database: Database,
-    market_data: AlpacaMarketData,
-    trading: AlpacaTrading,
-    server: Server,
-    now: datetime,
-) -> None:
-    """Take one order as far as it goes; of two deliveries at once, one.
+@dataclass(frozen=True)
+class Submission:
+    """One delivery's work on one order; of two deliveries at once, one holds the session.
 
-    Raises TransientError or OutcomeUnknownError when it must be taken further: the order stays
+    Raises TransientError or OutcomeUnknownError when the order must be taken further: it stays
     `submitting`, its reservation stands, and the redelivery asks the broker before it sends.
     """
-    with database.exclusive(f"order {order_id}") as session:
-        if session is None:
-            raise TransientError(f"order {order_id} is being submitted by another delivery")
-        with session.transaction() as tx:
+
+    session: Session
+    market_data: AlpacaMarketData
+    trading: AlpacaTrading
+    server: Server
+    now: datetime
+
+    def run(self, order_id: UUID) -> None:
+        """Take the order as far as it goes."""
+        with self.session.transaction() as tx:
             order = orders.read(tx, order_id)
-            config = configs.of_user(tx, order.firebase_uid) if order else None
         if order is None:
             raise MalformedMessageError(f"order_id: there is no order {order_id}")
         if order.status == SUBMITTING:
-            resume(order, session, trading, now)
+            self.resume(order)
         elif order.status == APPROVED:
-            broker = broker_facts.ask(order, config, market_data, trading, now)
-            with session.transaction() as tx:
-                claimed = claim(tx, order_id, broker, server, now)
+            broker = self.ask_broker(order)
+            with self.session.transaction() as tx:
+                claimed = self.claim(tx, order_id, broker)
             if claimed is not None:
-                send(claimed, session, trading, now)
+                self.send(claimed)
 
+    def ask_broker(self, order: Order) -> BrokerFacts:
+        """Ask for the broker's facts, with no transaction open."""
+        with self.session.transaction() as tx:
+            config = configs.of_user(tx, order.firebase_uid)
+        return broker_facts.ask(order, config, self.market_data, self.trading, self.now)
 
-def claim(
-    tx: Transaction, order_id: UUID, broker: BrokerFacts, server: Server, now: datetime
-) -> Order | None:
-    """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
-    order = orders.lock(tx, order_id)
-    denied = guard(tx, order, broker, server, now)
-    if denied is None and broker.quote is not None:
-        return orders.reserve(tx, order, broker.quote, now)
-    if denied is None:
-        raise AssertionError("an order passed its guardrails without a quote")
-    log.info("order %s denied: %s %s", order.id, denied.code, denied.reason)
-    orders.deny(tx, order, denied, now)
-    if denied.code is Code.DAILY_LOSS_LIMIT:
-        trip_breaker(tx, order, denied, now)
-    return None
+    def claim(self, tx: Transaction, order_id: UUID, broker: BrokerFacts) -> Order | None:
+        """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
+        order = orders.lock(tx, order_id)
+        if order.status != APPROVED:  # its owner cancelled it meanwhile
+            return None
+        denied = deny(order, self.facts(tx, order, broker))
+        if denied is None and broker.quote is not None:
+            return orders.reserve(tx, order, broker.quote, self.now)
+        if denied is None:
+            raise AssertionError("an order passed its guardrails without a quote")
+        log.info("order %s denied: %s %s", order.id, denied.code, denied.reason)
+        orders.deny(tx, order, denied, self.now)
+        if denied.code is Code.DAILY_LOSS_LIMIT:
+            self.trip_breaker(tx, order, denied)
+        return None
 
-
-def guard(
-    tx: Transaction, order: Order, broker: BrokerFacts, server: Server, now: datetime
-) -> Denied | None:
-    """Gather the facts that the guardrails judge by, and ask them."""
-    config = configs.of_user(tx, order.firebase_uid)
-    asked = confirmations.read(tx, order.question_id)
-    limited = config is not None and config.guardrails.daily_loss_limit_usd is not None
-    return deny(
-        order,
-        Facts(
-            now=now,
-            server=server,
+    def facts(self, tx: Transaction, order: Order, broker: BrokerFacts) -> Facts:
+        """Gather what the guardrails judge by."""
+        config = configs.of_user(tx, order.firebase_uid)
+        asked = confirmations.read(tx, order.question_id)
+        limited = config is not None and config.guardrails.daily_loss_limit_usd is not None
+        return Facts(
+            now=self.now,
+            server=self.server,
             config=config,
             confirmation=asked.confirmation if asked else None,
             broker=broker,
-            standing=standing.of(tx, order, now, with_pnl=limited),
-        ),
-    )
+            standing=standing.of(tx, order, self.now, with_pnl=limited),
+        )
 
+    def trip_breaker(self, tx: Transaction, order: Order, denied: Denied) -> None:
+        """Let the user's positions only shrink for the rest of the trading day."""
+        why, until = f"daily loss limit: {denied.reason}", next_trading_day_start(self.now)
+        change = Change(order.firebase_uid, "reducing", why, "breaker", until)
+        controls.tighten(tx, change, self.now)
 
-def trip_breaker(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
-    """Let the user's positions only shrink for the rest of the trading day."""
-    why = f"daily loss limit: {denied.reason}"
-    change = Change(order.firebase_uid, "reducing", why, "breaker", next_trading_day_start(now))
-    controls.turn(tx, change, now)
+    def resume(self, order: Order) -> None:
+        """Go on where an earlier delivery stopped: adopt what is at the broker, else send again.
 
+        What was never sent is judged anew, for much may have changed since. It is not denied,
+        because the lost request could still arrive: it waits, visible, with its reservation.
+        """
+        said = self.trading.by_client_order_id(order.client_order_id)
+        if said is not None:
+            self.record(order, said)
+            return
+        broker = self.ask_broker(order)
+        with self.session.transaction() as tx:
+            facts = self.facts(tx, orders.lock(tx, order.id), broker)
+        # Two orders of unknown outcome must not wait for each other.
+        alone = replace(facts, standing=replace(facts.standing, outcome_pending=None))
+        denied = deny(order, alone)
+        if denied is not None:
+            raise TransientError(f"order {order.id} is not sent again: {denied.code}")
+        self.send(order)
 
-def resume(order: Order, session: Session, trading: AlpacaTrading, now: datetime) -> None:
-    """Go on where an earlier delivery stopped: adopt what is at the broker, else send."""
-    said = trading.by_client_order_id(order.client_order_id)
-    if said is None:
-        send(order, session, trading, now)
-    else:
-        record(order, said, session, now)
+    def send(self, order: Order) -> None:
+        """Send a claimed order, with no transaction open, and record what the broker says."""
+        try:
+            said = self.trading.submit(order)
+        except BrokerRefusedError as error:
+            with self.session.transaction() as tx:
+                orders.reject(tx, orders.lock(tx, order.id), str(error), self.now)
+            return
+        except OutcomeUnknownError:
+            with self.session.transaction() as tx:
+                orders.mark_unknown(tx, order.id, self.now)
+            raise
+        self.record(order, said)
 
-
-def send(order: Order, session: Session, trading: AlpacaTrading, now: datetime) -> None:
-    """Send a claimed order, with no transaction open, and record what the broker says."""
-    try:
-        said = trading.submit(order)
-    except BrokerRefusedError as error:
-        with session.transaction() as tx:
-            orders.reject(tx, orders.lock(tx, order.id), str(error), now)
-        return
-    except OutcomeUnknownError:
-        with session.transaction() as tx:
-            orders.mark_unknown(tx, order.id, now)
-        raise
-    record(order, said, session, now)
-
-
-def record(order: Order, said: BrokerOrder, session: Session, now: datetime) -> None:
-    """Store the broker's word on an order, and what it filled."""
-    with session.transaction() as tx:
-        positions.record(tx, order.id, said, now)
+    def record(self, order: Order, said: BrokerOrder) -> None:
+        """Store the broker's word on an order, and what it filled."""
+        with self.session.transaction() as tx:
+            positions.record(tx, order.id, said, self.now)

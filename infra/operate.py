@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from common.errors import BrokerRefusedError
+from common.errors import TradingError
+from common.orders import Order
 from infra.alpaca.trading import AlpacaTrading
 from infra.clock import Clock
 from infra.postgres import controls, orders
@@ -12,7 +13,7 @@ from infra.postgres.database import Database
 
 @dataclass(frozen=True)
 class Cancelled:
-    """How many open orders were asked to be cancelled, and which the broker would not."""
+    """How many open orders there were, and which of them could not be cancelled."""
 
     asked: int
     refused: tuple[str, ...]
@@ -29,16 +30,26 @@ def resume(database: Database, clock: Clock, user: str | None, why: str, who: st
 
 
 def cancel_open(database: Database, trading: AlpacaTrading, user: str | None) -> Cancelled:
-    """Ask the broker to cancel what it still works on; `reconcile_orders` sees what comes of it."""
+    """Ask the broker to cancel what it still works on; `reconcile_orders` sees what comes of it.
+
+    Orders of unknown outcome are looked up, and named when the broker does not show them: they may
+    still arrive.
+    """
     with database.transaction() as tx:
-        open_orders = orders.open_at_broker(tx, user)
-    refused = []
-    for order_id, broker_order_id in open_orders:
-        try:
-            trading.cancel(broker_order_id)
-        except BrokerRefusedError as error:
-            refused.append(f"{order_id}: {error.message}")
-    return Cancelled(len(open_orders), tuple(refused))
+        open_orders = orders.open_orders(tx, user)
+    problems = [problem for order in open_orders if (problem := _cancel(trading, order))]
+    return Cancelled(len(open_orders), tuple(problems))
+
+
+def _cancel(trading: AlpacaTrading, order: Order) -> str | None:
+    try:
+        said = trading.by_client_order_id(order.client_order_id)
+        if said is None:
+            return f"{order.id}: the broker does not show it (yet)"
+        trading.cancel(said.broker_order_id)
+    except TradingError as error:
+        return f"{order.id}: {error}"
+    return None
 
 
 def _turn(database: Database, clock: Clock, change: Change) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from common.errors import PermanentError
 from infra.local import firebase
 from infra.local.app_backend import AppBackend
 from infra.local.broker.broker import SimulatedBroker
@@ -101,6 +102,7 @@ def local_stack(
         )
         database = Database(connector(database_url))
         running.callback(database.close)
+        _refuse_real_users(database, users)
         migrate(database)
         _enroll(database, users)
         dashboard = DashboardReceiver(folder / "dashboard.sqlite", INTERNAL_TOKEN, SIGNING_SECRET)
@@ -155,6 +157,20 @@ def _subscriptions(
     for topic, urls in pushes.items():
         heard.setdefault(topic, []).extend(urls)
     return heard
+
+
+def _refuse_real_users(database: Database, users: Sequence[User]) -> None:
+    """Keep simulated prices and questions away from a database that people use."""
+    with database.transaction() as tx:
+        if not tx.rows("SELECT 1 FROM pg_tables WHERE tablename = 'users'"):
+            return
+        known = [user.firebase_uid for user in users]
+        others = tx.rows(
+            "SELECT 1 FROM users WHERE firebase_uid <> ALL(CAST(:known AS text[])) LIMIT 1",
+            known=known,
+        )
+    if others:
+        raise PermanentError("DATABASE_URL holds users that are not the local stack's: refusing")
 
 
 def _enroll(database: Database, users: Sequence[User]) -> None:

@@ -35,6 +35,18 @@ def against(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[Control,
     return tuple(Control(row["state"], row["reason"]) for row in rows)
 
 
+def tighten(tx: Transaction, change: Change, now: datetime) -> None:
+    """Turn the switch unless it is halted already: a breaker never loosens a person's decision."""
+    standing = tx.row(
+        "SELECT state FROM trading_controls WHERE scope = :scope"
+        " AND (until IS NULL OR until > :now) FOR UPDATE",
+        scope=change.scope,
+        now=now,
+    )
+    if standing is None or standing["state"] != "halted":
+        turn(tx, change, now)
+
+
 def turn(tx: Transaction, change: Change, now: datetime) -> None:
     """Set the switch, and write down who did and why."""
     values = vars(change) | {"now": now}

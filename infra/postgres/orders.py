@@ -160,32 +160,18 @@ def mark_unknown(tx: Transaction, order_id: UUID, now: datetime) -> None:
     )
 
 
-def open_orders(tx: Transaction) -> list[Order]:
-    """Read the orders that the broker has, or may have, and that can still change."""
+def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]:
+    """Read what the broker has or may have and can still change, of a user or of everybody."""
     rows = tx.rows(
         _COLUMNS
         + """
         WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')
-          AND status <> 'approved'
-        ORDER BY created_at
-        """
-    )
-    return [Order(**row) for row in rows]
-
-
-def open_at_broker(tx: Transaction, firebase_uid: str | None) -> list[tuple[UUID, str]]:
-    """List our ids and the broker's of the open orders, of a user or of everybody."""
-    rows = tx.rows(
-        """
-        SELECT id, alpaca_order_id FROM trade_orders
-        WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')
-          AND alpaca_order_id IS NOT NULL
-          AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
+          AND status <> 'approved' AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
         ORDER BY created_at
         """,
         uid=firebase_uid,
     )
-    return [(row["id"], row["alpaca_order_id"]) for row in rows]
+    return [Order(**row) for row in rows]
 
 
 def _move(

@@ -76,6 +76,25 @@ def test_a_rule_type_without_a_scenario_fails_by_its_name(monkeypatch: pytest.Mo
     assert [(each.name, each.ok) for each in untried] == [("schedule", False)]
 
 
+@pytest.mark.parametrize(
+    ("heard", "seen"),
+    [
+        (["no_data", "not_met", "asks"], "not_met, then asks in minute 2"),
+        (["no_data", "no_data", "asks"], "no_data, then asks in minute 2"),
+        (["no_data", "not_met", "not_met", "asks"], "not_met, then asks in minute 3"),
+        (["asks", "not_met", "asks"], "nothing, then asks in minute 0"),
+        (["no_data", "not_met", "not_met"], "never asks (not_met)"),
+    ],
+)
+def test_a_rule_must_look_and_be_silent_and_then_ask_on_its_minute(
+    heard: list[str], seen: str
+) -> None:
+    judged = rules.judge("schedule", heard)
+
+    assert judged.seen == seen
+    assert judged.ok is (heard == ["no_data", "not_met", "asks"])
+
+
 def results() -> Iterator[Result]:
     yield Result("rule", "schedule", "at ten", "asks", "asks")
     yield Result(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from functions import wiring
+from infra import operate
 from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
 from tests.conftest import USER, enroll, rows
@@ -137,3 +138,25 @@ def test_an_id_that_is_taken_is_adopted_and_not_rejected(
     row = order_row(db, order_id)
     assert (row["status"], row["alpaca_order_id"]) == ("filled", simulator.books.orders()[0].id)
     assert len(rows(db, "SELECT 1 FROM fills")) == 1
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("meanwhile", ["halted", "expired", "drifted", "closed"])
+def test_what_was_never_sent_is_judged_anew_and_waits_when_it_would_be_denied(
+    db: Database, simulator: SimulatedBroker, meanwhile: str
+) -> None:
+    order_id = approved(db)
+    fail_submission(simulator, "status", status=503)
+    submit(order_id)
+    if meanwhile == "halted":
+        operate.halt(db, simulator.clock, None, "a test", "a test")
+    if meanwhile == "drifted":
+        simulator.market.set_price("SPY", 600, live=True)
+    simulator.clock.advance(timedelta(hours={"expired": 1, "closed": 6}.get(meanwhile, 0)))
+
+    again = submit(order_id)
+
+    assert again.status_code == 500
+    assert simulator.books.orders() == []
+    row = order_row(db, order_id)
+    assert (row["status"], row["reserved_at"] is not None) == ("submitting", True)

@@ -1,4 +1,4 @@
-"""Every rule type on one scripted quarter of an hour: silent first, then it asks, on its minute."""
+"""Every rule type on five scripted minutes: it looks and is silent, then asks, on its minute."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,16 +110,17 @@ class Watcher:
             )
         return row["outcome"] if row else "not evaluated"
 
-    def result(self) -> Result:
-        """Compare what was heard with what had to be."""
-        scenario = SCENARIOS[self.type]
-        expected = _told(scenario.asks_at, "not_met")
-        asked = self.heard.index("asks") if "asks" in self.heard else None
-        if asked is None:
-            seen = f"never asks ({self.heard[-1]})"
-        else:
-            seen = _told(asked, self.heard[asked - 1] if asked else "nothing")
-        return Result("rule", self.type, f"{self.type}: {scenario.tried}", expected, seen)
+
+def judge(rule_type: str, heard: Sequence[str]) -> Result:
+    """Compare what was heard, minute by minute, with what had to be."""
+    scenario = SCENARIOS[rule_type]
+    expected = _told(scenario.asks_at, "not_met")
+    asked = heard.index("asks") if "asks" in heard else None
+    if asked is None:
+        seen = f"never asks ({heard[-1]})"
+    else:
+        seen = _told(asked, heard[asked - 1] if asked else "nothing")
+    return Result("rule", rule_type, f"{rule_type}: {scenario.tried}", expected, seen)
 
 
 def types() -> Sequence[str]:
@@ -136,7 +137,7 @@ def fire_all(stack: Stack) -> Iterator[Result]:
         _tick(stack, watchers, minute, price)
     for watcher in watchers:
         watcher.trader.leave()
-    yield from (watcher.result() for watcher in watchers)
+    yield from (judge(watcher.type, watcher.heard) for watcher in watchers)
     yield from untried_types()
 
 
