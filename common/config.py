@@ -24,7 +24,7 @@ class Guardrails(Model):
     max_notional_usd_per_4h: Usd
     max_position_usd: Usd | None = None
     daily_loss_limit_usd: Usd | None = None
-    require_question_before_order: Literal[True] = True
+    require_question_before_order: StrictBool = True
     symbols_blocklist: tuple[Symbol, ...] = ()
 
 

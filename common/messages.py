@@ -63,7 +63,7 @@ class TradeUpdate(Message):
 
     order_id: UUID
     firebase_uid: str
-    question_id: UUID
+    question_id: UUID | None
     client_order_id: str
     symbol: str
     side: Side

@@ -25,9 +25,9 @@ _CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
 TERMINAL = frozenset({DENIED, REJECTED, "filled", "canceled", "expired", "replaced"})
 
 
-def client_order_id(question_id: UUID) -> str:
-    """Derive the idempotency key (39 characters): a redelivered question is the same order."""
-    return f"cs-{question_id}"
+def client_order_id(origin: UUID) -> str:
+    """Derive the idempotency key (39 characters) from the question, or the unasked opportunity."""
+    return f"cs-{origin}"
 
 
 def may_follow(status: str, then: str) -> bool:
@@ -48,7 +48,8 @@ class Order:
     """An order of ours, as it is stored; money in USD.
 
     `seen_price` is what its user was shown, and `max_price_drift_pct` how far the market may be
-    from it when the order is sent.
+    from it when the order is sent; after `expires_at` it is sent no more. `question_id` is None
+    where the user's config asks for no question.
     """
 
     id: UUID
@@ -64,11 +65,12 @@ class Order:
     limit_offset_pct: Decimal | None
     limit_price: Decimal | None
     status: str
-    question_id: UUID
+    question_id: UUID | None
     rule_id: str
     seen_price: Decimal
     max_price_drift_pct: Decimal
     created_at: datetime
+    expires_at: datetime
     filled_qty: Decimal
     filled_avg_price: Decimal | None
     denial_code: str | None

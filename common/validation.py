@@ -23,12 +23,17 @@ class Ceilings:
     max_orders_per_day: int
     max_notional_usd_per_4h: Decimal
     max_stream_symbols: int
+    allow_unasked_live: bool = False
 
 
 def validate(document: object, ceilings: Ceilings) -> TradingConfig:
     """Return the config; raises MalformedMessageError that names every problem with its path."""
     config = TradingConfig.from_document(document)
-    found = [*_over_ceilings(config, ceilings), *_unfit_actions(config)]
+    found = [
+        *_over_ceilings(config, ceilings),
+        *_unfit_actions(config),
+        *_unasked_live(config, ceilings),
+    ]
     if found:
         raise MalformedMessageError(*found)
     return config
@@ -61,6 +66,13 @@ def _over_ceilings(config: TradingConfig, ceilings: Ceilings) -> Iterator[str]:
     for path, value, ceiling in pairs:
         if value > ceiling:
             yield f"{path}: must be at most {ceiling}, the server's ceiling"
+
+
+def _unasked_live(config: TradingConfig, ceilings: Ceilings) -> Iterator[str]:
+    """Live money without a question needs the operator's leave."""
+    unasked = not config.guardrails.require_question_before_order
+    if unasked and config.mode == "live" and not ceilings.allow_unasked_live:
+        yield "guardrails.require_question_before_order: must be true in mode live on this server"
 
 
 def _stocks(config: TradingConfig) -> int:

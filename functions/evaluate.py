@@ -63,7 +63,9 @@ def _ask(tx: Transaction, shared: SharedConfig, evaluated: Evaluated, now: datet
         return replace(status, outcome=outcome.reason, observed=outcome.observed)
     held = evaluated.position.qty if evaluated.position else None
     proposal = rule.on_answer_match.propose(shared.config.asset_class_of(outcome.symbol), held)
-    asked = opportunities.ask(
+    needs_yes = shared.config.guardrails.require_question_before_order
+    act = opportunities.ask if needs_yes else opportunities.order
+    asked = act(
         tx,
         Ask(
             config_key=shared.key,

@@ -106,7 +106,7 @@ class Submission:
     def facts(self, tx: Transaction, order: Order, broker: BrokerFacts) -> Facts:
         """Gather what the guardrails judge by."""
         config = configs.of_user(tx, order.firebase_uid)
-        asked = confirmations.read(tx, order.question_id)
+        asked = confirmations.read(tx, order.question_id) if order.question_id else None
         limited = config is not None and config.guardrails.daily_loss_limit_usd is not None
         return Facts(
             now=self.now,

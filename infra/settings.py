@@ -102,6 +102,7 @@ class Settings(BaseModel):
     alpaca_data_base_url: str = "https://data.alpaca.markets"
     alpaca_data_feed: StockFeed = "iex"
     alpaca_allow_live: Key = False
+    alpaca_allow_unasked_live: Key = False
 
     haiphen_api_url: str = ""
     snapshot_endpoint: str = "/v1/internal/trades/snapshot"
@@ -202,6 +203,7 @@ class Settings(BaseModel):
             max_orders_per_day=self.hard_max_orders_per_day,
             max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
             max_stream_symbols=self.max_stream_symbols,
+            allow_unasked_live=self.alpaca_allow_unasked_live,
         )
 
     @property
@@ -214,4 +216,5 @@ class Settings(BaseModel):
             max_order_notional_usd=self.hard_max_order_notional_usd,
             max_orders_per_day=self.hard_max_orders_per_day,
             max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
+            allow_unasked_live=self.alpaca_allow_unasked_live,
         )

@@ -37,18 +37,27 @@ def live_takes_two_keys(order: Order, facts: Facts) -> Denied | None:
 
 
 def question_is_approved(order: Order, facts: Facts) -> Denied | None:
-    """No order leaves without its owner's countersignature."""
+    """No order leaves without its owner's countersignature, given once or for a rule at large."""
+    if order.question_id is None:
+        return _is_unasked_on_purpose(facts)
     if facts.confirmation is None or facts.confirmation.decision is not Decision.APPROVE:
         status = facts.confirmation.status if facts.confirmation else "missing"
         return Denied(Code.QUESTION_NOT_APPROVED, {"status": status})
     return None
 
 
+def _is_unasked_on_purpose(facts: Facts) -> Denied | None:
+    """The config must still say so; for live money the server must allow it too."""
+    wants_question = facts.config is None or facts.config.guardrails.require_question_before_order
+    if wants_question or (facts.server.broker_is_live and not facts.server.allow_unasked_live):
+        return Denied(Code.QUESTION_NOT_APPROVED, {"status": "not asked"})
+    return None
+
+
 def question_has_not_expired(order: Order, facts: Facts) -> Denied | None:
     """The yes counts as long as the question stands, for answering and for acting on it."""
-    expires_at = facts.confirmation.expires_at if facts.confirmation else None
-    if expires_at is None or facts.now > expires_at:
-        return Denied(Code.QUESTION_EXPIRED, {"expires_at": expires_at, "now": facts.now})
+    if facts.now > order.expires_at:
+        return Denied(Code.QUESTION_EXPIRED, {"expires_at": order.expires_at, "now": facts.now})
     return None
 
 

@@ -70,6 +70,7 @@ class Server:
     max_order_notional_usd: Decimal
     max_orders_per_day: int
     max_notional_usd_per_4h: Decimal
+    allow_unasked_live: bool = False
 
 
 @dataclass(frozen=True)

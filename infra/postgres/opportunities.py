@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.messages import QuestionCreated
+from common.messages import OrderApproved, QuestionCreated
 from common.questions import PIPELINE_KEY, Terms, consequence
 from common.rules import Rule
 from common.rules.base import Position
-from infra.postgres.database import Transaction, to_json
+from infra.postgres.database import Row, Transaction, to_json
 
 
 @dataclass(frozen=True)
@@ -37,37 +37,65 @@ def ask(tx: Transaction, each: Ask) -> Asked:
     user's state, so that of two evaluations at once only one asks; the unique indexes on
     opportunities and pending confirmations stand behind it.
     """
+    terms = each.terms
+    said = {
+        "text": each.text,
+        "consequence": consequence(terms),
+        "source_tag": f"trading:rule:{each.rule.id}",
+        "pipeline_key": PIPELINE_KEY,
+        "pipeline_step": f"{each.rule.id}:await_confirm",
+        "terms": to_json(terms.model_dump(mode="json")),
+        "topic": QuestionCreated.topic,
+    }
+    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **_claim(each), **said))
+
+
+def order(tx: Transaction, each: Ask) -> Asked:
+    """Order for every user of the config, who asked not to be asked; otherwise as `ask`."""
+    terms = each.terms
+    said = {
+        "asset_class": terms.asset_class,
+        "side": terms.side,
+        "order_type": terms.order_type,
+        "time_in_force": terms.time_in_force,
+        "notional_usd": terms.notional_usd,
+        "qty": terms.qty,
+        "limit_offset_pct": terms.limit_offset_pct,
+        "max_price_drift_pct": terms.max_price_drift_pct,
+        "topic": OrderApproved.topic,
+    }
+    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(each), **said))
+
+
+def _claim(each: Ask) -> dict[str, object]:
+    """Name the values of the claim."""
     terms, position = each.terms, each.position
-    counts = tx.rows(
-        _ASK,
-        config_key=each.config_key,
-        rule_id=each.rule.id,
-        rule_type=each.rule.type,
-        cooldown=each.rule.cooldown_seconds,
-        max_queued=each.max_queued_questions,
-        held_qty=position.qty if position else None,
-        entry_price=position.avg_entry_price if position else None,
-        symbol=terms.symbol,
-        price=terms.price,
-        reference=terms.reference,
-        pct=terms.pct,
-        as_of=terms.as_of,
-        snapshot_ids=list(terms.snapshot_ids),
-        config_hash=terms.config_hash,
-        now=terms.asked_at,
-        expires_at=terms.expires_at,
-        text=each.text,
-        consequence=consequence(terms),
-        source_tag=f"trading:rule:{each.rule.id}",
-        pipeline_key=PIPELINE_KEY,
-        pipeline_step=f"{each.rule.id}:await_confirm",
-        terms=to_json(terms.model_dump(mode="json")),
-        topic=QuestionCreated.topic,
-    )[0]
+    return {
+        "config_key": each.config_key,
+        "rule_id": each.rule.id,
+        "rule_type": each.rule.type,
+        "cooldown": each.rule.cooldown_seconds,
+        "max_queued": each.max_queued_questions,
+        "held_qty": position.qty if position else None,
+        "entry_price": position.avg_entry_price if position else None,
+        "symbol": terms.symbol,
+        "price": terms.price,
+        "reference": terms.reference,
+        "pct": terms.pct,
+        "as_of": terms.as_of,
+        "snapshot_ids": list(terms.snapshot_ids),
+        "config_hash": terms.config_hash,
+        "now": terms.asked_at,
+        "expires_at": terms.expires_at,
+    }
+
+
+def _count(rows: list[Row]) -> Asked:
+    counts = rows[0]
     return Asked(counts.pop("asked"), {why: n for why, n in counts.items() if n})
 
 
-_ASK = """
+_CLAIM = """
     WITH candidates AS MATERIALIZED (
         SELECT c.firebase_uid,
                EXISTS (SELECT FROM confirmations p
@@ -116,7 +144,10 @@ _ASK = """
         FROM ids
         ON CONFLICT DO NOTHING
         RETURNING id
-    ), pending AS (
+"""
+
+# After a claim: ask, and announce the question.
+_ASK = """    ), pending AS (
         INSERT INTO confirmations (question_id, opportunity_id, firebase_uid, rule_id,
                                    asked_at, expires_at)
         SELECT question_id, opportunity_id, firebase_uid, :rule_id, :now, :expires_at
@@ -140,6 +171,29 @@ _ASK = """
         FROM pending
         RETURNING 1
     )
+"""
+
+# After a claim: order what the user asked not to be asked about. The same guardrails follow.
+_ORDER = """
+    ), ordered AS (
+        INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
+                                  order_type, time_in_force, notional_usd, qty, limit_offset_pct,
+                                  status, rule_id, opportunity_id, config_hash, seen_price,
+                                  max_price_drift_pct, created_at, expires_at, updated_at)
+        SELECT question_id, firebase_uid, 'cs-' || opportunity_id, :symbol, :asset_class, :side,
+               :order_type, :time_in_force, :notional_usd, :qty, :limit_offset_pct,
+               'approved', :rule_id, opportunity_id, :config_hash, :price,
+               :max_price_drift_pct, :now, :expires_at, :now
+        FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
+        RETURNING id, firebase_uid
+    ), announced AS (
+        INSERT INTO outbox (topic, ordering_key, payload, created_at)
+        SELECT :topic, firebase_uid, jsonb_build_object('order_id', id), :now FROM ordered
+        RETURNING 1
+    )
+"""
+
+_COUNTS = """
     SELECT (SELECT count(*) FROM announced) AS asked,
            count(*) FILTER (WHERE question_pending) AS question_pending,
            count(*) FILTER (WHERE queue_full AND NOT question_pending) AS queue_full,

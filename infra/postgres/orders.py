@@ -25,8 +25,8 @@ from infra.postgres.database import Row, Transaction, to_json
 _COLUMNS = """
     SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, order_type, time_in_force,
            notional_usd, qty, limit_offset_pct, limit_price, status, question_id, rule_id,
-           seen_price, max_price_drift_pct, created_at, filled_qty, filled_avg_price, denial_code,
-           reason
+           seen_price, max_price_drift_pct, created_at, expires_at, filled_qty, filled_avg_price,
+           denial_code, reason
     FROM trade_orders
 """
 
@@ -40,11 +40,12 @@ def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
         INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
                                   order_type, time_in_force, notional_usd, qty, limit_offset_pct,
                                   status, question_id, rule_id, opportunity_id, config_hash,
-                                  seen_price, max_price_drift_pct, created_at, updated_at)
+                                  seen_price, max_price_drift_pct, created_at, expires_at,
+                                  updated_at)
         VALUES (:id, :uid, :client_order_id, :symbol, :asset_class, :side, :order_type,
                 :time_in_force, :notional_usd, :qty, :limit_offset_pct, :status, :question_id,
                 :rule_id, :opportunity_id, :config_hash, :seen_price, :max_price_drift_pct,
-                :now, :now)
+                :now, :expires_at, :now)
         """,
         id=order_id,
         uid=standing.confirmation.firebase_uid,
@@ -64,6 +65,7 @@ def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
         config_hash=terms.config_hash,
         seen_price=terms.price,
         max_price_drift_pct=terms.max_price_drift_pct,
+        expires_at=terms.expires_at,
         now=now,
     )
     outbox.add(tx, OrderApproved(order_id=order_id), standing.confirmation.firebase_uid, now)

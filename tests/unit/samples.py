@@ -68,6 +68,7 @@ def order(**changes: Any) -> Order:
         "seen_price": Decimal(492),
         "max_price_drift_pct": Decimal(1),
         "created_at": NOON,
+        "expires_at": NOON + timedelta(minutes=15),
         "filled_qty": Decimal(0),
         "filled_avg_price": None,
         "denial_code": None,

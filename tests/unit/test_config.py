@@ -52,7 +52,7 @@ def test_the_documents_defaults_are_the_designs() -> None:
         ("data_inputs.0.metrics", ["last_trade"], "rules[0]"),
         ("rules.0.on_answer_match.notional_usd", Decimal("0.5"), "rules[0].on_answer_match"),
         ("rules.0.on_answer_match.notional_usd", Decimal("10.001"), "rules[0].on_answer_match"),
-        ("guardrails.require_question_before_order", False, "guardrails.require_question"),
+        ("guardrails.require_question_before_order", "no", "guardrails.require_question"),
         ("guardrails.max_orders_per_day", -1, "guardrails.max_orders_per_day"),
     ],
 )

@@ -80,8 +80,8 @@ ONLY: list[tuple[Code, Order, Facts]] = [
     (Code.QUESTION_NOT_APPROVED, order(), facts(confirmation=confirmation(status="ambiguous"))),
     (
         Code.QUESTION_EXPIRED,
-        order(),
-        facts(confirmation=confirmation(expires_at=NOON - timedelta(microseconds=1))),
+        order(expires_at=NOON - timedelta(microseconds=1)),
+        facts(),
     ),
     (Code.SYMBOL_NOT_WATCHED, order(symbol="TSLA"), facts()),
     (Code.SYMBOL_BLOCKED, order(), facts(config=guarded(symbols_blocklist=["SPY"]))),
@@ -187,7 +187,6 @@ def test_every_code_is_tripped_by_some_example() -> None:
     "missing",
     [
         facts(config=None),
-        facts(confirmation=None),
         facts(broker=broker(quote=None)),
         facts(broker=quoted("0", "492.01")),
         facts(broker=quoted("491.99", "0")),
@@ -212,7 +211,6 @@ def test_limits_are_inclusive() -> None:
             position=held("1"),
             day_pnl=Decimal("-49.99"),
         ),
-        confirmation=confirmation(expires_at=NOON),
         broker=replace(
             quoted("491.99", "492.01", timedelta(seconds=180)),
             account=Account(blocked=False, buying_power=Decimal(10)),
@@ -220,7 +218,32 @@ def test_limits_are_inclusive() -> None:
         server=server(max_order_notional_usd=Decimal(10)),
     )
 
-    assert deny(order(), exactly) is None
+    assert deny(order(expires_at=NOON), exactly) is None
+
+
+UNASKED = order(question_id=None)
+
+
+def test_an_order_nobody_was_asked_about_passes_only_where_the_config_says_so() -> None:
+    unasked = guarded(require_question_before_order=False)
+
+    assert deny(UNASKED, facts(config=unasked, confirmation=None)) is None
+    denied = deny(UNASKED, facts(confirmation=None))
+    assert denied is not None
+    assert denied.code is Code.QUESTION_NOT_APPROVED
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_live_money_without_a_question_takes_a_third_key(allowed: bool) -> None:  # noqa: FBT001
+    unasked = config(
+        mode="live",
+        guardrails=document()["guardrails"] | {"require_question_before_order": False},
+    )
+    live = server(allow_live=True, broker_is_live=True, allow_unasked_live=allowed)
+
+    denied = deny(UNASKED, facts(config=unasked, confirmation=None, server=live))
+
+    assert (denied is None) is allowed
 
 
 def test_live_passes_with_both_keys_turned() -> None:

@@ -2,6 +2,7 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -102,6 +103,16 @@ def test_an_action_that_the_broker_or_the_server_would_refuse_is_refused_when_sa
         validate(with_action(**changes), CEILINGS)
 
     assert path in str(refused.value)
+
+
+def test_live_money_without_a_question_needs_the_operators_leave() -> None:
+    whole = wide() | {"mode": "live"}
+    whole["guardrails"]["require_question_before_order"] = False
+
+    with pytest.raises(MalformedMessageError, match="require_question_before_order"):
+        validate(whole, CEILINGS)
+
+    assert validate(whole, replace(CEILINGS, allow_unasked_live=True)).mode == "live"
 
 
 def test_a_whole_quantity_may_rest_with_a_limit() -> None:

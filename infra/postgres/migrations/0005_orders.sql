@@ -18,6 +18,7 @@ CREATE TABLE trade_orders (
     filled_at        timestamptz,
     raw              jsonb,
     created_at       timestamptz NOT NULL,
+    expires_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     opportunity_id   uuid NOT NULL REFERENCES opportunities (id),
     asset_class      text NOT NULL,

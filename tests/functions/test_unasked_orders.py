@@ -1,0 +1,66 @@
+"""`require_question_before_order: false`: the owner's yes was given once, in his config."""
+
+import pytest
+
+from common.messages import OrderApproved
+from infra.local.broker.broker import SimulatedBroker
+from infra.postgres.database import Database
+from tests.conftest import USER, enroll, rows
+from tests.functions.steps import messages, submit, tick
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def test_a_fired_rule_orders_without_asking(db: Database, simulator: SimulatedBroker) -> None:
+    enroll(db, USER, guardrails={"require_question_before_order": False})
+
+    tick()
+
+    (order,) = rows(db, "SELECT * FROM trade_orders")
+    assert (order["status"], order["question_id"]) == ("approved", None)
+    assert order["client_order_id"] == f"cs-{order['opportunity_id']}"
+    assert rows(db, "SELECT 1 FROM questions") == []
+    (announced,) = messages(db, "orders-approved")
+    assert OrderApproved.from_document(announced).order_id == order["id"]
+    submit(order["id"])
+    (at_broker,) = simulator.books.orders()
+    assert at_broker.client_order_id == order["client_order_id"]
+
+
+def test_it_fires_once_however_often_it_is_evaluated(db: Database) -> None:
+    enroll(db, USER, guardrails={"require_question_before_order": False})
+
+    tick()
+    tick()
+
+    assert len(rows(db, "SELECT 1 FROM trade_orders")) == 1
+
+
+def test_the_same_guardrails_stand_in_its_way(db: Database, simulator: SimulatedBroker) -> None:
+    limits = {"require_question_before_order": False, "max_orders_per_day": 0}
+    enroll(db, USER, guardrails=limits)
+    tick()
+    (order,) = rows(db, "SELECT id FROM trade_orders")
+
+    submit(order["id"])
+
+    assert rows(db, "SELECT denial_code FROM trade_orders") == [
+        {"denial_code": "MAX_ORDERS_PER_DAY"}
+    ]
+    assert simulator.books.orders() == []
+
+
+def test_who_wants_to_be_asked_again_is_not_overrun(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, USER, guardrails={"require_question_before_order": False})
+    tick()
+    (order,) = rows(db, "SELECT id FROM trade_orders")
+    with db.transaction() as tx:
+        tx.run("UPDATE user_trading_config SET config = '{}'")
+
+    submit(order["id"])
+
+    (row,) = rows(db, "SELECT denial_code, reason FROM trade_orders")
+    assert row == {"denial_code": "QUESTION_NOT_APPROVED", "reason": "status=not asked"}
+    assert simulator.books.orders() == []
