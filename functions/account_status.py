@@ -7,7 +7,7 @@ from typing import Any
 
 from common.config import TradingConfig
 from common.rules import Rule
-from infra.postgres import account_status, controls, sessions
+from infra.postgres import account_status, controls, sessions, standing
 from infra.postgres.account_status import Used
 from infra.postgres.database import Row, Transaction
 from infra.postgres.user_configs import UserConfig
@@ -91,7 +91,7 @@ def _daily_loss(
 ) -> dict[str, Any]:
     """Show the breaker; the day's profit and loss is summed only where the user set a limit."""
     limit = config.guardrails.daily_loss_limit_usd
-    pnl = account_status.day_pnl(tx, firebase_uid, now) if limit is not None else None
+    pnl = standing.day_pnl(tx, firebase_uid, now) if limit is not None else None
     return {"limit": limit, "pnl": pnl}
 
 

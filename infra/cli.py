@@ -23,6 +23,8 @@ from infra.postgres.database import Database, connector
 from infra.settings import Settings
 
 FOLDER = Path(".countersign")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_RECORDED = "Recorded minute bars (CSV), in date order; the last file's session is replayed."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,13 +39,13 @@ def main() -> None:
     "--replay",
     "recordings",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Recorded minute bars (CSV), in date order; the last file's session is replayed.",
+    type=_FILE,
+    help=_RECORDED,
 )
 @click.option(
     "--config",
     "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     help="The user's trading config (JSON); needed with --replay.",
 )
 @click.option("--answer", type=str, help="What every question is answered (-10 to +10).")
@@ -84,7 +86,7 @@ def selftest(*, as_json: bool) -> None:
     "--replay",
     "recordings",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     help="Recorded minute bars (CSV) instead of a quiet market.",
 )
 @click.option("--speed", default=1.0, show_default=True, help="Of the replay, 1 is real time.")
@@ -120,7 +122,7 @@ def answer(question_id: UUID, value: str) -> None:
     "--config",
     "config_file",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     help="The user's trading config (JSON).",
 )
 @click.option(
@@ -128,8 +130,8 @@ def answer(question_id: UUID, value: str) -> None:
     "recordings",
     multiple=True,
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Recorded minute bars (CSV), in date order; the last file's session is replayed.",
+    type=_FILE,
+    help=_RECORDED,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
@@ -159,7 +161,7 @@ def config() -> None:
 
 
 @config.command("validate")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=_FILE)
 def validate_config(file: Path) -> None:
     """Name every problem of a config FILE (JSON), each with its place."""
     from common.validation import validate  # noqa: PLC0415

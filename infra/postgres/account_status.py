@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from common.guardrails.facts import NOTIONAL_WINDOW
-from common.market import Session, trading_day, trading_day_start
+from common.market import Session, trading_day_start
 from common.orders import REJECTED, SUBMITTING
 from infra.postgres.database import Row, Transaction
 
@@ -49,20 +49,6 @@ def used(tx: Transaction, firebase_uid: str, now: datetime) -> Used:
         submitting=SUBMITTING,
     )[0]
     return Used(**row)
-
-
-def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
-    """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
-    row = tx.rows(
-        """
-        SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
-        FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
-        """,
-        day=trading_day(now),
-        uid=firebase_uid,
-    )[0]
-    pnl: Decimal | None = row["pnl"]
-    return pnl
 
 
 def next_session(tx: Transaction, now: datetime) -> Session | None:

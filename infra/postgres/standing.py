@@ -24,7 +24,7 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Stand
         orders_today=orders_today,
         notional_in_window=notional,
         position=_position(tx, order),
-        day_pnl=_day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
+        day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_outcome_pending(tx, order, now),
         controls=controls.against(tx, order.firebase_uid, now),
     )
@@ -63,8 +63,8 @@ def _position(tx: Transaction, order: Order) -> Position | None:
     return Position(**row) if row else None
 
 
-def _day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
-    """Sum the user's day; None as soon as one trade cannot be valued."""
+def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
+    """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
     row = tx.rows(
         """
         SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
