@@ -2,7 +2,6 @@
 
 import threading
 import time
-import uuid
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -26,10 +25,11 @@ def copies(db: Database, order_id: UUID, count: int) -> None:
             INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, side, order_type,
                                       time_in_force, notional_usd, status, rule_id, created_at,
                                       updated_at, opportunity_id, asset_class, config_hash,
-                                      seen_price, max_price_drift_pct)
+                                      seen_price, max_price_drift_pct, expires_at)
             SELECT gen_random_uuid(), firebase_uid, 'copy-' || number, symbol, side, order_type,
                    time_in_force, notional_usd, 'canceled', rule_id, created_at, updated_at,
-                   opportunity_id, asset_class, config_hash, seen_price, max_price_drift_pct
+                   opportunity_id, asset_class, config_hash, seen_price, max_price_drift_pct,
+                   expires_at
             FROM trade_orders, generate_series(1, CAST(:count AS integer)) AS number
             WHERE id = :id
             """,
@@ -258,7 +258,7 @@ def test_an_order_of_unknown_outcome_is_not_canceled(account: Account, db: Datab
     assert order_row(db, order_id)["status"] == "submitting"
 
 
-@pytest.mark.parametrize("order_id", [str(uuid.uuid4()), "x", "%2F", "0" * 40])
+@pytest.mark.parametrize("order_id", ["5a93946c-32de-4316-aef8-0171940227aa", "x", "%2F", "0" * 40])
 def test_an_order_that_is_not_there_cannot_be_canceled_or_traced(
     account: Account, order_id: str
 ) -> None:
