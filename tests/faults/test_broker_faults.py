@@ -160,3 +160,23 @@ def test_what_was_never_sent_is_judged_anew_and_waits_when_it_would_be_denied(
     assert simulator.books.orders() == []
     row = order_row(db, order_id)
     assert (row["status"], row["reserved_at"] is not None) == ("submitting", True)
+
+
+@pytest.mark.usefixtures("user")
+def test_an_order_that_was_accepted_and_canceled_is_adopted_and_not_placed_anew(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    simulator.switches.cancelled_ids_stay_taken = False  # the broker may free the id
+    simulator.switches.fill_delay_seconds = 60
+    order_id = approved(db)
+    fail_submission(simulator, "accept_then_504")
+    submit(order_id)
+    keys = {"APCA-API-KEY-ID": simulator.key_id, "APCA-API-SECRET-KEY": simulator.secret_key}
+    client = simulator.app.test_client()
+    client.delete(f"/v2/orders/{simulator.books.orders()[0].id}", headers=keys)
+
+    redelivered = submit(order_id)
+
+    assert redelivered.status_code == 200
+    assert len(simulator.books.orders()) == 1
+    assert order_row(db, order_id)["status"] == "canceled"

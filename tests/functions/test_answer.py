@@ -2,17 +2,20 @@ import json
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
+from common.questions import Answer, Decision
 from functions import wiring
 from infra.clock import SystemClock
 from infra.local.app_backend import signed_headers
 from infra.local.broker.broker import SimulatedBroker
 from infra.local.stack import WEBHOOK_SECRET
+from infra.postgres import confirmations
 from infra.postgres.database import Database
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.steps import asked, messages, order_row, swipe
@@ -276,3 +279,24 @@ def test_users_answer_their_own_questions_only(db: Database) -> None:
     replies = [swipe(question_of["user-2"], 10, USER), swipe(question_of["user-2"], 10, "user-2")]
 
     assert [r.status_code for r in replies] == [403, 200]
+
+
+def test_an_answer_waits_for_the_one_that_is_being_decided(db: Database) -> None:
+    question_id = asked(db)
+    statuses: list[int] = []
+    late = threading.Thread(target=lambda: statuses.append(swipe(question_id, 10).status_code))
+
+    with db.transaction() as tx:  # another instance is deciding: no
+        assert confirmations.lock(tx, question_id) is not None
+        late.start()
+        late.join(0.2)
+        waited = late.is_alive()
+        received = Answer(
+            question_id=question_id, firebase_uid=USER, answer=Decimal(-10), answered_at=NOON
+        )
+        confirmations.decide(tx, received, Decision.REJECT, NOON)
+    late.join()
+
+    assert waited
+    assert statuses == [409]
+    assert rows(db, "SELECT 1 FROM trade_orders") == []
