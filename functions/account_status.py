@@ -8,8 +8,9 @@ from typing import Any
 from common.config import TradingConfig
 from common.rules import Rule
 from infra.postgres import account_status, controls, sessions, standing
-from infra.postgres.account_status import Used
+from infra.postgres.account_status import Waiting
 from infra.postgres.database import Row, Transaction
+from infra.postgres.standing import Reserved
 from infra.postgres.user_configs import UserConfig
 from infra.settings import Settings
 
@@ -26,8 +27,9 @@ def status_of(
     now: datetime,
 ) -> dict[str, Any]:
     """Gather what the user may know of his trading."""
-    used = account_status.used(tx, firebase_uid, now)
-    full = used.pending_questions >= config.max_queued_questions
+    taken = standing.reserved(tx, firebase_uid, now)
+    waiting = account_status.waiting(tx, firebase_uid, now)
+    full = waiting.pending_questions >= config.max_queued_questions
     outcomes = account_status.rules(tx, firebase_uid, stored.config_key)
     fired = {each["rule_id"]: each for each in account_status.asked(tx, firebase_uid, now)}
     return {
@@ -44,9 +46,9 @@ def status_of(
             "ingested_at": account_status.last_ingest(tx, [i.key for i in config.data_inputs]),
             "evaluated_at": max((each["evaluated_at"] for each in outcomes), default=None),
         },
-        "caps": _caps(config, settings, used)
+        "caps": _caps(config, settings, taken, waiting)
         | {"daily_loss_usd": _daily_loss(tx, firebase_uid, config, now)},
-        "outcome_pending": used.outcome_pending,
+        "outcome_pending": waiting.outcome_pending,
         "rules": list(_rules(config, outcomes, fired, now, queue_full=full)),
     }
 
@@ -62,21 +64,25 @@ def _session(tx: Transaction, now: datetime) -> dict[str, Any]:
     }
 
 
-def _caps(config: TradingConfig, settings: Settings, used: Used) -> dict[str, Any]:
+def _caps(
+    config: TradingConfig, settings: Settings, taken: Reserved, waiting: Waiting
+) -> dict[str, Any]:
     """Show each limit, the server's ceiling above it, and what is left under the lower one."""
     limits, ceilings = config.guardrails, settings.server_limits
     return {
         "orders_per_day": _cap(
-            used.orders_today, limits.max_orders_per_day, ceilings.max_orders_per_day
+            taken.orders_today, limits.max_orders_per_day, ceilings.max_orders_per_day
         ),
         "notional_usd_per_4h": _cap(
-            used.notional_usd, limits.max_notional_usd_per_4h, ceilings.max_notional_usd_per_4h
+            taken.notional_in_window,
+            limits.max_notional_usd_per_4h,
+            ceilings.max_notional_usd_per_4h,
         ),
         "order_notional_usd": {"ceiling": ceilings.max_order_notional_usd},
         "queued_questions": {
-            "used": used.pending_questions,
+            "used": waiting.pending_questions,
             "limit": config.max_queued_questions,
-            "left": max(config.max_queued_questions - used.pending_questions, 0),
+            "left": max(config.max_queued_questions - waiting.pending_questions, 0),
         },
     }
 

@@ -3,52 +3,37 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
-from common.guardrails.facts import NOTIONAL_WINDOW
-from common.market import Session, trading_day_start
-from common.orders import REJECTED, SUBMITTING
+from common.market import Session
+from common.orders import SUBMITTING
 from infra.postgres.database import Row, Transaction
 
 
 @dataclass(frozen=True)
-class Used:
-    """What a user's caps have been used up by: reserved orders, USD, and unanswered questions."""
+class Waiting:
+    """What of a user's waits: unanswered questions, and orders whose outcome is not known yet."""
 
-    orders_today: int
-    notional_usd: Decimal
     pending_questions: int
     outcome_pending: list[UUID]
 
 
-def used(tx: Transaction, firebase_uid: str, now: datetime) -> Used:
-    """Count as the guardrails do, without locking anything."""
+def waiting(tx: Transaction, firebase_uid: str, now: datetime) -> Waiting:
+    """Count and name it, without locking anything."""
     row = tx.rows(
         """
-        SELECT count(*) FILTER (WHERE reserved_at >= :day_start AND status <> :rejected)
-                   AS orders_today,
-               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start
-                                                    AND status <> :rejected), 0) AS notional_usd,
-               coalesce(array_agg(id) FILTER (WHERE status = :submitting), '{}')
-                   AS outcome_pending,
-               (SELECT count(*) FROM confirmations c
+        SELECT (SELECT count(*) FROM confirmations c
                 WHERE c.firebase_uid = :uid AND c.status = 'pending' AND c.expires_at >= :now)
-                   AS pending_questions
-        FROM trade_orders
-        WHERE firebase_uid = :uid AND reserved_at IS NOT NULL
-          AND (status = :submitting
-               OR reserved_at >= least(CAST(:day_start AS timestamptz),
-                                       CAST(:window_start AS timestamptz)))
+                   AS pending_questions,
+               ARRAY(SELECT id FROM trade_orders o
+                     WHERE o.firebase_uid = :uid AND o.status = :submitting)
+                   AS outcome_pending
         """,
         uid=firebase_uid,
         now=now,
-        day_start=trading_day_start(now),
-        window_start=now - NOTIONAL_WINDOW,
-        rejected=REJECTED,
         submitting=SUBMITTING,
     )[0]
-    return Used(**row)
+    return Waiting(**row)
 
 
 def next_session(tx: Transaction, now: datetime) -> Session | None:

@@ -1,7 +1,9 @@
 """What the database knows of a user when his order is judged: read under the lock of his row."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from common.guardrails.facts import NOTIONAL_WINDOW, Standing
 from common.market import trading_day, trading_day_start
@@ -19,10 +21,10 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Stand
 
     The day's profit and loss costs a look at every trade of the day: only `with_pnl`.
     """
-    orders_today, notional = _reserved(tx, order, now)
+    taken = reserved(tx, order.firebase_uid, now, without=order.id)
     return Standing(
-        orders_today=orders_today,
-        notional_in_window=notional,
+        orders_today=taken.orders_today,
+        notional_in_window=taken.notional_in_window,
         position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_outcome_pending(tx, order, now),
@@ -30,25 +32,39 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Stand
     )
 
 
-def _reserved(tx: Transaction, order: Order, now: datetime) -> tuple[int, Decimal]:
-    """Sum what the user has reserved; a slot comes back only by a proven rejection."""
+@dataclass(frozen=True)
+class Reserved:
+    """What a user's orders have taken of his caps; notional in USD."""
+
+    orders_today: int
+    notional_in_window: Decimal
+
+
+def reserved(
+    tx: Transaction, firebase_uid: str, now: datetime, *, without: UUID | None = None
+) -> Reserved:
+    """Sum what the user has reserved; a slot comes back only by a proven rejection.
+
+    Guardrails judge, and the status shows, by this one sum.
+    """
     row = tx.rows(
         """
         SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
                coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
                    AS notional_in_window
         FROM trade_orders
-        WHERE firebase_uid = :uid AND id <> :id AND status <> :rejected
+        WHERE firebase_uid = :uid AND id IS DISTINCT FROM CAST(:without AS uuid)
+          AND status <> :rejected
           AND reserved_at >= least(CAST(:day_start AS timestamptz),
                                    CAST(:window_start AS timestamptz))
         """,
         day_start=trading_day_start(now),
         window_start=now - NOTIONAL_WINDOW,
-        uid=order.firebase_uid,
-        id=order.id,
+        uid=firebase_uid,
+        without=without,
         rejected=REJECTED,
     )[0]
-    return row["orders_today"], row["notional_in_window"]
+    return Reserved(**row)
 
 
 def _position(tx: Transaction, order: Order) -> Position | None:
