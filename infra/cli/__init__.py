@@ -1,0 +1,37 @@
+"""`countersign …`: what a person at a terminal can do. One file per group of commands."""
+
+import sys
+
+import click
+
+from common.errors import TradingError
+from infra.cli import config, controls, local, migrate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="countersign")
+def main() -> None:
+    """Watch markets, ask their owner, and trade only after a yes."""
+
+
+for _command in (
+    local.demo,
+    local.dev,
+    local.answer,
+    local.replay,
+    local.selftest,
+    config.config,
+    controls.halt,
+    controls.resume,
+    migrate.migrate,
+):
+    main.add_command(_command)
+
+
+def run() -> None:
+    """Run `main`; what we raise on purpose is one clear line and exit status 1, not a traceback."""
+    try:
+        main()
+    except TradingError as error:
+        click.echo(f"countersign: {error}", err=True)
+        sys.exit(1)

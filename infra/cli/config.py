@@ -1,0 +1,41 @@
+"""`countersign config …`: check a trading config, or describe what one may say."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from common.errors import MalformedMessageError
+from common.model import parse_json
+from common.validation import validate
+from infra.cli.options import FILE
+from infra.settings import default_ceilings
+
+
+@click.group()
+def config() -> None:
+    """Check a trading config, or describe what one may say."""
+
+
+@config.command("validate")
+@click.argument("file", type=FILE)
+def validate_config(file: Path) -> None:
+    """Name every problem of a config FILE (JSON), each with its place."""
+    try:
+        checked = validate(parse_json(file.read_bytes()), default_ceilings())
+    except MalformedMessageError as error:
+        for problem in error.problems:
+            click.echo(f"{file}: {problem}", err=True)
+        sys.exit(1)
+    symbols = ", ".join(sorted(checked.symbols))
+    click.echo(f"{file} is valid: {len(checked.rules)} rules on {symbols} (hash {checked.hash})")
+
+
+@config.command("docs")
+@click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
+def write_config_docs(folder: Path) -> None:
+    """Write the JSON Schema and the reference page of the config."""
+    from infra.local.config_docs import write  # noqa: PLC0415
+
+    write(folder)
+    click.echo(f"wrote {folder}")
