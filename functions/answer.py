@@ -25,7 +25,7 @@ def answer(request: flask.Request) -> edge.Reply:
     """Receive a user's answer: verify, parse, decide, store, announce, reply."""
     app = wiring.current()
     body = request.get_data()
-    webhook.verify(body, dict(request.headers), app.settings.require("answer_webhook_secret"))
+    webhook.verify(body, dict(request.headers), app.secrets.reveal("answer_webhook_secret"))
     received = Answer.from_json(body)
     with app.database.transaction() as tx:
         reply = take_answer(tx, received, app.clock.now())
