@@ -37,7 +37,9 @@ def alpaca(base_url: str, known: Secrets) -> AlpacaHttp:
 def scheduler(settings: Settings) -> CloudScheduler:
     """Return Cloud Scheduler of the settings' project and region; raises SettingsError."""
     return CloudScheduler(
-        settings.require("google_cloud_project"), settings.require("google_cloud_region")
+        settings.require("google_cloud_project"),
+        settings.require("google_cloud_region"),
+        settings.deployment_name,
     )
 
 

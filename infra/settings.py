@@ -136,6 +136,7 @@ class Settings(BaseModel):
 
     google_cloud_project: str = ""
     google_cloud_region: str = ""
+    deployment_name: str = "countersign"  # what Google's resources are named after
     pubsub_emulator_host: str = ""
 
     hard_max_order_notional_usd: Annotated[Decimal, Field(gt=0)] = Decimal(1000)
@@ -153,6 +154,13 @@ class Settings(BaseModel):
         except ValidationError as error:
             problems = "; ".join(_problem(each) for each in error.errors())
             raise SettingsError(problems) from None  # the input may hold secrets
+
+    @classmethod
+    def without_database(cls) -> Self:
+        """Read the environment for what needs no database."""
+        databases = {"CLOUD_SQL_INSTANCE", "DB_NAME", "DB_USER"}
+        given = {n: v for n, v in os.environ.items() if n not in databases}  # noqa: TID251
+        return cls.from_environment(given | {"DATABASE_URL": _NO_DATABASE})
 
     @field_validator("database_url")
     @classmethod
