@@ -62,6 +62,19 @@ class CloudSql:
         connection._usock.settimeout(self._timeout_seconds)  # noqa: SLF001 (pg8000's only way)
         return connection
 
+    def close(self) -> None:
+        """End the connector; connections that it made stay."""
+        with self._lock:
+            if self._loop is not None and self._connector is not None:
+                closing = asyncio.run_coroutine_threadsafe(
+                    self._connector.close_async(), self._loop
+                )
+                closing.result(self._timeout_seconds)
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join(self._timeout_seconds)
+                self._loop.close()
+                self._loop = self._connector = None
+
     def _start(self) -> "tuple[asyncio.AbstractEventLoop, Connector]":
         from google.cloud.sql.connector import Connector, RefreshStrategy  # noqa: PLC0415 (heavy)
 
@@ -75,7 +88,8 @@ class CloudSql:
                 loop=loop,
                 **self._options,
             )
-            threading.Thread(target=loop.run_forever, name="cloud-sql", daemon=True).start()
+            self._thread = threading.Thread(target=loop.run_forever, daemon=True)
+            self._thread.start()
             self._loop, self._connector = loop, connector
         return self._loop, self._connector
 

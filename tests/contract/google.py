@@ -11,7 +11,7 @@ Handler = Callable[[Any, grpc.ServicerContext], Any]
 
 
 @contextmanager
-def grpc_server(service: str, methods: Mapping[str, tuple[type, type, Handler]]) -> Iterator[Any]:
+def grpc_server(service: str, methods: Mapping[str, tuple[Any, Any, Handler]]) -> Iterator[Any]:
     """Serve methods of a service on loopback; yield a channel to it.
 
     Each method is its request's and its reply's published type, and what answers it.

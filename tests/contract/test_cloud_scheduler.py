@@ -202,7 +202,8 @@ def states(db: Database) -> list[str]:
 @pytest.mark.usefixtures("operator")
 class TestCommands:
     def test_the_list_shows_each_jobs_state_and_next_run(self, google: Google) -> None:
-        google.jobs["countersign-ingest"].state = scheduler_v1.Job.State.PAUSED
+        countersign("schedules", "pause", "ingest")
+        assert google.state("countersign-ingest") == "PAUSED"
 
         said = countersign("schedules", "list").output
 
