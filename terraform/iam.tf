@@ -41,9 +41,13 @@ resource "google_cloud_run_service_iam_member" "outside_invokes" {
 }
 
 # What the functions may do in the project: connect to the database, as themselves, and no more.
+locals {
+  database_roles = ["roles/cloudsql.client", "roles/cloudsql.instanceUser"]
+}
+
 resource "google_project_iam_member" "function" {
   for_each = merge([
-    for role in ["roles/cloudsql.client", "roles/cloudsql.instanceUser"] : {
+    for role in local.database_roles : {
       for function in keys(local.functions) : "${function} ${role}" => { function = function, role = role }
     }
   ]...)

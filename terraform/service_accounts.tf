@@ -37,9 +37,16 @@ resource "google_service_account" "operator" {
   depends_on = [google_project_service.this]
 }
 
+resource "google_service_account" "verify" {
+  account_id   = "${var.name}-verify"
+  display_name = "Countersign: tests and plans, and can only look"
+
+  depends_on = [google_project_service.this]
+}
+
 resource "google_service_account" "deploy" {
   account_id   = "${var.name}-deploy"
-  display_name = "Countersign: tests, plans, migrates, applies"
+  display_name = "Countersign: migrates and applies what was approved"
 
   depends_on = [google_project_service.this]
 }

@@ -3,8 +3,11 @@
 locals {
   settings = {
     GOOGLE_CLOUD_PROJECT = var.project_id
+    GOOGLE_CLOUD_REGION  = var.region
+    DEPLOYMENT_NAME      = var.name
 
     CLOUD_SQL_INSTANCE = google_sql_database_instance.this.connection_name
+    CLOUD_SQL_IP       = "private"
     DB_NAME            = google_sql_database.this.name
 
     TRADING_ENABLED               = tostring(var.trading_enabled)

@@ -117,3 +117,38 @@ variable "monthly_budget_usd" {
     error_message = "At least one dollar."
   }
 }
+
+# --- the pipeline
+
+variable "repository" {
+  description = "The connected repository to build from (projects/…/locations/…/connections/…/repositories/…); empty for no pipeline."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.repository == "" || can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.repository))
+    error_message = "The full name of a Cloud Build (2nd gen) repository, or nothing."
+  }
+}
+
+variable "state_bucket" {
+  description = "The bucket of Terraform's state (README.md): the pipeline reads and writes it."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.repository == "" || var.state_bucket != ""
+    error_message = "A pipeline (repository) needs to know the state_bucket."
+  }
+}
+
+variable "approvers" {
+  description = "IAM members that may approve what the pipeline planned."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.approvers : can(regex("^(user|group):.+@.+$", m))])
+    error_message = "Approvers are people: user: or group: and an address."
+  }
+}
