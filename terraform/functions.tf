@@ -32,7 +32,7 @@ locals {
       relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 2
     }
     push_snapshot = {
-      secrets = ["INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"]
+      secrets = concat(["INTERNAL_TOKEN", "SIGNING_SECRET"], local.has_fallback ? ["CLOUDFLARE_API_TOKEN"] : [])
       relays  = false, memory = "1Gi", instances = 2, concurrency = 1, connections = 2
     }
     relay_outbox = {
@@ -45,6 +45,8 @@ locals {
       relays  = true, memory = "512Mi", instances = 4, concurrency = 16, connections = 4, timeout = 30
     }
   }
+
+  has_fallback = var.cloudflare.d1_database_id != ""
 
   names         = { for function in keys(local.functions) : function => "${var.name}-${replace(function, "_", "-")}" }
   max_instances = { for function, f in local.functions : function => lookup(var.max_instances, function, f.instances) }

@@ -9,6 +9,7 @@ locals {
   command_settings = { for user in ["deploy", "operator"] : user => join("\n", [
     for name, value in merge(
       local.settings,
+      local.has_fallback ? local.fallback : {},
       { for name, secret in google_secret_manager_secret.this : name => "${secret.id}/versions/latest" },
       { DB_USER = user == "deploy" ? google_sql_user.deploy.name : google_sql_user.operator.name },
     ) : "${name}=${value}"

@@ -25,10 +25,13 @@ locals {
     HARD_MAX_NOTIONAL_USD_PER_4H = tostring(var.ceilings.notional_usd_per_4h)
     MAX_STREAM_SYMBOLS           = tostring(var.ceilings.stream_symbols)
 
-    HAIPHEN_API_URL       = var.dashboard_url
+    HAIPHEN_API_URL     = var.dashboard_url
+    FIREBASE_PROJECT_ID = var.firebase_project_id
+  }
+
+  fallback = {
     CLOUDFLARE_ACCOUNT_ID = var.cloudflare.account_id
     D1_DATABASE_ID        = var.cloudflare.d1_database_id
-    FIREBASE_PROJECT_ID   = var.firebase_project_id
   }
 
   # A secret's setting is where it is kept: the function reads it there, so that a new version needs
@@ -39,6 +42,8 @@ locals {
         DATABASE_POOL_SIZE = tostring(f.connections)
         DB_USER            = local.database_users[function]
       },
+      # Where the fallback is; it goes with its token, all or nothing.
+      contains(f.secrets, "CLOUDFLARE_API_TOKEN") ? local.fallback : {},
       { for secret in f.secrets : secret => "${google_secret_manager_secret.this[secret].id}/versions/latest" },
     )
   }
