@@ -21,13 +21,14 @@ SUBMITTING = "submitting"
 DENIED = "denied"
 # The broker's (alpaca-api.md section 5.3).
 REJECTED = "rejected"
+_PREFIX = "cs-"
 _CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
 TERMINAL = frozenset({DENIED, REJECTED, "filled", "canceled", "expired", "replaced"})
 
 
 def client_order_id(origin: UUID) -> str:
     """Derive the idempotency key (39 characters) from the question, or the unasked opportunity."""
-    return f"cs-{origin}"
+    return f"{_PREFIX}{origin}"
 
 
 def may_follow(status: str, then: str) -> bool:
@@ -75,6 +76,11 @@ class Order:
     filled_avg_price: Decimal | None
     denial_code: str | None
     reason: str | None
+
+    @property
+    def flow_id(self) -> str:
+        """What the log lines of its whole way have in common: its question, or its opportunity."""
+        return self.client_order_id.removeprefix(_PREFIX)
 
     @property
     def is_fractional(self) -> bool:

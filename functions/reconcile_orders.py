@@ -10,6 +10,7 @@ import functions_framework
 from common.errors import OutcomeUnknownError, TransientError
 from common.orders import SUBMITTING, BrokerOrder, Order
 from functions import edge, wiring
+from infra import log_context
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres import configs, confirmations, orders, positions
 from infra.postgres.database import Database, Transaction
@@ -65,8 +66,12 @@ def reconcile(
         if found is None:
             unknown.append(str(order.id))
             continue
-        with database.transaction() as tx:
-            changed += positions.record(tx, order.id, found, now)
+        with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+            with database.transaction() as tx:
+                is_news = positions.record(tx, order.id, found, now)
+            if is_news:
+                log.info("the broker says %s", found.status, extra={"event": "order_changed"})
+            changed += is_news
     return changed, unknown
 
 

@@ -30,11 +30,11 @@ def about(**fields: object) -> Iterator[None]:
         _fields.reset(token)
 
 
-def trace_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Read the trace of a request: W3C's header, else Google's older one; nothing if malformed."""
-    if found := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
+def trace(traceparent: str, cloud_trace_context: str) -> dict[str, str]:
+    """Read a trace: from W3C's header, else from Google's older one; nothing if malformed."""
+    if found := _TRACEPARENT.fullmatch(traceparent):
         return {"trace": found[1], "span": found[2]}
-    if found := _CLOUD_TRACE.fullmatch(headers.get("X-Cloud-Trace-Context", "")):
+    if found := _CLOUD_TRACE.fullmatch(cloud_trace_context):
         span = {"span": f"{int(found[2]):016x}"} if found[2] else {}
         return {"trace": found[1].lower(), **span}
     return {}

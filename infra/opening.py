@@ -13,12 +13,12 @@ from infra.gcp.scheduler import CloudScheduler
 from infra.gcp.secret_manager import SecretManager
 from infra.postgres.database import Connect, Database, connector
 from infra.secrets import Secrets
-from infra.settings import Settings, SettingsError
+from infra.settings import Settings, SettingsError, is_secret_name
 
 
 def secrets(settings: Settings) -> Secrets:
     """Return the way to the settings' secrets, which no log shows from now on."""
-    redaction.hide(*settings.secrets.values())
+    redaction.hide(*(v for v in settings.secrets.values() if not is_secret_name(v)))
     return Secrets(settings, SecretManager(SystemClock()).read)
 
 

@@ -17,13 +17,17 @@ _HEADERS = (
     "(?:proxy-)?authorization|apca-api-(?:key-id|secret-key)|x-internal-token|x-signature"
     "|webhook-signature|(?:set-)?cookie"
 )
-_FIELDS = r"[\w-]*(?:password|passwd|secret|secret[-_]key|token|api[-_]?key)"
-_NAMED = re.compile(f"(?i)(?:{_HEADERS}|{_FIELDS})")
+_FIELDS = "password|passwd|secret|secret[-_]key|token|api[-_]?key"
+_NAMED = re.compile(f"(?i)(?:{_HEADERS}|{_FIELDS})$")
+# Without one of these no name stands before a value: ids, symbols and numbers are quickly done.
+_SEPARATOR = re.compile(r"[=:,\s]")
 _PATTERNS = (
     # A header by its name, quoted or not, with an optional scheme before its value.
-    re.compile(rf"""(?i)((?:{_HEADERS})["']?\s*[:=,]\s*b?["']?)(?:(?:bearer|basic)\s+)?[^\s"']+"""),
+    re.compile(
+        rf"""(?i)((?:{_HEADERS})["']?\s*[:=,]\s*(?:b(?=["']))?["']?)(?:(?:bearer|basic)\s+)?[^\s"']+"""
+    ),
     # A field that says what it is; not "password: too short", which people write.
-    re.compile(rf"""(?i)((?:{_FIELDS})(?:["']\s*[:,]|\s*=)\s*b?["']?)[^\s"'&]+"""),
+    re.compile(rf"""(?i)((?:{_FIELDS})(?:["']\s*[:,]|\s*=)\s*(?:b(?=["']))?["']?)[^\s"'&]+"""),
     re.compile(r"(?i)(\b(?:bearer|basic)\s+)[a-z0-9._~+/=-]{6,}"),
     # user:password@ of a URL.
     re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)"),
@@ -53,6 +57,8 @@ def clean(text: str) -> str:
     """Return the text without the secrets in it."""
     if _values is not None:
         text = _values.sub(HIDDEN, text)
+    if _SEPARATOR.search(text) is None:
+        return text
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\g<1>{HIDDEN}", text)
     return text
@@ -73,7 +79,7 @@ def cleaned(value: object) -> object:
 
 def _of_key(key: str, value: object) -> object:
     """Clean a value that stands under a name, which may say that it is a secret."""
-    if isinstance(value, str | bytes) and _NAMED.fullmatch(key):
+    if isinstance(value, str | bytes) and _NAMED.search(key):
         return HIDDEN
     return cleaned(value)
 
