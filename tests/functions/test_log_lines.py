@@ -109,7 +109,7 @@ class TestLines:
     ) -> None:
         function("ingest").post("/")
         simulator.clock.advance(timedelta(seconds=100))
-        simulator.faults.add("status", status=503, times=50)
+        simulator.faults.add("status", status=503, path="/v2/stocks", times=50)
 
         assert function("ingest").post("/").status_code == 503
         assert lines.of("ingest_done")[-1]["lag_seconds"] == 40

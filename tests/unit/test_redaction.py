@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +70,7 @@ def settings(draw: st.DrawFn) -> tuple[Settings, list[str]]:
     return read, [*given.values(), password, url]
 
 
+@hypothesis.settings(deadline=None)
 @given(settings())
 def test_no_secret_of_the_settings_survives_in_a_log_line(
     given: tuple[Settings, list[str]],
