@@ -10,7 +10,7 @@ locals {
     for name, value in merge(
       local.settings,
       local.has_fallback ? local.fallback : {},
-      { for name, secret in google_secret_manager_secret.this : name => "${secret.id}/versions/latest" },
+      local.secret_names,
       { DB_USER = user == "deploy" ? google_sql_user.deploy.name : google_sql_user.operator.name },
     ) : "${name}=${value}"
   ]) }

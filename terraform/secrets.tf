@@ -2,6 +2,11 @@
 # with `gcloud secrets versions add` (docs/deploy.md); the newest version counts, within minutes.
 locals {
   secrets = toset(flatten([for f in local.functions : f.secrets]))
+
+  # What a function is told in a secret's place: where to read the newest version of it.
+  secret_names = {
+    for name, secret in google_secret_manager_secret.this : name => "projects/${var.project_id}/secrets/${secret.secret_id}/versions/latest"
+  }
 }
 
 resource "google_secret_manager_secret" "this" {

@@ -44,7 +44,7 @@ locals {
       },
       # Where the fallback is; it goes with its token, all or nothing.
       contains(f.secrets, "CLOUDFLARE_API_TOKEN") ? local.fallback : {},
-      { for secret in f.secrets : secret => "${google_secret_manager_secret.this[secret].id}/versions/latest" },
+      { for secret in f.secrets : secret => local.secret_names[secret] },
     )
   }
 }

@@ -7,20 +7,6 @@ variables {
   firebase_project_id = "my-app"
 }
 
-run "the_defaults_fit" {
-  command = plan
-
-  assert {
-    condition     = output.database.function_connections + 15 <= output.database.max_connections
-    error_message = "The default instances must fit the default tier."
-  }
-
-  assert {
-    condition     = output.database.max_connections == 100
-    error_message = "3.75 GB allow 100 connections."
-  }
-}
-
 run "a_small_instance_is_refused" {
   command = plan
 
@@ -29,20 +15,6 @@ run "a_small_instance_is_refused" {
   }
 
   expect_failures = [google_sql_database_instance.this]
-}
-
-run "a_small_instance_will_do_for_few_instances" {
-  command = plan
-
-  variables {
-    database      = { tier = "db-g1-small" } # 50 connections
-    max_instances = { answer = 1, submit_order = 2, account_api = 1, evaluate = 1 }
-  }
-
-  assert {
-    condition     = google_sql_database_instance.this.settings[0].availability_type == "ZONAL"
-    error_message = "A shared core is never highly available."
-  }
 }
 
 run "too_many_instances_are_refused" {
@@ -55,21 +27,22 @@ run "too_many_instances_are_refused" {
   expect_failures = [google_sql_database_instance.this]
 }
 
-run "a_larger_instance_takes_them" {
+run "a_small_instance_will_do_for_few_instances" {
   command = plan
 
   variables {
-    database      = { tier = "db-custom-2-7680" } # 400 connections
-    max_instances = { submit_order = 100 }
-  }
-}
-
-run "an_unknown_function_is_refused" {
-  command = plan
-
-  variables {
-    max_instances = { submit_orders = 2 }
+    name          = "abcdefghijklm"          # the longest
+    database      = { tier = "db-g1-small" } # 50 connections
+    max_instances = { answer = 1, submit_order = 2, account_api = 1, evaluate = 1 }
   }
 
-  expect_failures = [var.max_instances]
+  assert {
+    condition     = output.database.max_connections == 50 && google_sql_database_instance.this.settings[0].availability_type == "ZONAL"
+    error_message = "A shared core is small, and never highly available."
+  }
+
+  assert {
+    condition     = length(google_service_account.function["reconcile_orders"].account_id) == 30
+    error_message = "An account's id has at most 30 characters, and the longest name leaves room for it."
+  }
 }
