@@ -16,12 +16,13 @@ Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit"]
 TimeInForce = Literal["day", "gtc", "ioc"]
 
+_PREFIX = "cs-"
 _CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
 
 
 def client_order_id(origin: UUID) -> str:
     """Derive the idempotency key (39 characters) from the question, or the unasked opportunity."""
-    return f"cs-{origin}"
+    return f"{_PREFIX}{origin}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Order:
     def has_failed(self) -> bool:
         """Whether the broker ended it without any of it being executed."""
         return self.status == REJECTED or (self.status == EXPIRED and not self.filled_qty)
+
+    @property
+    def flow_id(self) -> str:
+        """What the log lines of its whole way have in common: its question, or its opportunity."""
+        return self.client_order_id.removeprefix(_PREFIX)
 
     @property
     def is_fractional(self) -> bool:

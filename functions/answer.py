@@ -1,15 +1,19 @@
 """HTTP webhook from the app backend: bind an answer to its question, once (design section 8)."""
 
+import logging
 from datetime import datetime
+from typing import Any
 
 import flask
 import functions_framework
 
 from common.questions import Answer, Decision, Refusal, follow_up_text, settle
 from functions import edge, wiring
-from infra import webhook
+from infra import log_context, webhook
 from infra.postgres import confirmations, orders
 from infra.postgres.database import Transaction
+
+log = logging.getLogger(__name__)
 
 _REFUSED: dict[Refusal, tuple[str, int]] = {
     Refusal.WRONG_USER: ("this question was asked to another user", 403),
@@ -25,15 +29,17 @@ def answer(request: flask.Request) -> edge.Reply:
     """Receive a user's answer: verify, parse, decide, store, announce, reply."""
     app = wiring.current()
     body = request.get_data()
-    webhook.verify(body, dict(request.headers), app.settings.require("answer_webhook_secret"))
+    webhook.verify(body, dict(request.headers), app.secrets.reveal("answer_webhook_secret"))
     received = Answer.from_json(body)
-    with app.database.transaction() as tx:
-        reply = take_answer(tx, received, app.clock.now())
-    app.relay.publish_committed()
-    return reply
+    with log_context.about(flow_id=received.question_id):
+        with app.database.transaction() as tx:
+            reply, status = take_answer(tx, received, app.clock.now())
+        log.info("answered: %s", reply, extra={"event": "answered", "status": status})
+        app.relay.publish_committed()
+    return reply, status
 
 
-def take_answer(tx: Transaction, received: Answer, now: datetime) -> edge.Reply:
+def take_answer(tx: Transaction, received: Answer, now: datetime) -> tuple[dict[str, Any], int]:
     """Decide under the question's lock; a yes becomes an approved order in the same transaction."""
     standing = confirmations.lock(tx, received.question_id)
     if standing is None:

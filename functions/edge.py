@@ -9,10 +9,12 @@ import base64
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import flask
 from cloudevents.http import CloudEvent
+from werkzeug.datastructures import Headers
 
 from common.errors import (
     InvalidSignatureError,
@@ -24,6 +26,7 @@ from common.errors import (
 )
 from common.messages import Message
 from functions import wiring
+from infra import log_context, redaction
 from infra.postgres import dead_letters
 from infra.settings import SettingsError
 
@@ -54,12 +57,13 @@ def answers(handler: HttpHandler) -> HttpHandler:
 
     @functools.wraps(handler)
     def reply(request: flask.Request) -> Reply:
-        try:
-            return handler(request)
-        except TradingError as raised:
-            log.warning("%s: %s", handler.__name__, raised)
-            code, status = next((c, s) for kind, c, s in _STATUS if isinstance(raised, kind))
-            return error(code, str(raised), status)
+        with _traced(request.headers):
+            try:
+                return handler(request)
+            except TradingError as raised:
+                log.warning("%s: %s", handler.__name__, raised)
+                code, status = next((c, s) for kind, c, s in _STATUS if isinstance(raised, kind))
+                return error(code, redaction.clean(str(raised)), status)
 
     return reply
 
@@ -73,14 +77,21 @@ def consumes(
         @functools.wraps(handler)
         def receive(event: CloudEvent) -> None:
             message_id, payload = _unwrap(event)
-            try:
-                handler(kind.from_json(payload))
-            except PermanentError as raised:
-                _keep(handler.__name__, message_id, payload, raised)
+            with _traced(flask.request.headers):
+                try:
+                    handler(kind.from_json(payload))
+                except PermanentError as raised:
+                    _keep(handler.__name__, message_id, payload, raised)
 
         return receive
 
     return decorate
+
+
+def _traced(headers: Headers) -> AbstractContextManager[None]:
+    """Say in every log line which request it belongs to."""
+    given = (headers.get("traceparent", ""), headers.get("X-Cloud-Trace-Context", ""))
+    return log_context.about(**log_context.trace(*given))
 
 
 def _unwrap(event: CloudEvent) -> tuple[str, bytes]:
@@ -94,7 +105,13 @@ def _unwrap(event: CloudEvent) -> tuple[str, bytes]:
 
 
 def _keep(consumer: str, message_id: str, payload: bytes, raised: PermanentError) -> None:
-    log.error("%s gave up message %s: %s", consumer, message_id, raised)
+    log.error(
+        "%s gave up message %s: %s",
+        consumer,
+        message_id,
+        raised,
+        extra={"event": "dead_letter_kept", "consumer": consumer},
+    )
     app = wiring.current()
     with app.database.transaction() as tx:
         text = payload.decode(errors="replace")

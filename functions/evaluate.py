@@ -23,6 +23,8 @@ from infra.postgres.rule_status import Status
 
 log = logging.getLogger(__name__)
 
+_FLOWS_A_LINE = 1000
+
 
 @functions_framework.cloud_event
 @edge.consumes(SnapshotsIngested)
@@ -34,7 +36,7 @@ def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are rea
         return
     with app.database.transaction() as tx:
         asked = ask_all(tx, app.clock.now())
-    log.info("asked %d questions", asked)
+    log.info("asked %d questions", asked, extra={"event": "evaluate_done", "asked": asked})
     app.relay.publish_committed()
 
 
@@ -76,11 +78,19 @@ def _ask(tx: Transaction, shared: SharedConfig, evaluated: Evaluated, now: datet
             position=evaluated.position,
         ),
     )
+    _say_asked(rule.id, outcome.symbol, asked.flow_ids)
     observed = {"price": outcome.price, "reference": outcome.reference, "pct": outcome.pct}
     shown = {name: str(number) for name, number in observed.items() if number is not None}
     return replace(
         status, observed=shown | dict(outcome.values), asked=asked.asked, held_back=asked.held_back
     )
+
+
+def _say_asked(rule_id: str, symbol: str, flow_ids: Sequence[str]) -> None:
+    """Log where each order's way begins; of thousands in lines of a size that a log takes."""
+    for start in range(0, len(flow_ids), _FLOWS_A_LINE):
+        begun = {"rule_id": rule_id, "flow_ids": flow_ids[start : start + _FLOWS_A_LINE]}
+        log.info("%s fired on %s", rule_id, symbol, extra={"event": "asked", **begun})
 
 
 def _together(earlier: Status | None, status: Status) -> Status:

@@ -42,6 +42,7 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
     harvest = together(fetch(app, due, inputs, cursors, now))
     with app.database.transaction() as tx:
         stored = store(tx, harvest, now)
+    say_done(harvest, lag(due, cursors, now), stored)
     app.relay.publish_committed()
     return answer(due, harvest, calendar, stored)
 
@@ -104,6 +105,33 @@ def store(tx: Transaction, harvest: Harvest, now: datetime) -> int:
     market_data.mark_fetched(tx, harvest.cursors, now)
     outbox.add(tx, SnapshotsIngested(ingested_at=now, stored=stored), "snapshots", now)
     return stored
+
+
+def lag(due: Sequence[DataInput], cursors: Cursors, now: datetime) -> float:
+    """Tell for how long the most overdue input has been due, in seconds; new ones wait for none."""
+    late = [
+        (now - cursors[each.key]).total_seconds() - each.poll_interval_seconds
+        for each in due
+        if each.key in cursors
+    ]
+    return max(late, default=0.0)
+
+
+def say_done(harvest: Harvest, lag_seconds: float, stored: int) -> None:
+    """Log the line that metrics and alerts read."""
+    facts = len(harvest.facts) + len(harvest.options)
+    log.info(
+        "%d market facts, %d of them new",
+        facts,
+        stored,
+        extra={
+            "event": "ingest_done",
+            "lag_seconds": max(0.0, lag_seconds),
+            "facts": facts,
+            "stored": stored,
+            "failures": len(harvest.failures),
+        },
+    )
 
 
 def answer(

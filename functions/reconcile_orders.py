@@ -1,14 +1,19 @@
 """Scheduler, each minute: ask the broker what is true, and close what time has closed."""
 
+import logging
 from datetime import datetime
 
 import flask
 import functions_framework
 
+from common.orders import BrokerOrder, Order
 from functions import broker_readings, edge, outcomes, position_drift, stalled_orders, wiring
 from functions.broker_readings import Readings
+from infra import log_context
 from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
+
+log = logging.getLogger(__name__)
 
 
 @functions_framework.http
@@ -52,9 +57,15 @@ def standing_rules(tx: Transaction) -> list[tuple[str, str]]:
 
 def record(readings: Readings, database: Database, now: datetime) -> int:
     """Record what is news, each order in a transaction of its own; return how many changed."""
-    changed = 0
-    for order, said in readings.found:
-        if said.is_news_of(order):
-            with database.transaction() as tx:
-                changed += outcomes.record(tx, order.id, said, now)
-    return changed
+    news = [(order, said) for order, said in readings.found if said.is_news_of(order)]
+    return sum(record_one(order, said, database, now) for order, said in news)
+
+
+def record_one(order: Order, said: BrokerOrder, database: Database, now: datetime) -> bool:
+    """Record the broker's word on one order, unless somebody else has done so."""
+    with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+        with database.transaction() as tx:
+            is_news = outcomes.record(tx, order.id, said, now)
+        if is_news:
+            log.info("the broker says %s", said.status, extra={"event": "order_changed"})
+    return is_news

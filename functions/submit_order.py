@@ -29,6 +29,7 @@ from common.messages import OrderApproved
 from common.order_status import APPROVED, SUBMITTING
 from common.orders import BrokerOrder, Order
 from functions import broker_facts, edge, outcomes, wiring
+from infra import log_context
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres import configs, confirmations, controls, orders, standing
@@ -73,12 +74,17 @@ class Submission:
             order = orders.read(tx, order_id)
         if order is None:
             raise MalformedMessageError(f"order_id: there is no order {order_id}")
+        with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+            self.take_further(order)
+
+    def take_further(self, order: Order) -> None:
+        """Resume what was begun, or judge, claim and send what was approved."""
         if order.status == SUBMITTING:
             self.resume(order)
         elif order.status == APPROVED:
             broker = self.ask_broker(order)
             with self.session.transaction() as tx:
-                claimed = self.claim(tx, order_id, broker)
+                claimed = self.claim(tx, order.id, broker)
             if claimed is not None:
                 self.send(claimed)
 
@@ -98,7 +104,12 @@ class Submission:
             return orders.reserve(tx, order, broker.quote, self.now)
         if denied is None:
             raise AssertionError("an order passed its guardrails without a quote")
-        log.info("order %s denied: %s %s", order.id, denied.code, denied.reason)
+        log.warning(
+            "order denied: %s %s",
+            denied.code,
+            denied.reason,
+            extra={"event": "order_denied", "code": denied.code, "rule_id": order.rule_id},
+        )
         orders.deny(tx, order, denied, self.now)
         if denied.code is Code.DAILY_LOSS_LIMIT:
             self.trip_breaker(tx, order, denied)
@@ -160,5 +171,6 @@ class Submission:
 
     def record(self, order: Order, said: BrokerOrder) -> None:
         """Store the broker's word on an order, and what it filled."""
+        log.info("the broker says %s", said.status, extra={"event": "order_submitted"})
         with self.session.transaction() as tx:
             outcomes.record(tx, order.id, said, self.now)

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from infra import logging as structured_logging
-from infra.alpaca.http import AlpacaHttp
+from infra import opening
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.clock import Clock, SystemClock
 from infra.dashboard.api import DashboardApi
 from infra.gcp.pubsub import PubsubPublisher
-from infra.postgres.database import Database, connector
 from infra.postgres.kpis import Views
 from infra.relay import Relay
 from infra.settings import Settings
@@ -28,9 +27,8 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database(
-            connector(settings.database_url.get_secret_value()), size=settings.database_pool_size
-        )
+        self.secrets = opening.secrets(settings)
+        self.database = opening.database(settings, self.secrets, size=settings.database_pool_size)
 
     @cached_property
     def clock(self) -> Clock:
@@ -40,12 +38,12 @@ class Wiring:
     @cached_property
     def market_data(self) -> AlpacaMarketData:
         """Alpaca's market data."""
-        return AlpacaMarketData(self._alpaca(self.settings.alpaca_data_base_url))
+        return AlpacaMarketData(opening.alpaca(self.settings.alpaca_data_base_url, self.secrets))
 
     @cached_property
     def trading(self) -> AlpacaTrading:
         """Alpaca's trading API."""
-        return AlpacaTrading(self._alpaca(self.settings.alpaca_trading_base_url))
+        return AlpacaTrading(opening.alpaca(self.settings.alpaca_trading_base_url, self.secrets))
 
     @cached_property
     def relay(self) -> Relay:
@@ -60,8 +58,8 @@ class Wiring:
         return DashboardApi(
             self.settings.require("haiphen_api_url"),
             self.settings.snapshot_endpoint,
-            self.settings.require("internal_token"),
-            self.settings.require("signing_secret"),
+            self.secrets.later("internal_token"),
+            self.secrets.later("signing_secret"),
         )
 
     @cached_property
@@ -78,13 +76,6 @@ class Wiring:
         """The names of the KPI views."""
         return Views(self.settings.mv_kpi_table, self.settings.mv_portfolio_table)
 
-    def _alpaca(self, base_url: str) -> AlpacaHttp:
-        return AlpacaHttp(
-            base_url,
-            self.settings.require("alpaca_api_key_id"),
-            self.settings.require("alpaca_api_secret_key"),
-        )
-
 
 _lock = threading.Lock()
 _current: Wiring | None = None
@@ -96,7 +87,9 @@ def current() -> Wiring:
     with _lock:
         if _current is None:
             structured_logging.configure()
-            _current = Wiring(Settings.from_environment())
+            settings = Settings.from_environment()
+            structured_logging.configure(project=settings.google_cloud_project)
+            _current = Wiring(settings)
         return _current
 
 

@@ -6,9 +6,14 @@ from common.errors import TradingError
 from common.orders import Order
 from infra.alpaca.trading import AlpacaTrading
 from infra.clock import Clock
+from infra.gcp.scheduler import ENABLED, PAUSED, CloudScheduler
 from infra.postgres import controls, orders
 from infra.postgres.controls import EVERYBODY, Change
 from infra.postgres.database import Database
+
+# Everything that ends in an order begins with market data. What looks after orders and reports runs
+# on: it places none.
+TRADING_JOBS = ("ingest",)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,18 @@ def halt(database: Database, clock: Clock, user: str | None, why: str, who: str)
 def resume(database: Database, clock: Clock, user: str | None, why: str, who: str) -> None:
     """Let orders through again."""
     _turn(database, clock, Change(user or EVERYBODY, "active", why, who))
+
+
+def pause_trading(scheduler: CloudScheduler) -> list[str]:
+    """Stop the jobs that lead to orders, after the kill switch; return which were running."""
+    running = [job.name for job in scheduler.jobs() if job.state == ENABLED]
+    return [scheduler.pause(name).name for name in TRADING_JOBS if name in running]
+
+
+def resume_trading(scheduler: CloudScheduler) -> list[str]:
+    """Let the jobs that lead to orders run again; return which were paused."""
+    paused = [job.name for job in scheduler.jobs() if job.state == PAUSED]
+    return [scheduler.resume(name).name for name in TRADING_JOBS if name in paused]
 
 
 def cancel_open(database: Database, trading: AlpacaTrading, user: str | None) -> Cancelled:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -35,8 +36,10 @@ GOOGLE_KEYS = (
 DATA_HOST = "data.alpaca.markets"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _NO_DATABASE = "none"
+# The name of a secret in Secret Manager, in place of the secret itself.
+SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
 # What is sent in a header: a stray line end would be quoted in an error, and so in a log.
-_HEADER_SECRETS = ("alpaca_api_key_id", "alpaca_api_secret_key", "internal_token")
+HEADER_SECRETS = ("alpaca_api_key_id", "alpaca_api_secret_key", "internal_token")
 
 
 class SettingsError(TradingError):
@@ -65,6 +68,16 @@ def _is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
 
 
+def is_secret_name(value: str) -> bool:
+    """Tell whether this names a secret in Secret Manager."""
+    return SECRET_NAME.fullmatch(value) is not None
+
+
+def can_be_sent(text: str) -> bool:
+    """Tell whether a text can be the value of a header as it is."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
 # A switch that opens something dangerous: only the exact word turns it on.
 Key = Annotated[bool, BeforeValidator(_only_true)]
 # The name of a table or materialized view: it is put into SQL, where it cannot be bound.
@@ -88,7 +101,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)
 
-    database_url: SecretStr
+    # Either Cloud SQL by IAM authentication, or a URL.
+    cloud_sql_instance: Annotated[str, Field(pattern=r"^([^:\s]+:[^:\s]+:[^:\s]+)?$")] = ""
+    cloud_sql_ip: Literal["private", "public", "psc"] = "private"
+    db_name: str = ""
+    db_user: str = ""
+    database_url: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
     database_pool_size: Annotated[int, Field(ge=1)] = 4
 
     trading_enabled: Key = False
@@ -117,6 +135,8 @@ class Settings(BaseModel):
     firebase_keys_url: str = GOOGLE_KEYS
 
     google_cloud_project: str = ""
+    google_cloud_region: str = ""
+    deployment_name: str = "countersign"  # what Google's resources are named after
     pubsub_emulator_host: str = ""
 
     hard_max_order_notional_usd: Annotated[Decimal, Field(gt=0)] = Decimal(1000)
@@ -135,18 +155,29 @@ class Settings(BaseModel):
             problems = "; ".join(_problem(each) for each in error.errors())
             raise SettingsError(problems) from None  # the input may hold secrets
 
+    @classmethod
+    def without_database(cls) -> Self:
+        """Read the environment for what needs no database."""
+        databases = {"CLOUD_SQL_INSTANCE", "DB_NAME", "DB_USER"}
+        given = {n: v for n, v in os.environ.items() if n not in databases}  # noqa: TID251
+        return cls.from_environment(given | {"DATABASE_URL": _NO_DATABASE})
+
     @field_validator("database_url")
     @classmethod
-    def _can_be_connected(cls, url: SecretStr) -> SecretStr:
-        if url.get_secret_value() != _NO_DATABASE:
-            connector(url.get_secret_value())
+    def _is_the_one_database(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        """Take a URL or Cloud SQL, whole and not both."""
+        given = url.get_secret_value()
+        instance = [info.data.get(name) for name in ("cloud_sql_instance", "db_name", "db_user")]
+        if bool(given) == any(instance) or (not given and not all(instance)):
+            raise ValueError("set either this or all of CLOUD_SQL_INSTANCE, DB_NAME and DB_USER")
+        if given and given != _NO_DATABASE and not is_secret_name(given):
+            connector(given)
         return url
 
-    @field_validator(*_HEADER_SECRETS)
+    @field_validator(*HEADER_SECRETS)
     @classmethod
     def _can_be_a_header(cls, secret: SecretStr) -> SecretStr:
-        text = secret.get_secret_value()
-        if not (text.isascii() and text.isprintable() and " " not in text):
+        if not can_be_sent(secret.get_secret_value()):
             raise ValueError("has characters that cannot be sent: a line end, a blank, an accent?")
         return secret
 
@@ -189,6 +220,12 @@ class Settings(BaseModel):
         if not text:
             raise SettingsError(f"{name.upper()} is not set")
         return text
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The secrets that are set, by the names of their settings; each may be a secret's name."""
+        given = {n: v.get_secret_value() for n, v in self if isinstance(v, SecretStr)}
+        return {name: value for name, value in given.items() if value}
 
     @property
     def broker_is_live(self) -> bool:

@@ -4,12 +4,15 @@ Only a request that never left this machine is safe to send again, whatever it a
 broken call may have happened: for a read that does not matter, for a write it must be reconciled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
 
 from common.errors import OutcomeUnknownError, PermanentError, TransientError
+
+# A secret, or what returns the one of this moment: clients outlive a rotation.
+Secret = str | Callable[[], str]
 
 TIMEOUT = httpx.Timeout(10, connect=3)
 
@@ -19,6 +22,11 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol)
 # These quote what could not be sent, which may be a header with a key: they are never chained.
 _QUOTING = (*_MALFORMED, httpx.LocalProtocolError)
+
+
+def reveal(secret: Secret) -> str:
+    """Return the secret of this moment."""
+    return secret if isinstance(secret, str) else secret()
 
 
 @contextmanager

@@ -17,30 +17,31 @@ from common.errors import (
     TransientError,
 )
 from common.model import parse_json
-from infra.transport import TIMEOUT, transport_errors
+from infra.transport import TIMEOUT, Secret, reveal, transport_errors
 
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429
 Params = Mapping[str, str]
 
 
 class AlpacaHttp:
-    """One of Alpaca's hosts. Safe to share between threads."""
+    """One of Alpaca's hosts. Safe to share between threads.
+
+    Each request carries the keys of its moment, so that a rotation reaches a client that is kept.
+    """
 
     def __init__(
         self,
         base_url: str,
-        key_id: str,
-        secret_key: str,
+        key_id: Secret,
+        secret_key: Secret,
         *,
         timeout: httpx.Timeout = TIMEOUT,
         read_attempts: int = 3,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._key_id, self._secret_key = key_id, secret_key
         self._client = httpx.Client(
-            base_url=base_url,
-            timeout=timeout,
-            transport=transport,
-            headers={"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret_key},
+            base_url=base_url, timeout=timeout, transport=transport, auth=self._signed
         )
         self._retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
@@ -68,6 +69,12 @@ class AlpacaHttp:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _signed(self, request: httpx.Request) -> httpx.Request:
+        """Add the keys; what cannot be had stops the request before it is sent."""
+        request.headers["APCA-API-KEY-ID"] = reveal(self._key_id)
+        request.headers["APCA-API-SECRET-KEY"] = reveal(self._secret_key)
+        return request
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         writes = method != "GET"

@@ -1,12 +1,16 @@
 """`countersign halt`, `resume`: the kill switch."""
 
 import getpass
+from collections.abc import Callable
 
 import click
 
-from infra import operate
+from common.errors import TradingError
+from infra import opening, operate
 from infra.cli.operated import operated, trading
 from infra.clock import SystemClock
+from infra.gcp.scheduler import CloudScheduler
+from infra.settings import Settings
 
 
 @click.command()
@@ -14,10 +18,12 @@ from infra.clock import SystemClock
 @click.option("--why", required=True, help="The reason: it is written down and shown to users.")
 @click.option("--cancel-open", is_flag=True, help="Cancel what the broker still works on, too.")
 def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
-    """Let no order through (the kill switch of DATABASE_URL)."""
+    """Let no order through: the database's kill switch, and Google's trading jobs if there."""
     settings, database = operated()
     operate.halt(database, SystemClock(), user, why, _who())
     click.echo(f"halted: {user or 'everybody'}")
+    if user is None:
+        _turn_jobs(settings, operate.pause_trading, "paused")
     if cancel_open:
         done = operate.cancel_open(database, trading(settings), user)
         click.echo(f"asked the broker to cancel {done.asked} open orders")
@@ -30,9 +36,23 @@ def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
 @click.option("--why", required=True, help="The reason: it is written down.")
 def resume(*, user: str | None, why: str) -> None:
     """Let orders through again."""
-    _, database = operated()
+    settings, database = operated()
     operate.resume(database, SystemClock(), user, why, _who())
     click.echo(f"resumed: {user or 'everybody'}")
+    if user is None:
+        _turn_jobs(settings, operate.resume_trading, "resumed")
+
+
+def _turn_jobs(settings: Settings, turn: Callable[[CloudScheduler], list[str]], done: str) -> None:
+    """Turn the trading jobs too, where there is a scheduler; the switch stands whatever comes."""
+    if not (settings.google_cloud_project and settings.google_cloud_region):
+        return
+    try:
+        names = turn(opening.scheduler(settings))
+    except TradingError as error:
+        click.echo(f"the switch is set, but the trading jobs are not {done}: {error}", err=True)
+    else:
+        click.echo(f"trading jobs {done}: {', '.join(names) or 'none was to be'}")
 
 
 def _who() -> str:

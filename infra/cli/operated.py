@@ -2,26 +2,22 @@
 
 import click
 
-from infra.alpaca.http import AlpacaHttp
+from infra import opening
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres.database import Database, connector
+from infra.postgres.database import Database
 from infra.settings import Settings
 
 
 def operated() -> tuple[Settings, Database]:
     """Open the database of the environment."""
     settings = Settings.from_environment()
-    database = Database(connector(settings.database_url.get_secret_value()), size=1)
+    database = opening.database(settings, opening.secrets(settings), size=1)
     click.get_current_context().call_on_close(database.close)
     return settings, database
 
 
 def trading(settings: Settings) -> AlpacaTrading:
     """Open the broker of the environment."""
-    key_id, secret = (
-        settings.require("alpaca_api_key_id"),
-        settings.require("alpaca_api_secret_key"),
-    )
-    broker = AlpacaHttp(settings.alpaca_trading_base_url, key_id, secret)
+    broker = opening.alpaca(settings.alpaca_trading_base_url, opening.secrets(settings))
     click.get_current_context().call_on_close(broker.close)
     return AlpacaTrading(broker)

@@ -6,7 +6,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from common.errors import MalformedMessageError, PermanentError, TransientError
 from common.model import parse_json
 from common.signing import sign_body
-from infra.transport import transport_errors
+from infra.transport import Secret, reveal, transport_errors
 
 _TOO_MANY_REQUESTS = 429
 # Rebuilding a day on the other side takes it some seconds.
@@ -20,8 +20,8 @@ class DashboardApi:
         self,
         base_url: str,
         endpoint: str,
-        token: str,
-        signing_secret: str,
+        token: Secret,
+        signing_secret: Secret,
         *,
         attempts: int = 4,
         longest_wait_seconds: float = 8,
@@ -52,8 +52,8 @@ class DashboardApi:
     def _post_once(self, body: bytes) -> str | None:
         headers = {
             "Content-Type": "application/json",
-            "X-Internal-Token": self._token,
-            "X-Signature": sign_body(self._signing_secret, body),
+            "X-Internal-Token": reveal(self._token),
+            "X-Signature": sign_body(reveal(self._signing_secret), body),
         }
         # A repeated post replaces the day: a broken call may simply be sent again.
         with transport_errors("the dashboard", writes=False):

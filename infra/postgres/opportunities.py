@@ -1,6 +1,6 @@
 """Asking: opportunities, questions, confirmations and their announcements, set-based."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.messages import OrderApproved, QuestionCreated
@@ -24,10 +24,15 @@ class Ask:
 
 @dataclass(frozen=True)
 class Asked:
-    """How many users were asked, and how many were not, by reason."""
+    """The flows that began, one for each user who was asked; and how many were not, by reason."""
 
-    asked: int
+    flow_ids: Sequence[str]
     held_back: Mapping[str, int]
+
+    @property
+    def asked(self) -> int:
+        """How many users were asked."""
+        return len(self.flow_ids)
 
 
 def ask(tx: Transaction, each: Ask) -> Asked:
@@ -92,7 +97,8 @@ def _claim(each: Ask) -> dict[str, object]:
 
 def _count(rows: list[Row]) -> Asked:
     counts = rows[0]
-    return Asked(counts.pop("asked"), {why: n for why, n in counts.items() if n})
+    flow_ids: str = counts.pop("flow_ids")
+    return Asked(flow_ids.split(), {why: n for why, n in counts.items() if n})
 
 
 _CLAIM = """
@@ -170,6 +176,8 @@ _ASK = """    ), pending AS (
                :now
         FROM pending
         RETURNING 1
+    ), flows AS (
+        SELECT CAST(question_id AS text) AS flow_id FROM pending
     )
 """
 
@@ -185,16 +193,18 @@ _ORDER = """
                'approved', :rule_id, opportunity_id, :config_hash, :price,
                :max_price_drift_pct, :now, :expires_at, :now
         FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
-        RETURNING id, firebase_uid
+        RETURNING id, firebase_uid, substr(client_order_id, 4) AS flow_id
     ), announced AS (
         INSERT INTO outbox (topic, ordering_key, payload, created_at)
         SELECT :topic, firebase_uid, jsonb_build_object('order_id', id), :now FROM ordered
         RETURNING 1
+    ), flows AS (
+        SELECT flow_id FROM ordered
     )
 """
 
 _COUNTS = """
-    SELECT (SELECT count(*) FROM announced) AS asked,
+    SELECT (SELECT coalesce(string_agg(flow_id, ' '), '') FROM flows) AS flow_ids,
            count(*) FILTER (WHERE question_pending) AS question_pending,
            count(*) FILTER (WHERE queue_full AND NOT question_pending) AS queue_full,
            count(*) FILTER (WHERE cooldown AND NOT queue_full AND NOT question_pending) AS cooldown

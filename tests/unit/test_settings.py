@@ -454,5 +454,48 @@ def test_no_environment_raises_anything_but_our_error(environment: dict[str, str
     except SettingsError:
         return
 
-    assert settings.database_url.get_secret_value()
+    assert bool(settings.database_url.get_secret_value()) != bool(settings.cloud_sql_instance)
     assert not settings.broker_is_live or environment["ALPACA_ALLOW_LIVE"] == "true"
+
+
+CLOUD_SQL = {"CLOUD_SQL_INSTANCE": "p:r:i", "DB_NAME": "countersign", "DB_USER": "ingest@p.iam"}
+
+
+def test_cloud_sql_takes_the_place_of_a_url() -> None:
+    settings = Settings.from_environment(CLOUD_SQL)
+
+    assert settings.cloud_sql_instance == "p:r:i"
+    assert settings.cloud_sql_ip == "private"
+    assert settings.secrets == {}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"DATABASE_URL": DATABASE_URL} | CLOUD_SQL,
+        {"DATABASE_URL": DATABASE_URL, "DB_NAME": "countersign"},
+        *({n: v for n, v in CLOUD_SQL.items() if n != missing} for missing in CLOUD_SQL),
+    ],
+)
+def test_one_database_is_named_wholly_and_not_two(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL.*CLOUD_SQL_INSTANCE, DB_NAME"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("instance", ["instance", "p:i", "p:r:i:x", "p: r:i", ":r:i"])
+def test_an_instance_that_is_no_connection_name_is_refused(instance: str) -> None:
+    with pytest.raises(SettingsError, match="CLOUD_SQL_INSTANCE"):
+        Settings.from_environment(CLOUD_SQL | {"CLOUD_SQL_INSTANCE": instance})
+
+
+def test_a_secret_may_be_the_name_of_one_in_secret_manager() -> None:
+    name = "projects/p/secrets/database-url/versions/latest"
+
+    settings = read(DATABASE_URL=name, SIGNING_SECRET=name, ALPACA_API_KEY_ID=name)
+
+    assert settings.secrets == {
+        "database_url": name,
+        "signing_secret": name,
+        "alpaca_api_key_id": name,
+    }

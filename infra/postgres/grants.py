@@ -1,0 +1,44 @@
+"""What the database's users may do: work with the data, and never change the schema.
+
+Whoever runs the migrations owns what they make; everybody else is a member of one role.
+"""
+
+from collections.abc import Sequence
+
+from infra.postgres.database import Database, Transaction
+
+ROLE = "countersign_app"
+
+# Tables and views that whoever asks owns: the app's own, where it shares the database, are not ours
+# to give. MAINTAIN is what refreshing a materialized view needs (Postgres 17).
+_OWN_RELATIONS = """
+    SELECT format('%I.%I', nspname, relname) AS name, quote_ident(nspname) AS schema
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p', 'm', 'v') AND pg_has_role(relowner, 'USAGE')
+      AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+    ORDER BY name
+"""
+_PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, MAINTAIN"
+
+
+def grant(database: Database, users: Sequence[str]) -> None:
+    """Let `users` read and write what the migrations made, and refresh views.
+
+    Once is not for ever: what a later migration adds is granted by the next call.
+    """
+    with database.transaction() as tx:
+        if not tx.rows("SELECT 1 FROM pg_roles WHERE rolname = :role", role=ROLE):
+            tx.run(f"CREATE ROLE {ROLE} NOLOGIN")
+        relations = tx.rows(_OWN_RELATIONS)
+        for schema in sorted({each["schema"] for each in relations}):
+            tx.run(f"GRANT USAGE ON SCHEMA {schema} TO {ROLE}")
+        for relation in relations:
+            tx.run(f"GRANT {_PRIVILEGES} ON {relation['name']} TO {ROLE}")
+        for user in users:
+            tx.run(f"GRANT {ROLE} TO {_quoted(tx, user)}")
+
+
+def _quoted(tx: Transaction, user: str) -> str:
+    """Quote a name, which cannot be bound."""
+    name: str = tx.rows("SELECT quote_ident(:user) AS name", user=user)[0]["name"]
+    return name

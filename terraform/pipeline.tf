@@ -1,0 +1,145 @@
+# The pipeline (docs/deploy.md): every push to main is tested and planned by an account that can only
+# look; what it planned is applied by another one, after a person approved. A third trigger runs an
+# operator's command where the database can be reached.
+
+locals {
+  has_pipeline = var.repository != ""
+
+  # What a command needs to know, as `env` takes it.
+  command_settings = { for user in ["deploy", "operator"] : user => join("\n", [
+    for name, value in merge(
+      local.settings,
+      local.has_fallback ? local.fallback : {},
+      local.secret_names,
+      { DB_USER = user == "deploy" ? google_sql_user.deploy.name : google_sql_user.operator.name },
+    ) : "${name}=${value}"
+  ]) }
+}
+
+# Workers inside the network: the database has no other door.
+resource "google_cloudbuild_worker_pool" "this" {
+  #checkov:skip=CKV_GCP_86:they fetch packages and providers from the internet; nothing can connect to them
+  name     = var.name
+  location = var.region
+
+  worker_config {
+    machine_type = "e2-standard-2"
+    disk_size_gb = 100
+  }
+
+  network_config {
+    peered_network          = google_compute_network.this.id
+    peered_network_ip_range = "/24"
+  }
+
+  depends_on = [google_service_networking_connection.services]
+}
+
+resource "google_storage_bucket" "plans" {
+  #checkov:skip=CKV_GCP_62:who reads a plan is in the project's audit log; a bucket of access logs adds nothing
+  name                        = "${var.project_id}-${var.name}-plans"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  versioning {
+    enabled = true # what was approved cannot be replaced unseen
+  }
+
+  lifecycle_rule {
+    condition {
+      age = 30
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_cloudbuild_trigger" "verify" {
+  count = local.has_pipeline ? 1 : 0
+
+  name            = "${var.name}-verify"
+  location        = var.region
+  description     = "Tests and plans every push to main; changes nothing"
+  filename        = "cloudbuild.yaml"
+  service_account = google_service_account.verify.id
+
+  repository_event_config {
+    repository = var.repository
+
+    push {
+      branch = "^main$"
+    }
+  }
+
+  substitutions = {
+    _STATE_BUCKET = var.state_bucket
+    _PLANS        = google_storage_bucket.plans.url
+  }
+}
+
+resource "google_cloudbuild_trigger" "apply" {
+  count = local.has_pipeline ? 1 : 0
+
+  name            = "${var.name}-apply"
+  location        = var.region
+  description     = "Migrates and applies the plan _PLAN (a build's id), once it is approved"
+  service_account = google_service_account.deploy.id
+
+  approval_config {
+    approval_required = true
+  }
+
+  git_file_source {
+    path       = "cloudbuild.apply.yaml"
+    repository = var.repository
+    revision   = "refs/heads/main"
+    repo_type  = "UNKNOWN"
+  }
+
+  source_to_build {
+    repository = var.repository
+    ref        = "refs/heads/main"
+    repo_type  = "UNKNOWN"
+  }
+
+  substitutions = {
+    _STATE_BUCKET = var.state_bucket
+    _PLANS        = google_storage_bucket.plans.url
+    _PLAN         = "none"
+    _POOL         = google_cloudbuild_worker_pool.this.id
+    _SETTINGS     = local.command_settings["deploy"]
+    _USERS        = join(" ", concat(values(local.database_users), [google_sql_user.operator.name]))
+  }
+}
+
+resource "google_cloudbuild_trigger" "operate" {
+  count = local.has_pipeline ? 1 : 0
+
+  name            = "${var.name}-operate"
+  location        = var.region
+  description     = "Runs `countersign _COMMAND` where the database can be reached"
+  service_account = google_service_account.operator.id
+
+  git_file_source {
+    path       = "cloudbuild.operate.yaml"
+    repository = var.repository
+    revision   = "refs/heads/main"
+    repo_type  = "UNKNOWN"
+  }
+
+  source_to_build {
+    repository = var.repository
+    ref        = "refs/heads/main"
+    repo_type  = "UNKNOWN"
+  }
+
+  substitutions = {
+    _COMMAND  = "doctor"
+    _POOL     = google_cloudbuild_worker_pool.this.id
+    _SETTINGS = local.command_settings["operator"]
+  }
+}

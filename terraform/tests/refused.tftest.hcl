@@ -1,0 +1,80 @@
+# What is refused before anything is planned, and which variable is blamed.
+
+run "each_wrong_answer_is_refused_by_name" {
+  command = plan
+
+  variables {
+    project_id            = "My Project"
+    region                = "us-east4-a"     # a zone
+    name                  = "abcdefghijklmn" # 14: an account's id would be too long
+    alert_emails          = []               # an alert that nobody hears
+    billing_account       = "my-account"
+    monthly_budget_usd    = 0
+    dashboard_url         = "http://api.example.com"
+    firebase_project_id   = ""
+    answer_callers        = ["allAuthenticatedUsers"]
+    account_api_callers   = ["everybody"]
+    app_backend_members   = ["allUsers"]
+    app_backend_push_urls = { questions-created = "http://backend.example.com" }
+    cloudflare            = { account_id = "0123", d1_database_id = "" }
+    ceilings              = { order_notional_usd = 0 }
+    data_feed             = "best"
+    database              = { tier = "huge" }
+    repository            = "github.com/me/countersign"
+    approvers             = ["allUsers"]
+  }
+
+  expect_failures = [
+    var.project_id,
+    var.region,
+    var.name,
+    var.alert_emails,
+    var.billing_account,
+    var.monthly_budget_usd,
+    var.dashboard_url,
+    var.firebase_project_id,
+    var.answer_callers,
+    var.account_api_callers,
+    var.app_backend_members,
+    var.app_backend_push_urls,
+    var.cloudflare,
+    var.ceilings,
+    var.data_feed,
+    var.database,
+    var.repository,
+    var.approvers,
+  ]
+}
+
+run "what_contradicts_another_answer_is_refused" {
+  command = plan
+
+  variables {
+    project_id                = "my-project"
+    alert_emails              = ["operator@example.com"]
+    dashboard_url             = "https://api.example.com"
+    firebase_project_id       = "my-app"
+    live_trading              = true
+    live_trading_confirmation = "orders of another-project spend real money"
+    ceilings                  = { orders_per_day = 1.5 }
+    max_instances             = { submit_orders = 2 } # there is no such function
+    repository                = "projects/my-project/locations/us-east4/connections/github/repositories/countersign"
+  }
+
+  expect_failures = [var.live_trading_confirmation, var.ceilings, var.max_instances, var.state_bucket]
+}
+
+run "what_means_nothing_alone_is_refused" {
+  command = plan
+
+  variables {
+    project_id          = "my-project"
+    alert_emails        = ["operator@example.com"]
+    dashboard_url       = "https://api.example.com"
+    firebase_project_id = "my-app"
+    allow_unasked_live  = true
+    max_instances       = { submit_order = 0 }
+  }
+
+  expect_failures = [var.allow_unasked_live, var.max_instances]
+}

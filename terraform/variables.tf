@@ -1,0 +1,154 @@
+variable "project_id" {
+  description = "The project that everything is put into."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "A project id has 6 to 30 lower case letters, digits and dashes, and begins with a letter."
+  }
+}
+
+variable "region" {
+  description = "Where everything runs. The broker is on the east coast of the United States."
+  type        = string
+  default     = "us-east4"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "A region looks like us-east4; a zone (us-east4-a) is not one."
+  }
+}
+
+variable "name" {
+  description = "What every resource's name begins with."
+  type        = string
+  default     = "countersign"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,12}$", var.name))
+    error_message = "At most 13 lower case letters and digits: with `-reconcile-orders` behind it, it must still be an account's id."
+  }
+}
+
+# --- who may call from outside
+
+variable "answer_callers" {
+  description = "IAM members that may call `answer`; [\"allUsers\"] leaves it to the webhook's signature alone."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.answer_callers : m == "allUsers" || can(regex("^(serviceAccount|user|group):.+@.+$", m))])
+    error_message = "Each is allUsers, or serviceAccount:, user: or group: and an address. allAuthenticatedUsers is everybody with a Google account: say allUsers if you mean that."
+  }
+}
+
+variable "account_api_callers" {
+  description = "IAM members that may call `account_api`; [\"allUsers\"] leaves it to the user's Firebase token alone."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.account_api_callers : m == "allUsers" || can(regex("^(serviceAccount|user|group):.+@.+$", m))])
+    error_message = "Each is allUsers, or serviceAccount:, user: or group: and an address. allAuthenticatedUsers is everybody with a Google account: say allUsers if you mean that."
+  }
+}
+
+# --- the app backend's side of the topics
+
+variable "app_backend_members" {
+  description = "IAM members that may pull questions and trade updates."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.app_backend_members : can(regex("^(serviceAccount|user|group):.+@.+$", m))])
+    error_message = "Each is serviceAccount:, user: or group: and an address."
+  }
+}
+
+variable "app_backend_push_urls" {
+  description = "Where to push a topic's messages instead of leaving them to be pulled: {questions-created = \"https://…\"}."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for topic, url in var.app_backend_push_urls : contains(["questions-created", "trade-updates"], topic) && startswith(url, "https://")])
+    error_message = "Keys are questions-created and trade-updates; a URL begins with https://."
+  }
+}
+
+# --- notifications and money
+
+variable "alert_emails" {
+  description = "Who hears of alerts and of the budget. An alert that nobody hears is none."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.alert_emails) > 0 && alltrue([for email in var.alert_emails : can(regex("^[^@ ]+@[^@ ]+$", email))])
+    error_message = "At least one address."
+  }
+}
+
+variable "runbook_url" {
+  description = "Where docs/operations.md can be read: alerts link to its headings."
+  type        = string
+  default     = "docs/operations.md"
+}
+
+variable "billing_account" {
+  description = "The billing account of the budget (\"000000-000000-000000\"); empty for no budget alert."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.billing_account == "" || can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.billing_account))
+    error_message = "A billing account looks like 01AB23-CD45EF-678901."
+  }
+}
+
+variable "monthly_budget_usd" {
+  description = "Costs a month above which the budget alerts (at 50 %, 90 %, 100 %, and when 100 % is forecast)."
+  type        = number
+  default     = 150
+
+  validation {
+    condition     = var.monthly_budget_usd >= 1
+    error_message = "At least one dollar."
+  }
+}
+
+# --- the pipeline
+
+variable "repository" {
+  description = "The connected repository to build from (projects/…/locations/…/connections/…/repositories/…); empty for no pipeline."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.repository == "" || can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.repository))
+    error_message = "The full name of a Cloud Build (2nd gen) repository, or nothing."
+  }
+}
+
+variable "state_bucket" {
+  description = "The bucket of Terraform's state (README.md): the pipeline reads and writes it."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.repository == "" || var.state_bucket != ""
+    error_message = "A pipeline (repository) needs to know the state_bucket."
+  }
+}
+
+variable "approvers" {
+  description = "IAM members that may approve what the pipeline planned."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.approvers : can(regex("^(user|group):.+@.+$", m))])
+    error_message = "Approvers are people: user: or group: and an address."
+  }
+}

@@ -1,0 +1,51 @@
+"""Plans the whole of terraform/ with the example's answers, once for all tests."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from fasteners import InterProcessLock
+
+from infra.settings import inherited
+from tests.conftest import ROOT, SHARED
+from tests.terraform.deployment import Deployment
+
+CHECK = SHARED / "tools/terraform-check/terraform-check"
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Deployment:
+    """The deployment of terraform.tfvars.example."""
+    if not CHECK.exists() or shutil.which("terraform") is None:
+        pytest.skip("needs terraform and terraform-check, which stands in for Google's provider")
+    folder = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        folder = folder.parent  # of all workers of this run
+    plan, applied = folder / "plan.json", folder / "applied.json"
+    with InterProcessLock(folder / "plan.lock"):
+        if not applied.exists():
+            _plan(plan, applied)
+    return Deployment.of(json.loads(plan.read_text()), json.loads(applied.read_text()))
+
+
+def _plan(plan: Path, applied: Path) -> None:
+    here = Path(__file__).parent
+    done = subprocess.run(  # noqa: S603 (our own files)
+        [CHECK, "--plan", "--no-fmt", "--no-test", "--terraform", here / "terraform", "terraform"],
+        cwd=ROOT,
+        env={
+            **{
+                name: inherited(name)
+                for name in ("PATH", "HOME", "XDG_CACHE_HOME")
+                if inherited(name)
+            },
+            "PLAN_JSON": str(plan),
+            "APPLIED_JSON": str(applied),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

@@ -1,0 +1,159 @@
+"""What each account may do, by the plan: what its function's code uses, and nothing more."""
+
+import re
+
+from infra.settings import Settings, is_secret_name
+from tests.conftest import ROOT
+from tests.terraform.deployment import OPERATOR, Deployment
+
+# What a function reaches through its wiring, and the secrets that stand behind that.
+SECRETS_BEHIND = {
+    "trading": {"ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"},
+    "market_data": {"ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"},
+    "dashboard": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
+    "way_to_dashboard": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
+}
+_USE = re.compile(r"\b(?:app|current\(\))\.(\w+)")
+_REVEAL = re.compile(r"(?:reveal|require)\(\"(\w+)\"\)")
+
+
+def _source(function: str) -> str:
+    """Return the source of an entry point and of the files that belong to it."""
+    family = function.partition("_")[0]
+    files = (
+        ROOT.glob("functions/account_*.py")
+        if family == "account"
+        else [ROOT / f"functions/{function}.py"]
+    )
+    return "".join(file.read_text() for file in files)
+
+
+def _uses(function: str) -> set[str]:
+    return set(_USE.findall(_source(function)))
+
+
+def test_each_function_has_an_account_of_its_own(deployment: Deployment) -> None:
+    accounts = [deployment.account(function) for function in deployment.functions]
+
+    assert len(set(accounts)) == len(accounts) == 8
+
+
+def test_each_function_reads_the_secrets_that_its_code_uses(deployment: Deployment) -> None:
+    used = {
+        function: {name.upper() for name in _REVEAL.findall(_source(function))}.union(
+            *(SECRETS_BEHIND.get(use, set()) for use in _uses(function))
+        )
+        for function in deployment.functions
+    }
+    granted: dict[str, set[str]] = {function: set() for function in deployment.functions}
+    by_account = {deployment.account(function): function for function in granted}
+    secrets = {
+        values["id"]: name
+        for name, values in deployment.each("google_secret_manager_secret").items()
+    }
+
+    for values in deployment.all("google_secret_manager_secret_iam_member"):
+        assert values["role"] == "roles/secretmanager.secretAccessor"
+        if values["member"] != OPERATOR:
+            granted[by_account[values["member"]]].add(secrets[values["secret_id"]])
+
+    assert granted == used
+
+
+def test_a_secret_is_named_in_the_environment_and_never_told(deployment: Deployment) -> None:
+    secrets = deployment.each("google_secret_manager_secret").keys()
+
+    assert not deployment.all("google_secret_manager_secret_version")
+    for function in deployment.functions:
+        told = deployment.environment(function)
+        for name in secrets & told.keys():
+            assert is_secret_name(told[name])
+
+
+def test_each_function_that_announces_may_publish_on_every_topic(deployment: Deployment) -> None:
+    topics = deployment.each("google_pubsub_topic").keys()
+    relaying = {function for function in deployment.functions if "relay" in _uses(function)}
+
+    assert deployment.each("google_pubsub_topic_iam_member", "publishes").keys() == {
+        f"{function} {topic}" for function in relaying for topic in topics
+    }
+
+
+def test_in_the_project_a_function_may_use_the_database_and_nothing_else(
+    deployment: Deployment,
+) -> None:
+    for function in deployment.functions:
+        roles = {
+            role
+            for kind, role, member in deployment.grants()
+            if kind == "google_project_iam_member" and member == deployment.account(function)
+        }
+        assert roles == {"roles/cloudsql.client", "roles/cloudsql.instanceUser"}
+
+
+def test_nobody_holds_a_role_that_owns_the_project(deployment: Deployment) -> None:
+    assert not {
+        role for _, role, _ in deployment.grants() if role in {"roles/owner", "roles/editor"}
+    }
+
+
+def test_who_plans_changes_nothing_and_who_applies_is_approved(deployment: Deployment) -> None:
+    verify = "serviceAccount:countersign-verify@my-countersign-project.iam.gserviceaccount.com"
+    roles = {role for _, role, member in deployment.grants() if member == verify}
+
+    assert roles == {
+        "roles/iam.securityReviewer",
+        "roles/logging.logWriter",
+        "roles/storage.objectCreator",  # on the bucket of plans
+        "roles/viewer",
+    }
+
+
+# What a deployment leaves at its default, and why.
+LEFT_ALONE = {
+    "database_url": "Cloud SQL instead",
+    "question_pipeline_test_mode": "the simulator's, refused away from this machine",
+    "snapshot_endpoint": "the dashboard's contract",
+    "mv_kpi_table": "the migrations' own names",
+    "mv_series_table": "the migrations' own names",
+    "mv_extremes_table": "the migrations' own names",
+    "mv_portfolio_table": "the migrations' own names",
+    "firebase_keys_url": "Google's",
+    "cloudflare_api_url": "Cloudflare's",
+    "pubsub_emulator_host": "an emulator's",
+    "snapshot_deadline_seconds": "goes with the schedule's deadline",
+    "outbox_retention_days": "a week is enough to look back",
+    "market_data_retention_days": "what rules on history look at",
+}
+
+
+def test_every_setting_is_given_or_left_alone_for_a_reason(deployment: Deployment) -> None:
+    given = {
+        name.lower()
+        for function in deployment.functions
+        for name in deployment.environment(function)
+    }
+
+    assert Settings.model_fields.keys() - given - LEFT_ALONE.keys() == set()
+    assert given & LEFT_ALONE.keys() == set()
+
+
+def test_every_function_starts_with_what_it_is_told(deployment: Deployment) -> None:
+    for function in deployment.functions:
+        settings = Settings.from_environment(deployment.environment(function))
+
+        assert settings.cloud_sql_instance
+        assert settings.db_user == deployment.account(function).removeprefix(
+            "serviceAccount:"
+        ).removesuffix(".gserviceaccount.com")
+        assert not settings.trading_enabled
+        assert not settings.broker_is_live
+
+
+def test_nobody_has_a_password_for_the_database(deployment: Deployment) -> None:
+    users = deployment.all("google_sql_user")
+
+    assert len(users) == len(deployment.functions) + 2  # the operator and who deploys
+    for values in users:
+        assert values["type"] == "CLOUD_IAM_SERVICE_ACCOUNT"
+        assert not values["password"]
