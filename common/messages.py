@@ -77,3 +77,9 @@ class TradeUpdate(Message):
     denial_code: Code | None
     reason: str | None
     at: AwareDatetime
+
+
+# All topics, the most urgent first: in this order they are relayed.
+TOPICS = tuple(
+    kind.topic for kind in (OrderApproved, QuestionCreated, TradeUpdate, SnapshotsIngested)
+)
