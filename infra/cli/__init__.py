@@ -5,7 +5,7 @@ import sys
 import click
 
 from common.errors import TradingError
-from infra.cli import config, controls, local, migrate
+from infra.cli import config, controls, dead_letters, local, migrate, trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +23,8 @@ for _command in (
     config.config,
     controls.halt,
     controls.resume,
+    trace.trace,
+    dead_letters.dead_letters,
     migrate.migrate,
 ):
     main.add_command(_command)
