@@ -17,29 +17,20 @@ from tests.functions.steps import approved, submit, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
-CHAIN = [
-    "Snapshot",
-    "Opportunity",
-    "Rule and config version",
-    "Question",
-    "Answer",
-    "Guardrails",
-    "Broker order",
-    "Fill",
-    "Trade",
-]
+CHAIN = ["Snapshot", "Opportunity", "Rule", "Question", "Answer", "Guardrails", "Broker order"]
+WIDE = {"COLUMNS": "300"}
 
 
 def trace(*arguments: str) -> str:
-    done = CliRunner().invoke(main, ["trace", *arguments])
+    done = CliRunner(env=WIDE).invoke(main, ["trace", *arguments])
     assert done.exit_code == 0, done.output
     return done.output
 
 
-def titles(printed: str) -> list[str]:
-    """Return the parts of the chain in their order, each kind once."""
-    parts = [line[4:] for line in printed.splitlines()[1:] if line[0] in "├└"]
-    return list(dict.fromkeys(parts))
+def parts(printed: str) -> list[tuple[str, str]]:
+    """Return the parts of the chain in their order: title and text."""
+    lines = [line[4:].rstrip() for line in printed.splitlines()[1:]]
+    return [(line[:13].rstrip(), line[13:]) for line in lines]
 
 
 @pytest.fixture
@@ -60,14 +51,17 @@ def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(
 
     (opportunity,) = rows(db, "SELECT * FROM opportunities")
     (fill,) = rows(db, "SELECT * FROM fills")
+    said = parts(printed)
     assert printed.startswith(f"Order {filled} of {USER}: buy $10 of SPY: filled\n")
-    assert titles(printed) == CHAIN
-    assert f"config hash: {opportunity['config_hash']}" in printed
-    assert f"price: {fill['price'].normalize():f}" in printed
-    assert "verdict: passed" in printed
-    assert "decision: approve" in printed
-    for snapshot_id in opportunity["snapshot_ids"]:
-        assert f"id: {snapshot_id}\n" in printed
+    assert list(dict(said)) == [*CHAIN, "Fill", "Trade"]
+    snapshots = [text.split(":")[0] for title, text in said if title == "Snapshot"]
+    assert list(map(int, snapshots)) == opportunity["snapshot_ids"]
+    assert f"config version {opportunity['config_hash']}" in dict(said)["Rule"]
+    assert dict(said)["Question"].startswith("SPY is down 1.6% vs yesterday.")
+    assert dict(said)["Answer"].startswith("10: approve")
+    assert dict(said)["Guardrails"].startswith("passed, $10 reserved 2026-02-10T17:00:00")
+    assert dict(said)["Fill"].startswith(f"{fill['qty']} at {fill['price']},")
+    assert f"{fill['qty']} held" in dict(said)["Trade"]
 
 
 def test_json_is_what_the_account_api_shows(filled: uuid.UUID) -> None:
@@ -83,11 +77,11 @@ def test_a_denial_says_why_and_that_nothing_was_sent(db: Database) -> None:
     order_id = approved(db)
     submit(order_id)
 
-    printed = trace(str(order_id))
+    said = dict(parts(trace(str(order_id))))
 
-    assert "denial code: SYMBOL_BLOCKED" in printed
-    assert "Broker order: never sent, or not known to have arrived" in printed
-    assert titles(printed)[-2:] == ["Fill: none", "Trade: none"]
+    assert said["Guardrails"].startswith("denied, SYMBOL_BLOCKED symbol=SPY")
+    assert said["Broker order"] == "none that is known of"
+    assert (said["Fill"], said["Trade"]) == ("none", "none")
 
 
 def test_an_order_without_a_question_says_so(db: Database) -> None:
@@ -95,17 +89,17 @@ def test_an_order_without_a_question_says_so(db: Database) -> None:
     tick()
     (order,) = rows(db, "SELECT id FROM trade_orders")
 
-    printed = trace(str(order["id"]))
+    said = dict(parts(trace(str(order["id"]))))
 
-    assert "Question: its rule does not ask" in printed
-    assert "Answer: not answered" in printed
+    assert (said["Question"], said["Answer"]) == ("its rule asks none", "none")
+    assert said["Guardrails"] == "not judged"
 
 
 def test_facts_that_retention_has_pruned_are_named_as_gone(db: Database, filled: uuid.UUID) -> None:
     with db.transaction() as tx:
         tx.run("DELETE FROM market_data_snapshots")
 
-    assert titles(trace(str(filled)))[0] == "Snapshot: pruned"
+    assert parts(trace(str(filled)))[0] == ("Snapshot", "pruned")
 
 
 def test_an_unknown_order_is_a_clear_error() -> None:
