@@ -195,7 +195,11 @@ class Database:
                 return connection
         with _database_errors():
             connection = self._connect()
-            connection.execute_simple(_SESSION)
+            try:
+                connection.execute_simple(_SESSION)
+            except BaseException:
+                _close_quietly(connection)
+                raise
             connection.register_in_adapter(_JSON, _exact_json)
             connection.register_in_adapter(_JSONB, _exact_json)
             return connection
