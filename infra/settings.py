@@ -108,6 +108,8 @@ class Settings(BaseModel):
     db_user: str = ""
     database_url: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
     database_pool_size: Annotated[int, Field(ge=1)] = 4
+    outbox_retention_days: Annotated[int, Field(ge=1)] = 7
+    market_data_retention_days: Annotated[int, Field(ge=1)] = 90
 
     trading_enabled: Key = False
     trading_worker_ingest_enabled: bool = True

@@ -5,7 +5,7 @@ import sys
 import click
 
 from common.errors import TradingError
-from infra.cli import config, controls, local, migrate, schedules
+from infra.cli import config, controls, dead_letters, local, messages, migrate, schedules, trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,8 +21,11 @@ for _command in (
     local.replay,
     local.selftest,
     config.config,
+    messages.messages,
     controls.halt,
     controls.resume,
+    trace.trace,
+    dead_letters.dead_letters,
     migrate.migrate,
     schedules.schedules,
 ):

@@ -20,6 +20,12 @@ _JSON, _JSONB = 114, 3802
 # transaction was rolled back as a whole, so that running it again is safe.
 _TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
 
+# An instance that vanished without a goodbye holds its locks no longer than this.
+_SESSION = """
+    SET idle_in_transaction_session_timeout = '60s';
+    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
+"""
+
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
 _LOCK_KEY = "hashtextextended(:name, 0)"
 
@@ -189,6 +195,11 @@ class Database:
                 return connection
         with _database_errors():
             connection = self._connect()
+            try:
+                connection.execute_simple(_SESSION)
+            except BaseException:
+                _close_quietly(connection)
+                raise
             connection.register_in_adapter(_JSON, _exact_json)
             connection.register_in_adapter(_JSONB, _exact_json)
             return connection

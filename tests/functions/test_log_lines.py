@@ -23,9 +23,6 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 METRICS = ROOT / "terraform" / "metrics.yaml"
 # Logged by what is still being built beside this; whoever brings it takes it out here.
 AWAITED = {
-    "order_stuck",
-    "order_outcome_unknown",
-    "position_drift",
     "snapshot_pushed",
     "snapshot_failed",
 }
