@@ -7,7 +7,7 @@ from typing import Any
 import flask
 
 from infra.local.broker.errors import ApiError
-from infra.local.broker.faults import Fault
+from infra.local.broker.fault import Fault
 
 HTML_401 = (
     "<html>\r\n<head><title>401 Authorization Required</title></head>\r\n<body>\r\n"
