@@ -5,7 +5,7 @@ from datetime import datetime
 import flask
 import functions_framework
 
-from common.questions import Answer, Decision, Refusal, settle
+from common.questions import Answer, Decision, Refusal, follow_up_text, settle
 from functions import edge, wiring
 from infra import webhook
 from infra.postgres import confirmations, orders
@@ -47,7 +47,7 @@ def take_answer(tx: Transaction, received: Answer, now: datetime) -> edge.Reply:
         if decision is Decision.APPROVE:
             orders.approve(tx, standing, now)
         if decision is Decision.AMBIGUOUS and not standing.is_follow_up:
-            confirmations.follow_up(tx, standing, now)
+            confirmations.follow_up(tx, standing, follow_up_text(standing.text), now)
     return _decided(tx, received, decision), 200
 
 

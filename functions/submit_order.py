@@ -26,11 +26,12 @@ from common.guardrails import deny
 from common.guardrails.facts import BrokerFacts, Code, Denied, Facts, Server
 from common.market import next_trading_day_start
 from common.messages import OrderApproved
-from common.orders import APPROVED, SUBMITTING, BrokerOrder, Order
-from functions import broker_facts, edge, wiring
+from common.order_status import APPROVED, SUBMITTING
+from common.orders import BrokerOrder, Order
+from functions import broker_facts, edge, outcomes, wiring
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import configs, confirmations, controls, orders, positions, standing
+from infra.postgres import configs, confirmations, controls, orders, standing
 from infra.postgres.controls import Change
 from infra.postgres.database import Session, Transaction
 
@@ -149,7 +150,7 @@ class Submission:
             said = self.trading.submit(order)
         except BrokerRefusedError as error:
             with self.session.transaction() as tx:
-                orders.reject(tx, orders.lock(tx, order.id), str(error), self.now)
+                outcomes.reject(tx, order.id, error, self.now)
             return
         except OutcomeUnknownError:
             with self.session.transaction() as tx:
@@ -160,4 +161,4 @@ class Submission:
     def record(self, order: Order, said: BrokerOrder) -> None:
         """Store the broker's word on an order, and what it filled."""
         with self.session.transaction() as tx:
-            positions.record(tx, order.id, said, self.now)
+            outcomes.record(tx, order.id, said, self.now)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -14,7 +15,7 @@ from common.orders import BrokerOrder, Order
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
 from infra.alpaca import calendar as calendars
-from infra.alpaca import contracts
+from infra.alpaca import contracts, positions
 from infra.alpaca.batches import Fetched
 from infra.alpaca.http import AlpacaHttp
 
@@ -83,17 +84,18 @@ class AlpacaTrading:
             raise OutcomeUnknownError(f"the order could not be looked up: {error}") from error
         return _order(found)
 
-    def orders_since(self, submitted_after: datetime) -> Iterator[BrokerOrder]:
-        """List all orders submitted after an instant, oldest first (`GET /v2/orders`).
+    def orders(self, status: Literal["open", "closed"], after: datetime) -> Iterator[BrokerOrder]:
+        """List the orders submitted after an instant, oldest first (`GET /v2/orders`).
 
-        There is no page token: the next page begins after the last order's submission.
+        There is no page token: the next page begins after the last order's submission. An order may
+        come twice, and one that changes meanwhile may be in neither list.
         """
-        after, seen = submitted_after, set[str]()
+        seen = set[str]()
         while True:
             page = self._http.get(
                 "/v2/orders",
                 {
-                    "status": "all",
+                    "status": status,
                     "direction": "asc",
                     "limit": str(_PAGE),
                     "after": after.astimezone(UTC).isoformat(),
@@ -109,6 +111,10 @@ class AlpacaTrading:
                 return
             seen.update(order.broker_order_id for order in new)
             after = orders[-1].submitted_at
+
+    def positions(self) -> dict[str, Decimal]:
+        """Return the account's positions: signed units by symbol; raises TransientError."""
+        return positions.positions(self._http)
 
     def calendar(self, first: date, last: date) -> list[CalendarDay]:
         """Return each day from first to last, holidays too; raises TransientError."""
