@@ -1,0 +1,169 @@
+"""Schedules by chance: a seed is a schedule, the same one always."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+from tests.faults.proof import steps
+from tests.faults.proof.broker_troubles import SWITCHES, TROUBLES
+from tests.faults.proof.instants import STARTS
+from tests.faults.proof.laboratory import Beginning
+from tests.faults.proof.people import PEOPLE, PRICES
+from tests.faults.proof.steps import Step
+from tests.faults.proof.trouble import KINDS
+from tests.faults.proof.world import INSTANCES
+
+_ANSWERS = tuple(map(Decimal, ("10", "10", "10", "7", "5", "4.9", "0", "-5", "-10")))
+_WAITS = (1, 5, 30, 61, 61, 120, 290, 301, 900, 3600, 4 * 3600 + 5)
+_MOVES = tuple(map(Decimal, ("-3", "-1", "-0.5", "0", "0.5", "1.5", "4", "-40")))
+_MANY = 1 << 16
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How it begins, and what happens."""
+
+    begins: Beginning
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        lines = [f"begins: {self.begins}"]
+        lines += [f"{number:3} {step}" for number, step in enumerate(self.steps, 1)]
+        return "\n".join(lines)
+
+
+def schedule(seed: int) -> Schedule:
+    """Return the seed's schedule: it always begins with a question or two."""
+    rng = Random(seed)
+    begins = Beginning(rng.choice(list(STARTS)), rng.choice((4, 4, 4, 1)), rng.random() < 0.5)
+    length = rng.randint(12, 36)
+    return Schedule(begins, (steps.Tick(), *(step(rng) for _ in range(length))))
+
+
+def step(rng: Random) -> Step:
+    """Return a step by chance."""
+    kinds, weights = zip(*_WEIGHTS, strict=True)
+    make: Callable[[Random], Step] = rng.choices(kinds, weights)[0]
+    return make(rng)
+
+
+def _tick(rng: Random) -> Step:
+    return steps.Tick(_on(rng))
+
+
+def _answer(rng: Random) -> Step:
+    by_another = rng.random() < 0.05
+    return steps.Answer(rng.randrange(_MANY), rng.choice(_ANSWERS), _on(rng), by_another)
+
+
+def _deliver(rng: Random) -> Step:
+    return steps.Deliver(rng.randrange(_MANY), _on(rng))
+
+
+def _redeliver(rng: Random) -> Step:
+    return steps.Redeliver(rng.randrange(_MANY), _on(rng))
+
+
+def _cancel(rng: Random) -> Step:
+    return steps.Cancel(rng.randrange(_MANY), _on(rng))
+
+
+def _reconcile(rng: Random) -> Step:
+    return steps.Reconcile(_on(rng))
+
+
+def _relay(rng: Random) -> Step:
+    return steps.Relay(_on(rng))
+
+
+def _poison(rng: Random) -> Step:
+    return steps.Poison(UUID(int=rng.getrandbits(128), version=4), _on(rng))
+
+
+def _wait(rng: Random) -> Step:
+    return steps.Wait(rng.choice(_WAITS))
+
+
+def _wait_until(rng: Random) -> Step:
+    moment = rng.choice(("open", "close", "midnight", "midnight"))
+    return steps.WaitUntil(moment, rng.choice((-60, -10, 1, 60)))  # type: ignore[arg-type]
+
+
+def _price(rng: Random) -> Step:
+    return steps.Price(rng.choice(list(PRICES)), rng.choice(_MOVES))
+
+
+def _halt(rng: Random) -> Step:
+    return steps.Halt(rng.choice(("*", *PEOPLE)))
+
+
+def _resume(rng: Random) -> Step:
+    return steps.Resume(rng.choice(("*", "*", *PEOPLE)))
+
+
+def _fails(rng: Random) -> Step:
+    kind = rng.choice(("crash", "crash", "crash", "crash", *KINDS))
+    place = rng.choice(KINDS[kind])  # type: ignore[index]
+    skip = rng.choice((0, 0, 1, 2, 3, 5)) + (rng.randrange(12) if place == "statement" else 0)
+    return steps.Fails(kind, place, skip, _on(rng))  # type: ignore[arg-type]
+
+
+def _server_restarts(rng: Random) -> Step:  # noqa: ARG001 (all makers are called alike)
+    return steps.ServerRestarts()
+
+
+def _broker_fails(rng: Random) -> Step:
+    return rng.choice(TROUBLES)
+
+
+def _broker_is(rng: Random) -> Step:
+    return rng.choice(SWITCHES)
+
+
+def _soon(rng: Random) -> Step:
+    return steps.Wait(rng.choice((1, 2)))
+
+
+def _at_once(rng: Random) -> Step:
+    """Let two to four calls race, on one instance or on two."""
+    kinds, weights = zip(*_RACING, strict=True)
+    makers = rng.choices(kinds, weights, k=rng.randint(2, 4))
+    return steps.AtOnce(tuple(make(rng) for make in makers), rng.getrandbits(32))
+
+
+def _on(rng: Random) -> int:
+    return rng.randrange(INSTANCES)
+
+
+_RACING = (
+    (_deliver, 10),
+    (_redeliver, 3),
+    (_answer, 5),
+    (_reconcile, 3),
+    (_cancel, 2),
+    (_relay, 2),
+    (_tick, 1),
+    (_soon, 1),
+)
+_WEIGHTS = (
+    (_tick, 8),
+    (_answer, 22),
+    (_deliver, 14),
+    (_redeliver, 5),
+    (_at_once, 12),
+    (_reconcile, 6),
+    (_relay, 3),
+    (_cancel, 4),
+    (_wait, 7),
+    (_wait_until, 2),
+    (_price, 4),
+    (_fails, 16),
+    (_broker_fails, 10),
+    (_broker_is, 2),
+    (_halt, 1),
+    (_resume, 2),
+    (_poison, 1),
+    (_server_restarts, 1),
+)
