@@ -1,5 +1,6 @@
 """One running instance of the functions: real adapters, wired to lines that can be cut."""
 
+import copy
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from tests.faults.proof.server import Server
 from tests.faults.proof.transport import WatchedTransport
 from tests.faults.proof.trouble import Crash, Kind, Place, Trouble
 
+PUBSUB_HOST = "pubsub.invalid"
 _here = threading.local()
 # A thread that finds no free connection gives up at once: whoever holds one waits for its turn.
 _POOL_SECONDS = 0.005
@@ -40,6 +42,7 @@ class Parts:
     clock: Clock
     broker: httpx.BaseTransport
     topics: httpx.BaseTransport
+    publisher: PubsubPublisher
     id_tokens: Any
     happened: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
@@ -123,9 +126,9 @@ class Instance:
     def _wire(self, pool_size: int) -> Wiring:
         app = Wiring(self.parts.settings)
         app.database = Database(self._connect, pool_size, _POOL_SECONDS)
-        publisher = PubsubPublisher(self.parts.settings.google_cloud_project, "pubsub.invalid")
+        publisher = copy.copy(self.parts.publisher)
         publisher._client = httpx.Client(
-            base_url="http://pubsub.invalid", transport=WatchedTransport(self, self.parts.topics)
+            base_url=f"http://{PUBSUB_HOST}", transport=WatchedTransport(self, self.parts.topics)
         )
         broker = self._broker()
         vars(app).update(

@@ -9,6 +9,7 @@ from pathlib import Path
 from infra.clock import SystemClock
 from infra.firebase import FirebaseTokens
 from infra.firebase_keys import FirebaseKeys
+from infra.gcp.pubsub import PubsubPublisher
 from infra.local import firebase
 from infra.local.broker.broker import SimulatedBroker
 from infra.local.broker.clock import SimulatedClock
@@ -19,7 +20,7 @@ from infra.postgres import configs
 from infra.postgres.database import Database, connector
 from infra.settings import Settings
 from tests.conftest import NOON
-from tests.faults.proof.instance import Instance, Parts, instances
+from tests.faults.proof.instance import PUBSUB_HOST, Instance, Parts, instances
 from tests.faults.proof.instants import STARTS
 from tests.faults.proof.ledger import Ledger
 from tests.faults.proof.overheard import Overheard, overhearing
@@ -53,6 +54,7 @@ class Laboratory:
     simulator: SimulatedBroker
     database: Database
     settings: Settings
+    publisher: PubsubPublisher
     id_tokens: FirebaseTokens
     tokens: dict[str, str]
     overheard: Overheard
@@ -71,7 +73,15 @@ class Laboratory:
         topics = Topics()
         broker = to_application(self.simulator.app)
         clock = self.simulator.clock
-        parts = Parts(self.settings, self.server, clock, broker, topics, self.id_tokens)
+        parts = Parts(
+            settings=self.settings,
+            server=self.server,
+            clock=clock,
+            broker=broker,
+            topics=topics,
+            publisher=self.publisher,
+            id_tokens=self.id_tokens,
+        )
         world = World(
             parts=parts,
             simulator=self.simulator,
@@ -111,6 +121,7 @@ def laboratory(database_url: str) -> Iterator[Laboratory]:
             simulator=simulator,
             database=database,
             settings=_settings(database_url),
+            publisher=PubsubPublisher(PROJECT, PUBSUB_HOST),
             id_tokens=FirebaseTokens(PROJECT, FirebaseKeys(keys.url)),
             tokens={uid: firebase.id_token(key_file, PROJECT, uid, now) for uid in PEOPLE},
             overheard=overheard,
