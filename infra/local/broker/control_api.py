@@ -7,7 +7,8 @@ PUT    /sim/clock            one of {"now": TIME}, {"advance_seconds": N}, {"spe
 GET    /sim/orders           every order ever placed, oldest first, as in the trading API
 POST   /sim/orders/OURS/end  {["status"]}: the broker ends the order with the client's id OURS of
                              its own accord: canceled (default), expired or rejected
-GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills"}
+GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills",
+                             "problems": what does not fit together in the books, none as a rule}
 GET    /sim/faults           {"waiting": [...], "injected": {KIND: COUNT}}
 POST   /sim/faults           {"kind", ["times", "method", "path", ...parameters]}; see faults.py
 DELETE /sim/faults           forget faults and counts
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING
 import flask
 from flask.typing import ResponseReturnValue
 
-from infra.local.broker import wire_orders
+from infra.local.broker import audit, wire_orders
 from infra.local.broker.control_script import Json, bad_script, body, time_of
 from infra.local.broker.errors import bad_data_request
 from infra.local.broker.fault_kinds import KINDS
@@ -104,6 +105,7 @@ def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
             "positions": {p.symbol: money(p.qty) for p in broker.books.positions()},
             "orders": [wire_orders.order(order) for order in broker.books.orders()],
             "fills": [wire_orders.activity(fill) for fill in broker.books.fills()],
+            "problems": audit.problems(broker.books),
         }
 
 
