@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev selftest test lint format lock bench clean
+.PHONY: help demo dev selftest test lint format lock faults bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ format: $(STAMP) ## put the code into its standard form
 lock: $(STAMP) ## pin every dependency with its hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
+
+faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on
+	@$(BIN)/python -m tests.faults.run $(or $(N),1000) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP) ## measure speed, as ratios within one run
 	@$(BIN)/python -m tests.bench

@@ -20,6 +20,11 @@ class BrokerFails:
     times: int = 1
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def hits_cancellations(self) -> bool:
+        """Whether only a cancellation can meet it."""
+        return self.method == "DELETE" or self.kind == "fill_before_cancel"
+
     def run(self, world: World) -> None:
         """Arm it.
 

@@ -17,6 +17,8 @@ def _new_york(month: int, day: int, hour: int, minute: int) -> datetime:
 STARTS = {
     "a morning": _new_york(2, 10, 9, 45),
     "noon": _new_york(2, 10, 12, 0),
+    "an afternoon": _new_york(2, 11, 13, 30),
+    "the last hour": _new_york(2, 12, 15, 5),
     "before the close": _new_york(2, 10, 15, 58),
     "before midnight": _new_york(2, 10, 23, 58),
     "the night the clocks go forward": _new_york(3, 7, 23, 57),

@@ -1,13 +1,13 @@
 """Schedules by chance: a seed is a schedule, the same one always."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 from uuid import UUID
 
 from tests.faults.proof import steps
-from tests.faults.proof.broker_troubles import SWITCHES, TROUBLES
+from tests.faults.proof.broker_troubles import SWITCHES, TROUBLES, BrokerFails
 from tests.faults.proof.instants import STARTS
 from tests.faults.proof.laboratory import Beginning
 from tests.faults.proof.people import PEOPLE, PRICES
@@ -19,6 +19,9 @@ _ANSWERS = tuple(map(Decimal, ("10", "10", "10", "7", "5", "4.9", "0", "-5", "-1
 _WAITS = (1, 5, 30, 61, 61, 120, 290, 301, 900, 3600, 4 * 3600 + 5)
 _MOVES = tuple(map(Decimal, ("-3", "-1", "-0.5", "0", "0.5", "1.5", "4", "-40")))
 _MANY = 1 << 16
+
+Maker = Callable[[Random], Step]
+Weighted = tuple[tuple[Maker, int], ...]
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,28 @@ def schedule(seed: int) -> Schedule:
     """Return the seed's schedule: it always begins with a question or two."""
     rng = Random(seed)
     begins = Beginning(rng.choice(list(STARTS)), rng.choice((4, 4, 4, 1)), rng.random() < 0.5)
-    length = rng.randint(12, 36)
-    return Schedule(begins, (steps.Tick(), *(step(rng) for _ in range(length))))
+    taken: list[Step] = [steps.Tick()]
+    for _ in range(rng.randint(12, 32)):
+        taken += some(rng)
+    return Schedule(begins, tuple(taken))
 
 
-def step(rng: Random) -> Step:
-    """Return a step by chance."""
-    kinds, weights = zip(*_WEIGHTS, strict=True)
-    make: Callable[[Random], Step] = rng.choices(kinds, weights)[0]
-    return make(rng)
+def some(rng: Random) -> tuple[Step, ...]:
+    """Return what happens next, by chance; bad luck comes with a call that may meet it."""
+    make = _one_of(_WEIGHTS, rng)
+    made = make(rng)
+    if isinstance(made, steps.Fails):
+        call = _one_of(_MEETING[made.place.rpartition("_")[2]], rng)(rng)
+        return made, call if isinstance(call, steps.AtOnce) else replace(call, on=made.on)  # type: ignore[type-var]
+    if isinstance(made, BrokerFails):
+        return made, _one_of(_MEETING["cancel" if made.hits_cancellations else "order"], rng)(rng)
+    return (made,)
+
+
+def _one_of(weighted: Weighted, rng: Random) -> Maker:
+    makers, weights = zip(*weighted, strict=True)
+    chosen: Maker = rng.choices(makers, weights)[0]
+    return chosen
 
 
 def _tick(rng: Random) -> Step:
@@ -106,7 +122,7 @@ def _resume(rng: Random) -> Step:
 def _fails(rng: Random) -> Step:
     kind = rng.choice(("crash", "crash", "crash", "crash", *KINDS))
     place = rng.choice(KINDS[kind])  # type: ignore[index]
-    skip = rng.choice((0, 0, 1, 2, 3, 5)) + (rng.randrange(12) if place == "statement" else 0)
+    skip = rng.randrange(15) if place == "statement" else rng.choice((0, 0, 0, 1, 1, 2, 4))
     return steps.Fails(kind, place, skip, _on(rng))  # type: ignore[arg-type]
 
 
@@ -128,16 +144,23 @@ def _soon(rng: Random) -> Step:
 
 def _at_once(rng: Random) -> Step:
     """Let two to four calls race, on one instance or on two."""
-    kinds, weights = zip(*_RACING, strict=True)
-    makers = rng.choices(kinds, weights, k=rng.randint(2, 4))
-    return steps.AtOnce(tuple(make(rng) for make in makers), rng.getrandbits(32))
+    racing = tuple(_one_of(_RACING, rng)(rng) for _ in range(rng.randint(2, 4)))
+    return steps.AtOnce(racing, rng.getrandbits(32))
 
 
 def _on(rng: Random) -> int:
     return rng.randrange(INSTANCES)
 
 
-_RACING = (
+_MEETING: dict[str, Weighted] = {
+    "statement": ((_deliver, 6), (_answer, 3), (_reconcile, 2), (_cancel, 1), (_at_once, 2)),
+    "commit": ((_deliver, 6), (_answer, 3), (_reconcile, 2), (_cancel, 1), (_at_once, 2)),
+    "order": ((_deliver, 8), (_cancel, 1), (_at_once, 2)),
+    "publish": ((_deliver, 4), (_answer, 4), (_relay, 2), (_reconcile, 2), (_at_once, 1)),
+    "read": ((_deliver, 4), (_reconcile, 4), (_tick, 1)),
+    "cancel": ((_cancel, 1),),
+}
+_RACING: Weighted = (
     (_deliver, 10),
     (_redeliver, 3),
     (_answer, 5),
@@ -147,10 +170,10 @@ _RACING = (
     (_tick, 1),
     (_soon, 1),
 )
-_WEIGHTS = (
+_WEIGHTS: Weighted = (
     (_tick, 8),
-    (_answer, 22),
-    (_deliver, 14),
+    (_answer, 26),
+    (_deliver, 16),
     (_redeliver, 5),
     (_at_once, 12),
     (_reconcile, 6),

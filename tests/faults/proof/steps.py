@@ -71,8 +71,9 @@ class Deliver:
 
     def run(self, world: World) -> None:
         """Deliver one."""
-        waiting = [each for each in world.topics.on("orders-approved") if not each.acked]
-        _deliver(world, self.on, _pick(waiting, self.message))
+        approvals = world.topics.on("orders-approved")
+        waiting = [each for each in approvals if not each.acked]
+        _deliver(world, self.on, _pick(waiting or approvals, self.message))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from tests.faults.proof.evidence import Evidence
 
-# Prices of single executions are derived from averages, by division.
-_PRECISION = Decimal("1e-12")
+# Prices of single executions are derived from the averages that the broker sends, rounded.
+_PRECISION = Decimal("1e-9")
 
 
 def fills_are_the_brokers(evidence: Evidence) -> Iterator[str]:
