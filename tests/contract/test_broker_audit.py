@@ -30,10 +30,9 @@ AMOUNTS = st.one_of(
 )
 SIDES = st.sampled_from(["buy", "buy", "sell"])
 STEPS = st.one_of(
-    st.tuples(st.just("fault"), st.sampled_from(KINDS)),
-    st.tuples(st.just("place"), st.tuples(SIDES, AMOUNTS)),
+    st.tuples(st.just("place"), st.tuples(st.sampled_from(KINDS), SIDES, AMOUNTS)),
     st.tuples(st.just("move"), st.integers(20_000, 26_000)),
-    st.tuples(st.just("wait"), st.sampled_from([0, 1, 30, 3600, 40_000])),
+    st.tuples(st.just("wait"), st.sampled_from([1, 10, 30, 30, 300, 40_000])),
     st.tuples(st.just("cancel"), st.integers(0, 5)),
 )
 
@@ -44,10 +43,10 @@ def place(broker: SimulatedBroker, **fields: Any) -> Order:
 
 
 def take(broker: SimulatedBroker, step: str, value: Any) -> None:
-    if step == "fault":
-        broker.faults.add(value[0], **value[1])
-    elif step == "place":
-        place(broker, side=value[0], **value[1])
+    if step == "place":
+        (kind, parameters), side, amount = value
+        broker.faults.add(kind, **parameters)
+        place(broker, side=side, **amount)
     elif step == "move":
         broker.market.set_price("AAPL", Decimal(value) / 100)
     elif step == "wait":
