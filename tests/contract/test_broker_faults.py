@@ -53,6 +53,16 @@ class TestFaults:
         assert (reply.status_code, reply.content) == (504, b"")
         assert len(broker.books.orders()) == 1
 
+    def test_order_is_accepted_though_its_reply_breaks_off(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("accept_then_cut")
+
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
+            post(http, qty="1")
+
+        assert len(broker.books.orders()) == 1
+
     def test_status_replaces_the_request_so_many_times(
         self, http: httpx.Client, broker: SimulatedBroker
     ) -> None:

@@ -87,6 +87,8 @@ class _BrokerApp(flask.Flask):
             return failures.hang_up(flask.request.environ)
         if fault and fault.kind == "accept_then_504":
             return flask.Response(status=504)
+        if fault and fault.kind == "accept_then_cut":
+            return failures.cut(flask.make_response(reply))
         return reply
 
 

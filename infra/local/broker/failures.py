@@ -69,6 +69,14 @@ def is_data(path: str) -> bool:
     return path.startswith(("/v2/stocks", "/v1beta"))
 
 
+def cut(reply: flask.Response) -> flask.Response:
+    """Return the reply as the client gets it when the connection ends in its middle."""
+    whole = reply.get_data()
+    reply.set_data(whole[: len(whole) // 2])
+    reply.content_length = len(whole)
+    return reply
+
+
 def hang_up(environ: dict[str, Any]) -> flask.Response:
     """Close the connection under the reply, so that the client never learns what happened."""
     connection = environ.get("werkzeug.socket")

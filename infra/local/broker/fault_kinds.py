@@ -42,6 +42,7 @@ KINDS = {
     "refuse_connection": Kind("reply"),
     "accept_then_timeout": Kind("reply", _named("delay"), "POST"),
     "accept_then_504": Kind("reply", method="POST"),
+    "accept_then_cut": Kind("reply", method="POST"),
     "status": Kind("reply", _named("status", "body", "headers", "rate_headers", "html")),
     "slow": Kind("delay", _named("delay")),
     "stale_quote": Kind("quote", _named("age", "symbol")),

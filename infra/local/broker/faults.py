@@ -6,6 +6,7 @@ Faults of a request
                        refused for good needs a server that is `away`, see serving.py.)
 `accept_then_timeout`  carried out; after `delay` seconds the connection closes without a reply
 `accept_then_504`      carried out; answered 504 with an empty body
+`accept_then_cut`      carried out; the connection closes in the middle of the answer
 `status`               not carried out; answered `status` with `body` (JSON, text, or absent for
                        what is documented of that status), `headers` and, with `rate_headers`,
                        X-RateLimit-*; `html` marks a text body as HTML
