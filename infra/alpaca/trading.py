@@ -150,7 +150,7 @@ def _listed(document: Any) -> BrokerOrder | None:
     try:
         return _order(document)
     except OutcomeUnknownError as error:
-        log.warning("left out of the list: %s", error)
+        log.info("left out of the list: %s", error)  # one of ours is looked up, and told of then
         return None
 
 

@@ -43,6 +43,8 @@ Each has `times` (how many requests or orders it hits), and those of requests `m
 prefix. A schedule says when it is due: not before `after` matches went by unharmed, not before
 `since` and no more at `until` (simulated times), and then with `probability`, by a `seed`.
 
+What was decided for an order lives as long as this process: after a restart it goes on like others.
+
 A hit is counted when it happens: an order's fault when it shows on the order, and one of what is
 seen when an answer was spoilt; those that find nothing to spoil wait for the next request.
 """
