@@ -44,10 +44,12 @@ MUTATIONS = (
         [
             (
                 "functions/submit_order.py",
-                "        said = self.trading.by_client_order_id(order.client_order_id)\n"
-                "        if said is not None:\n"
-                "            self.record(order, said)\n"
-                "            return\n",
+                (
+                    "        said = self.trading.by_client_order_id(order.client_order_id)\n"
+                    "        if said is not None:\n"
+                    "            self.record(order, said)\n"
+                    "            return\n"
+                ),
                 "",
             )
         ],
@@ -72,8 +74,8 @@ MUTATIONS = (
         [
             (
                 "infra/postgres/orders.py",
-                "reserved_at = :now, reserved_usd = :reserved_usd, limit_price",
-                "submitted_at = CAST(:reserved_usd AS text)::timestamptz, limit_price",
+                "reserved_at = :now, reserved_usd = :reserved_usd, limit_price =",
+                "limit_price =",
             )
         ],
     ),
@@ -93,10 +95,12 @@ MUTATIONS = (
             (
                 "infra/postgres/outbox.py",
                 '    tx.run(\n        "INSERT INTO outbox',
-                "    after_commit.append((message, ordering_key))\n"
-                "    return\n"
-                "    tx.run(\n"
-                '        "INSERT INTO outbox',
+                (
+                    "    after_commit.append((message, ordering_key))\n"
+                    "    return\n"
+                    "    tx.run(\n"
+                    '        "INSERT INTO outbox'
+                ),
             ),
             (
                 "infra/postgres/outbox.py",
@@ -106,15 +110,17 @@ MUTATIONS = (
             (
                 "infra/relay.py",
                 "        try:\n            self.publish_pending()",
-                "        try:\n"
-                "            while outbox.after_commit:\n"
-                "                said, key = outbox.after_commit.pop(0)\n"
-                "                number = {'outbox_id': str(id(said))}\n"
-                "                data = said.model_dump_json().encode()\n"
-                "                self._publisher.publish(\n"
-                "                    said.topic, [PubsubMessage(data, key, number)]\n"
-                "                )\n"
-                "            self.publish_pending()",
+                (
+                    "        try:\n"
+                    "            while outbox.after_commit:\n"
+                    "                said, key = outbox.after_commit.pop(0)\n"
+                    "                number = {'outbox_id': str(id(said))}\n"
+                    "                data = said.model_dump_json().encode()\n"
+                    "                self._publisher.publish(\n"
+                    "                    said.topic, [PubsubMessage(data, key, number)]\n"
+                    "                )\n"
+                    "            self.publish_pending()"
+                ),
             ),
         ],
     ),

@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.faults.proof.world import World
 
-_ORDERS, _LOOKUP = "/v2/orders", "/v2/orders:by_client_order_id"
+ORDERS = "/v2/orders"
+_LOOKUP = "/v2/orders:by_client_order_id"
 _QUOTES = "/v2/stocks/quotes/latest"
 
 
@@ -32,8 +33,9 @@ class BrokerFails:
         """
         faults, switches = world.simulator.faults, world.simulator.switches
         if self.kind != "missing_in_lookup" or switches.cancelled_ids_stay_taken:
-            where = {"times": self.times, "method": self.method, "path": self.path}
-            faults.add(self.kind, **where, **self.parameters)
+            faults.add(
+                self.kind, times=self.times, method=self.method, path=self.path, **self.parameters
+            )
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,22 @@ def _fate(kind: str, times: int = 1, **parameters: Any) -> BrokerFails:
 
 
 TROUBLES: tuple[BrokerFails, ...] = (
-    BrokerFails("accept_then_timeout", "POST", _ORDERS, 2),
-    BrokerFails("accept_then_504", "POST", _ORDERS, 2),
-    BrokerFails("accept_then_504", "DELETE", _ORDERS),
-    BrokerFails("refuse_connection", "POST", _ORDERS, 2),
+    BrokerFails("accept_then_timeout", "POST", ORDERS, 2),
+    BrokerFails("accept_then_504", "POST", ORDERS, 2),
+    BrokerFails("accept_then_cut", "POST", ORDERS, 2),
+    BrokerFails("accept_then_504", "DELETE", ORDERS),
+    BrokerFails("refuse_connection", "POST", ORDERS, 2),
     BrokerFails("refuse_connection", "GET", _LOOKUP, 2),
-    _status(500, "POST", _ORDERS),
-    _status(503, "POST", _ORDERS, 2),
-    _status(429, "POST", _ORDERS, rate_headers=True),
-    _status(429, "POST", _ORDERS, rate_headers=False),
-    _status(403, "POST", _ORDERS, body={"code": 40310000, "message": "account is restricted"}),
+    _status(500, "POST", ORDERS),
+    _status(503, "POST", ORDERS, 2),
+    _status(429, "POST", ORDERS, rate_headers=True),
+    _status(429, "POST", ORDERS, rate_headers=False),
+    _status(403, "POST", ORDERS, body={"code": 40310000, "message": "account is restricted"}),
     _status(500, "GET", _LOOKUP, 2),
     _status(401, "GET", _LOOKUP),
-    _status(503, "GET", _ORDERS, 2),
+    _status(503, "GET", ORDERS, 2),
     _status(500, "GET", "/v2/account", 2),
-    BrokerFails("slow", "POST", _ORDERS, parameters={"delay": 0}),
+    BrokerFails("slow", "POST", ORDERS, parameters={"delay": 0}),
     BrokerFails("stale_quote", "GET", _QUOTES, 2),
     BrokerFails("empty_quote", "GET", _QUOTES),
     BrokerFails("empty_quote", "GET", _QUOTES, parameters={"side": "both"}),
@@ -91,7 +94,8 @@ TROUBLES: tuple[BrokerFails, ...] = (
     _fate("reject_late", delay=60),
     _fate("cancel_at_broker", 2, delay=0),
     _fate("cancel_at_broker", delay=60),
-    _fate("expire_at_broker", delay=30),
+    _fate("expire_at_broker", 2, delay=0),
+    _fate("expire_at_broker", delay=60),
 )
 SWITCHES: tuple[BrokerIs, ...] = (
     BrokerIs("fill_delay_seconds", 90.0),

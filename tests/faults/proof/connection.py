@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pg8000.dbapi
@@ -21,6 +22,8 @@ class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
     """What `connector` made, with an instance that it belongs to."""
 
     instance: Instance
+    _usock: Any
+    _sock: Any
 
     @classmethod
     def watch(cls, connection: pg8000.dbapi.Connection, instance: Instance) -> WatchedConnection:
@@ -61,8 +64,16 @@ class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
 
     def cut(self) -> None:
         """Break the line: neither side says goodbye."""
-        if self._usock is not None:
+        with suppress(OSError):  # the server was faster
             self._usock.shutdown(socket.SHUT_RDWR)
+
+    def drop(self) -> None:
+        """Give the socket back without another word."""
+        self.cut()
+        with suppress(OSError):
+            self._sock.close()
+        self._usock.close()
+        self._usock = self._sock = None
 
     def _reach(self, place: Place) -> None:
         kind = self.instance.reach(place)

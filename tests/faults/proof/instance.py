@@ -89,7 +89,8 @@ class Instance:
         if met.kind == "crash":
             self.die()
             raise Crash
-        return met.kind
+        kind: Kind = met.kind
+        return kind
 
     def die(self) -> None:
         """End the process: its connections break, and the server rolls back what was open.
@@ -107,8 +108,10 @@ class Instance:
         self.parts.server.terminate(self._backends())
 
     def close(self) -> None:
-        """Shut down in peace."""
+        """Shut down, and give back what a crash left behind."""
         self.app.database.close()
+        for connection in self._open():
+            connection.drop()
 
     def _open(self) -> list[WatchedConnection]:
         return [each for each in self._connections if each._usock is not None]

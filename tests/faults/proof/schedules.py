@@ -7,8 +7,8 @@ from random import Random
 from uuid import UUID
 
 from tests.faults.proof import steps
-from tests.faults.proof.broker_troubles import SWITCHES, TROUBLES, BrokerFails
-from tests.faults.proof.instants import STARTS
+from tests.faults.proof.broker_troubles import ORDERS, SWITCHES, TROUBLES, BrokerFails
+from tests.faults.proof.instants import STARTS, Until
 from tests.faults.proof.laboratory import Beginning
 from tests.faults.proof.people import PEOPLE, PRICES
 from tests.faults.proof.steps import Step
@@ -55,8 +55,24 @@ def some(rng: Random) -> tuple[Step, ...]:
         call = _one_of(_MEETING[made.place.rpartition("_")[2]], rng)(rng)
         return made, call if isinstance(call, steps.AtOnce) else replace(call, on=made.on)  # type: ignore[type-var]
     if isinstance(made, BrokerFails):
-        return made, _one_of(_MEETING["cancel" if made.hits_cancellations else "order"], rng)(rng)
+        return _misfortune(made, rng)
     return (made,)
+
+
+def _misfortune(fails: BrokerFails, rng: Random) -> tuple[Step, ...]:
+    """Bring a fault of the broker to where it hurts."""
+    deliver = _deliver(rng)
+    if fails.hits_cancellations:  # what is to be canceled must not be filled at once
+        return (
+            BrokerFails("pending_new_for", parameters={"seconds": 300}),
+            deliver,
+            fails,
+            _cancel(rng),
+            _reconcile(rng),
+        )
+    if fails.kind == "missing_in_lookup":
+        return BrokerFails("accept_then_504", "POST", ORDERS), deliver, fails, _insist(rng)
+    return fails, _one_of(_MEETING["order"], rng)(rng)
 
 
 def _one_of(weighted: Weighted, rng: Random) -> Maker:
@@ -76,6 +92,10 @@ def _answer(rng: Random) -> Step:
 
 def _deliver(rng: Random) -> Step:
     return steps.Deliver(rng.randrange(_MANY), _on(rng))
+
+
+def _insist(rng: Random) -> Step:
+    return steps.Insist(rng.randrange(_MANY), _on(rng))
 
 
 def _redeliver(rng: Random) -> Step:
@@ -103,8 +123,8 @@ def _wait(rng: Random) -> Step:
 
 
 def _wait_until(rng: Random) -> Step:
-    moment = rng.choice(("open", "close", "midnight", "midnight"))
-    return steps.WaitUntil(moment, rng.choice((-60, -10, 1, 60)))  # type: ignore[arg-type]
+    moment: Until = rng.choice(("open", "close", "midnight", "midnight"))
+    return steps.WaitUntil(moment, rng.choice((-60, -10, 1, 60)))
 
 
 def _price(rng: Random) -> Step:
@@ -121,9 +141,9 @@ def _resume(rng: Random) -> Step:
 
 def _fails(rng: Random) -> Step:
     kind = rng.choice(("crash", "crash", "crash", "crash", *KINDS))
-    place = rng.choice(KINDS[kind])  # type: ignore[index]
+    place = rng.choice(KINDS[kind])
     skip = rng.randrange(15) if place == "statement" else rng.choice((0, 0, 0, 1, 1, 2, 4))
-    return steps.Fails(kind, place, skip, _on(rng))  # type: ignore[arg-type]
+    return steps.Fails(kind, place, skip, _on(rng))
 
 
 def _server_restarts(rng: Random) -> Step:  # noqa: ARG001 (all makers are called alike)
@@ -155,7 +175,7 @@ def _on(rng: Random) -> int:
 _MEETING: dict[str, Weighted] = {
     "statement": ((_deliver, 6), (_answer, 3), (_reconcile, 2), (_cancel, 1), (_at_once, 2)),
     "commit": ((_deliver, 6), (_answer, 3), (_reconcile, 2), (_cancel, 1), (_at_once, 2)),
-    "order": ((_deliver, 8), (_cancel, 1), (_at_once, 2)),
+    "order": ((_deliver, 8), (_insist, 1), (_cancel, 1), (_at_once, 2)),
     "publish": ((_deliver, 4), (_answer, 4), (_relay, 2), (_reconcile, 2), (_at_once, 1)),
     "read": ((_deliver, 4), (_reconcile, 4), (_tick, 1)),
     "cancel": ((_cancel, 1),),
@@ -174,6 +194,7 @@ _WEIGHTS: Weighted = (
     (_tick, 8),
     (_answer, 26),
     (_deliver, 16),
+    (_insist, 4),
     (_redeliver, 5),
     (_at_once, 12),
     (_reconcile, 6),

@@ -25,9 +25,9 @@ class Server:
 
     def wait_until_gone(self, backends: Iterable[int]) -> None:
         """Wait until the server has noticed that these connections are closed."""
-        wanted = ", ".join(map(str, backends))
-        while wanted and self._rows(f"SELECT 1 FROM pg_stat_activity WHERE pid IN ({wanted})"):
-            time.sleep(_LOOK_SECONDS)
+        for backend in backends:
+            while self._rows(f"SELECT FROM pg_stat_get_activity({backend})"):
+                time.sleep(_LOOK_SECONDS)
 
     def terminate(self, backends: Iterable[int]) -> None:
         """End server processes, as a restart of the server does."""

@@ -1,4 +1,4 @@
-"""Afterwards: no more bad luck, everything delivered, time passed, until nothing changes any more."""
+"""Afterwards: no more bad luck, everything delivered, time passed, until nothing changes."""
 
 from datetime import timedelta
 
@@ -13,7 +13,10 @@ _ROUNDS = 12
 
 
 def settle(world: World) -> None:
-    """Let the system come to rest."""
+    """Let the system come to rest; what was decided of orders shows before it is forgotten."""
+    for _ in range(2):
+        world.simulator.clock.advance(timedelta(minutes=1))
+        world.reconcile(0)
     _calm(world)
     for pause in _PAUSES:
         world.simulator.clock.advance(pause)
@@ -26,9 +29,7 @@ def _calm(world: World) -> None:
     """End all troubles, and every process that might still remember one."""
     world.simulator.faults.stop()
     world.simulator.switches.fill_delay_seconds = 0
-    for instance in world.instances:
-        instance.troubles.clear()
-        instance.close()
+    world.close()
     world.instances[:] = [Instance(world.parts) for _ in world.instances]
 
 

@@ -12,6 +12,7 @@ from random import Random
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from common.order_status import SUBMITTING, TERMINAL
 from infra import operate
 from tests.faults.proof import turns
 from tests.faults.proof.instants import Until, until
@@ -98,10 +99,27 @@ class Cancel:
 
     def run(self, world: World) -> None:
         """Ask the account API."""
-        known = world.rows("SELECT id, firebase_uid FROM trade_orders ORDER BY created_at, id")
-        order = _pick(known, self.order)
+        known = world.rows("SELECT id, firebase_uid, status FROM trade_orders ORDER BY created_at")
+        still_open = [each for each in known if each["status"] not in TERMINAL]
+        order = _pick(still_open or known, self.order)
         if order is not None:
             world.account(self.on, order["firebase_uid"], "DELETE", f"/orders/{order['id']}")
+
+
+@dataclass(frozen=True)
+class Insist:
+    """Pub/Sub delivers an approval whose order is at the broker by now, or may be."""
+
+    message: int
+    on: int = 0
+
+    def run(self, world: World) -> None:
+        """Deliver the approval of an order that is being submitted."""
+        sent = world.rows("SELECT id FROM trade_orders WHERE status = :s ORDER BY id", s=SUBMITTING)
+        ids = [str(each["id"]).encode() for each in sent]
+        approvals = world.topics.on("orders-approved")
+        unsure = [each for each in approvals if any(order in each.data for order in ids)]
+        _deliver(world, self.on, _pick(unsure, self.message))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ class WatchedTransport(httpx.BaseTransport):
         if self._instance.reach(before) == "unreachable":
             raise httpx.ConnectError("injected: connection refused", request=request)
         response = self._inner.handle_request(request)
-        response.read()
+        promised = int(response.headers.get("content-length", 0))
+        if promised > len(response.read()):
+            raise httpx.RemoteProtocolError("peer closed connection in the middle of its answer")
         if self._instance.reach(after) == "reply_lost":
             raise httpx.ReadError("injected: connection reset", request=request)
         return response

@@ -1,4 +1,4 @@
-"""The world of one schedule: database, broker, Pub/Sub, users, and two instances of the functions."""
+"""The world of one schedule: database, broker, Pub/Sub, users, and two running instances."""
 
 import json
 from collections import Counter
@@ -41,6 +41,7 @@ class World:
     tokens: Mapping[str, str]
     instances: list[Instance]
     ledger: Ledger
+    fallen: list[Instance] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     halted: dict[str, set[str]] = field(default_factory=dict)
     reconciled: dict[str, Any] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class World:
     def instance(self, number: int) -> Instance:
         """Return a running instance: where one has crashed, the platform starts another."""
         if self.instances[number].dead:
+            self.fallen.append(self.instances[number])
             self.instances[number] = Instance(self.parts)
         return self.instances[number]
 
@@ -104,5 +106,5 @@ class World:
 
     def close(self) -> None:
         """End the instances."""
-        for instance in self.instances:
+        for instance in self.instances + self.fallen:
             instance.close()

@@ -32,6 +32,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     money.fills_are_the_brokers,
     money.positions_are_the_brokers,
     traceable.every_order_can_be_traced,
+    quiet.the_books_agree_with_themselves,
     quiet.no_secret_and_no_bug,
 )
 

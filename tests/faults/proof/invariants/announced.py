@@ -1,5 +1,6 @@
 """Every change is told, and no message is lost on its way."""
 
+import itertools
 from collections.abc import Iterator
 
 from common.messages import OrderApproved, TradeUpdate
@@ -46,7 +47,7 @@ def no_message_was_given_up(evidence: Evidence) -> Iterator[str]:
 
 def _out_of_order(updates: list[TradeUpdate]) -> Iterator[str]:
     """Nothing follows an end, and what is filled stays filled."""
-    for before, after in zip(updates, updates[1:], strict=False):
+    for before, after in itertools.pairwise(updates):
         if before.status in TERMINAL:
             yield f"order {after.order_id}: {after.status} was announced after {before.status}"
         if after.filled_qty < before.filled_qty:

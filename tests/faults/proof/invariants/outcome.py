@@ -31,8 +31,8 @@ def every_end_is_the_brokers(evidence: Evidence) -> Iterator[str]:
             if row["filled_qty"] or row["alpaca_order_id"]:
                 yield f"order {row['id']} has a broker's order that the broker does not have"
         elif (row["status"], row["filled_qty"]) != (str(placed.status), placed.filled_qty):
-            ours = f"{row['status']} ({row['filled_qty']})"
-            yield f"order {row['id']} is {ours}, {placed.status} ({placed.filled_qty}) at the broker"
+            ours, theirs = f"{row['status']} ({row['filled_qty']})", str(placed.status)
+            yield f"order {row['id']} is {ours}, {theirs} ({placed.filled_qty}) at the broker"
         elif row["alpaca_order_id"] != placed.id:
             yield f"order {row['id']} does not know the broker's id"
 

@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
+from infra.local.broker import audit
 from tests.faults.proof.evidence import Evidence
+
+
+def the_books_agree_with_themselves(evidence: Evidence) -> Iterator[str]:
+    """What everything is held against can be relied upon."""
+    yield from audit.problems(evidence.world.simulator.books)
 
 
 def no_secret_and_no_bug(evidence: Evidence) -> Iterator[str]:
