@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev selftest test lint format lock bench clean
+.PHONY: help demo dev selftest test lint format lock faults kills mutations bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Countersign needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
@@ -43,6 +43,15 @@ format: $(STAMP) ## put the code into its standard form
 lock: $(STAMP) ## pin every dependency with its hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
+
+faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on
+	@$(BIN)/python -m tests.faults.run $(or $(N),1000) $(if $(SEED),--seed $(SEED))
+
+kills: $(STAMP) ## kill the whole local stack N=100 times while it trades
+	@$(BIN)/python -m tests.faults.kills $(or $(N),100) $(if $(SEED),--seed $(SEED))
+
+mutations: $(STAMP) ## take each guard away in a copy, and see the fault proof notice
+	@$(BIN)/python -m tests.faults.mutations $(N)
 
 bench: $(STAMP) ## measure speed, as ratios within one run
 	@$(BIN)/python -m tests.bench

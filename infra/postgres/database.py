@@ -227,7 +227,8 @@ def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
         "application_name": "countersign",
     }
     if host.startswith("/"):
-        arguments["unix_sock"] = f"{host}/.s.PGSQL.{port}"
+        # A socket needs no encryption: preparing for it would cost more than the connection.
+        arguments |= {"unix_sock": f"{host}/.s.PGSQL.{port}", "ssl_context": False}
     else:
         arguments |= {"host": host, "port": port, "ssl_context": _ssl_context(options)}
     return lambda: pg8000.dbapi.connect(**arguments)
