@@ -9,7 +9,7 @@ import httpx
 
 @dataclass
 class Published:
-    """A message on a topic; `key` names the outbox row, which may have been published twice."""
+    """A message on a topic; `key` is our own id of it, for it may have been published twice."""
 
     id: str
     topic: str
@@ -35,15 +35,15 @@ class Topics(httpx.BaseTransport):
         return [each for each in self.messages if each.topic in topics]
 
     def once(self, topic: str) -> list[Published]:
-        """Return what a subscriber that drops repeats has heard, in the order of the outbox."""
+        """Return what a subscriber that drops repeats has heard, in the order of its coming."""
         first: dict[str, Published] = {}
         for each in self.on(topic):
             first.setdefault(each.key, each)
-        return sorted(first.values(), key=lambda each: int(each.key))
+        return list(first.values())
 
     def _accept(self, topic: str, wire: dict[str, object]) -> str:
         attributes = wire["attributes"]
-        key = str(attributes["outbox_id"]) if isinstance(attributes, dict) else ""
+        key = str(attributes["message_id"]) if isinstance(attributes, dict) else ""
         message = Published(
             id=str(len(self.messages) + 1),
             topic=topic,
