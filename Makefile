@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev selftest test lint format lock bench clean
+.PHONY: help demo demo-emulator dev selftest test lint format lock bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Countersign needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
@@ -20,6 +20,9 @@ $(STAMP): requirements-dev.txt pyproject.toml
 
 demo: $(STAMP) ## one order's whole way, end to end, with no account and no keys
 	@$(BIN)/countersign demo
+
+demo-emulator: $(STAMP) ## the same over Google's Pub/Sub emulator, where it is installed
+	@$(BIN)/countersign demo --emulator
 
 dev: $(STAMP) ## the local stack, kept running until Ctrl-C
 	@$(BIN)/countersign dev
