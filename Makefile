@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator dev selftest test lint format lock bench clean
+.PHONY: help demo demo-emulator dev selftest test lint checkov format lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +33,21 @@ selftest: $(STAMP) ## trip every guardrail and every rule type against the simul
 test: lint ## lint, types, layers and all tests
 	@$(BIN)/pytest --cov --cov-report=term
 
-lint: $(STAMP) ## ruff, mypy strict, import-linter
+lint: $(STAMP) ## ruff, mypy strict, import-linter, the schema of the Cloud Build files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.cloudbuild cloudbuild*.yaml
+
+# Apart from the rest: it pins what it needs, and nobody else needs it.
+$(VENV)/checkov/bin/checkov: requirements-checkov.txt $(STAMP)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/checkov
+	@$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements-checkov.txt
+	@touch $@
+
+checkov: $(VENV)/checkov/bin/checkov ## the Terraform code against checkov's rules
+	@LOG_LEVEL=ERROR $(VENV)/checkov/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download
 
 format: $(STAMP) ## put the code into its standard form
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -46,9 +56,10 @@ format: $(STAMP) ## put the code into its standard form
 lock: $(STAMP) ## pin every dependency with its hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
+	@echo checkov | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements-checkov.txt -
 
 bench: $(STAMP) ## measure speed, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
 clean: ## remove the virtual environment, caches and local data
-	rm -rf $(VENV) .countersign .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage *.egg-info
+	rm -rf $(VENV) terraform/.build .countersign .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage *.egg-info
