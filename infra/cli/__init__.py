@@ -5,7 +5,7 @@ import sys
 import click
 
 from common.errors import TradingError
-from infra.cli import config, controls, local, migrate, schedules
+from infra.cli import config, controls, doctor, local, migrate, schedules
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +25,7 @@ for _command in (
     controls.resume,
     migrate.migrate,
     schedules.schedules,
+    doctor.doctor,
 ):
     main.add_command(_command)
 

@@ -136,6 +136,7 @@ class EmulatedBus:
     def _application(self) -> flask.Flask:
         app = flask.Flask(__name__)
         route = app.add_url_rule
+        route(f"{self._base}/topics/<topic>", view_func=self._topic)
         route(f"{self._base}/topics/<topic>:publish", view_func=self._publish, methods=["POST"])
         route(f"/{_DEAD_LETTERS}", view_func=self._bury, methods=["POST"])
         route("/<name>", view_func=self._push, methods=["POST"])
@@ -153,6 +154,10 @@ class EmulatedBus:
             with self._changed:
                 self._owed |= set(itertools.product(names, reply.json()["messageIds"]))
         return reply.content, reply.status_code, {"content-type": "application/json"}
+
+    def _topic(self, topic: str) -> tuple[bytes, int]:
+        reply = self._client.get(f"{self._emulator}{self._base}/topics/{topic}")
+        return reply.content, reply.status_code
 
     def _push(self, name: str) -> tuple[bytes, int]:
         """Hand a delivery on, and remember whether it was acked."""
