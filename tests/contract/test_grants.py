@@ -5,7 +5,9 @@ from urllib.parse import quote
 
 import pg8000.dbapi
 import pytest
+from click.testing import CliRunner
 
+from infra.cli import main
 from infra.postgres.database import Database, connector
 from infra.postgres.grants import ROLE, grant
 from infra.postgres.migrate import migrate
@@ -87,5 +89,17 @@ def test_granting_again_and_migrating_again_change_nothing(
     assert migrate(db) == []
     grant(db, [USER])
 
+    with function.transaction() as tx:
+        assert tx.rows("SELECT * FROM users") == []
+
+
+def test_migrating_grants_in_the_same_breath(
+    function: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    done = CliRunner().invoke(main, ["migrate", "--grant-to", USER])
+
+    assert done.exit_code == 0, done.output
     with function.transaction() as tx:
         assert tx.rows("SELECT * FROM users") == []
