@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from google.cloud import scheduler_v1
 
 from infra import opening
 from infra.cli import main
 from infra.clock import SystemClock
 from infra.doctor import others
-from infra.gcp.scheduler import Job
 from infra.local.broker.broker import SimulatedBroker
 from infra.local.dashboard import DashboardReceiver
 from infra.local.postgres import create_database
@@ -24,6 +24,7 @@ from infra.local.serving import Server
 from infra.local.stack import INTERNAL_TOKEN, PROJECT, SIGNING_SECRET
 from infra.postgres.database import Database
 from tests.conftest import rows
+from tests.contract.cloud_scheduler import Google, client_of
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -206,37 +207,34 @@ def test_a_dashboard_that_does_not_tell_the_time_is_reachable_all_the_same(
     assert report.status("clock") == {"warn"}
 
 
-class Scheduler:
-    def __init__(self, jobs: list[Job]) -> None:
-        self._jobs = jobs
-
-    def jobs(self) -> list[Job]:
-        return self._jobs
-
-
 def test_jobs_that_are_missing_paused_or_failing_are_each_named(
     well: pytest.MonkeyPatch,
 ) -> None:
-    names = [schedule.name for schedule in load_schedules()]
-    states = {names[0]: ("PAUSED", ""), names[1]: ("ENABLED", "answered 500")}
-    jobs = [
-        Job(name, "* * * * *", "Etc/UTC", *_of(states.get(name, ("ENABLED", ""))))
-        for name in names[:-1]
-    ]
-    well.setattr(opening, "scheduler", lambda _settings: Scheduler(jobs))
+    first, second, *more, last = (schedule.name for schedule in load_schedules())
+    google = Google(*(f"countersign-{name}" for name in more))
+    google.add(f"countersign-{first}", state=scheduler_v1.Job.State.PAUSED)
+    google.add(f"countersign-{second}", status={"code": 13, "message": "answered 500"})
     well.delenv("PUBSUB_EMULATOR_HOST")
 
-    found = {each["said"]: each["status"] for each in examined().of("schedules")}
+    with client_of(google) as scheduler:
+        well.setattr(opening, "scheduler", lambda _settings: scheduler)
+        found = {each["said"]: each["status"] for each in examined().of("schedules")}
 
     assert found == {
-        f"{names[0]} is paused": "warn",
-        f"{names[1]} failed last: answered 500": "warn",
-        f"{names[-1]} is not there": "fail",
+        f"{first} is paused": "warn",
+        f"{second} failed last: answered 500": "warn",
+        f"{last} is not there": "fail",
     }
 
 
-def _of(state: tuple[str, str]) -> tuple[str, None, None, str]:
-    return state[0], None, None, state[1]
+def test_jobs_that_are_all_there_are_one_line(well: pytest.MonkeyPatch) -> None:
+    google = Google(*(f"countersign-{schedule.name}" for schedule in load_schedules()))
+    well.delenv("PUBSUB_EMULATOR_HOST")
+
+    with client_of(google) as scheduler:
+        well.setattr(opening, "scheduler", lambda _settings: scheduler)
+
+        assert examined().status("schedules") == {"ok"}
 
 
 def test_a_check_that_breaks_hides_no_other(well: pytest.MonkeyPatch) -> None:
