@@ -139,7 +139,7 @@ resource "google_sql_user" "operator" {
   deletion_policy = "ABANDON"
 }
 
-# Owns the schema.
+# Owns the schema: this role may make tables, and gives no right to make roles.
 resource "google_sql_user" "deploy" {
   name            = trimsuffix(google_service_account.deploy.email, ".gserviceaccount.com")
   instance        = google_sql_database_instance.this.name
