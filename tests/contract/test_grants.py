@@ -109,7 +109,7 @@ def test_no_table_needs_a_right_on_a_sequence(db: Database) -> None:
     """An identity column does not; a `serial` one would."""
     with db.transaction() as tx:
         bare = tx.rows(
-            "SELECT objid::regclass::text AS name FROM pg_depend JOIN pg_class ON pg_class.oid = objid"
+            "SELECT relname FROM pg_depend JOIN pg_class ON pg_class.oid = objid"
             " WHERE relkind = 'S' AND refclassid = 'pg_class'::regclass AND deptype = 'a'"
         )
 
