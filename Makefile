@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev selftest test lint format lock faults kills mutations bench clean
+.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults kills mutations bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Countersign needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
@@ -21,6 +21,9 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: $(STAMP) ## one order's whole way, end to end, with no account and no keys
 	@$(BIN)/countersign demo
 
+demo-emulator: $(STAMP) ## the same over Google's Pub/Sub emulator, where it is installed
+	@$(BIN)/countersign demo --emulator
+
 dev: $(STAMP) ## the local stack, kept running until Ctrl-C
 	@$(BIN)/countersign dev
 
@@ -30,11 +33,21 @@ selftest: $(STAMP) ## trip every guardrail and every rule type against the simul
 test: lint ## lint, types, layers and all tests
 	@$(BIN)/pytest --cov --cov-report=term
 
-lint: $(STAMP) ## ruff, mypy strict, import-linter
+lint: $(STAMP) ## ruff, mypy strict, import-linter, the schema of the Cloud Build files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.cloudbuild cloudbuild*.yaml
+
+# Apart from the rest: it pins what it needs, and nobody else needs it.
+$(VENV)/checkov/bin/checkov: requirements-checkov.txt $(STAMP)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/checkov
+	@$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements-checkov.txt
+	@touch $@
+
+checkov: $(VENV)/checkov/bin/checkov ## the Terraform code against checkov's rules
+	@LOG_LEVEL=ERROR $(VENV)/checkov/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download
 
 format: $(STAMP) ## put the code into its standard form
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -43,6 +56,7 @@ format: $(STAMP) ## put the code into its standard form
 lock: $(STAMP) ## pin every dependency with its hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
+	@echo checkov | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements-checkov.txt -
 
 faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on
 	@$(BIN)/python -m tests.faults.run $(or $(N),1000) $(if $(SEED),--seed $(SEED))
@@ -57,4 +71,4 @@ bench: $(STAMP) ## measure speed, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
 clean: ## remove the virtual environment, caches and local data
-	rm -rf $(VENV) .countersign .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage *.egg-info
+	rm -rf $(VENV) terraform/.build .countersign .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage *.egg-info

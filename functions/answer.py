@@ -34,7 +34,8 @@ def answer(request: flask.Request) -> edge.Reply:
     with log_context.about(flow_id=received.question_id):
         with app.database.transaction() as tx:
             reply, status = take_answer(tx, received, app.clock.now())
-        log.info("answered: %s", reply, extra={"event": "answered", "status": status})
+        # A follow-up begins a flow of its own: this line says from which it came.
+        log.info("answered: %d", status, extra={"event": "answered", "status": status, **reply})
         app.relay.publish_committed()
     return reply, status
 

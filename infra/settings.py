@@ -5,7 +5,7 @@ A contradiction refuses to start: SettingsError names the variables and says wha
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -43,7 +43,14 @@ HEADER_SECRETS = ("alpaca_api_key_id", "alpaca_api_secret_key", "internal_token"
 
 
 class SettingsError(TradingError):
-    """The environment is incomplete or contradicts itself: a person must act."""
+    """The environment is incomplete or contradicts itself: a person must act.
+
+    `variables` are those that cannot be taken as they are.
+    """
+
+    def __init__(self, message: str, variables: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.variables = tuple(variables)
 
 
 def _only_true(value: object) -> object:
@@ -87,6 +94,11 @@ TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)
 def inherited(name: str) -> str:
     """Return a variable of this process's surroundings, empty when it is not set."""
     return os.environ.get(name, "")  # noqa: TID251 (this is the place)
+
+
+def inherited_all() -> dict[str, str]:
+    """Return all variables of this process's surroundings."""
+    return dict(os.environ)  # noqa: TID251 (this is the place)
 
 
 def default_ceilings() -> Ceilings:
@@ -155,13 +167,15 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             problems = "; ".join(_problem(each) for each in error.errors())
-            raise SettingsError(problems) from None  # the input may hold secrets
+            names = [str(each["loc"][0]).upper() for each in error.errors() if each["loc"]]
+            raise SettingsError(problems, names) from None  # the input may hold secrets
 
     @classmethod
-    def without_database(cls) -> Self:
+    def without_database(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read the environment for what needs no database."""
+        source = os.environ if environment is None else environment  # noqa: TID251
         databases = {"CLOUD_SQL_INSTANCE", "DB_NAME", "DB_USER"}
-        given = {n: v for n, v in os.environ.items() if n not in databases}  # noqa: TID251
+        given = {name: value for name, value in source.items() if name not in databases}
         return cls.from_environment(given | {"DATABASE_URL": _NO_DATABASE})
 
     @field_validator("database_url")
@@ -227,7 +241,7 @@ class Settings(BaseModel):
     def secrets(self) -> dict[str, str]:
         """The secrets that are set, by the names of their settings; each may be a secret's name."""
         given = {n: v.get_secret_value() for n, v in self if isinstance(v, SecretStr)}
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in given.items() if value not in {"", _NO_DATABASE}}
 
     @property
     def broker_is_live(self) -> bool:

@@ -159,12 +159,12 @@ resource "google_monitoring_alert_policy" "ingest_lag" {
   notification_channels = local.notified
 
   conditions {
-    display_name = "Facts are stored more than 45 seconds after their minute"
+    display_name = "An input has been due for more than 90 seconds, tick after tick"
 
     condition_threshold {
       filter          = "${local.from_functions}\"${local.metric_types["ingest_lag"]}\""
       comparison      = "COMPARISON_GT"
-      threshold_value = 45
+      threshold_value = 90
       duration        = "300s"
 
       aggregations {

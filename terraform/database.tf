@@ -24,7 +24,7 @@ resource "google_sql_database_instance" "this" {
   #checkov:skip=CKV_GCP_108:all clients come through the connector, from addresses that have no names
   #checkov:skip=CKV_GCP_110:changes of the schema are logged by log_statement, changes of orders are rows with their reasons; pgAudit would log users' data
   #checkov:skip=CKV2_GCP_13:query insights keeps the durations, without filling the log
-  name                = var.name
+  name                = coalesce(var.database.instance, var.name)
   region              = var.region
   database_version    = "POSTGRES_18" # as in every test: the embedded server is an 18 too
   deletion_protection = var.database.deletion_protection
@@ -139,7 +139,7 @@ resource "google_sql_user" "operator" {
   deletion_policy = "ABANDON"
 }
 
-# Owns the schema.
+# Owns the schema: this role may make tables, and gives no right to make roles.
 resource "google_sql_user" "deploy" {
   name            = trimsuffix(google_service_account.deploy.email, ".gserviceaccount.com")
   instance        = google_sql_database_instance.this.name

@@ -21,18 +21,25 @@ locals {
     "roles/run.admin",
     "roles/secretmanager.admin",
     "roles/serviceusage.serviceUsageAdmin",
+    "roles/serviceusage.serviceUsageConsumer",
     "roles/storage.admin",
   ]
 
   operator_roles = concat(local.database_roles, [
     "roles/cloudscheduler.admin",
     "roles/logging.logWriter",
+    "roles/pubsub.viewer",
   ])
 }
 
 resource "google_project_iam_member" "verify" {
   #checkov:skip=CKV_GCP_117:planning reads every kind of resource; a viewer reads no secret's value and no row
-  for_each = toset(["roles/iam.securityReviewer", "roles/logging.logWriter", "roles/viewer"])
+  for_each = toset([
+    "roles/iam.securityReviewer",
+    "roles/logging.logWriter",
+    "roles/serviceusage.serviceUsageConsumer", # calls are billed to this project
+    "roles/viewer",
+  ])
 
   project = var.project_id
   role    = each.key

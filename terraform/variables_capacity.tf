@@ -6,6 +6,7 @@ variable "database" {
     highly_available    = optional(bool, true)
     deletion_protection = optional(bool, true)
     backups_kept        = optional(number, 30)
+    instance            = optional(string, "") # another name than the deployment's, after a restore
   })
   default = {}
 

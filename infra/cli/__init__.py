@@ -5,7 +5,17 @@ import sys
 import click
 
 from common.errors import TradingError
-from infra.cli import config, controls, dead_letters, local, messages, migrate, schedules, trace
+from infra.cli import (
+    config,
+    controls,
+    dead_letters,
+    doctor,
+    local,
+    messages,
+    migrate,
+    schedules,
+    trace,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +38,7 @@ for _command in (
     dead_letters.dead_letters,
     migrate.migrate,
     schedules.schedules,
+    doctor.doctor,
 ):
     main.add_command(_command)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -18,6 +18,10 @@ import click
 from common.config import TradingConfig
 from common.model import parse_json
 from infra.cli.options import FILE, FOLDER, number
+
+if TYPE_CHECKING:
+    from infra.local.narrator import Narrator
+    from infra.local.report import Report
 
 _RECORDED = "Recorded minute bars (CSV), in date order; the last file's session is replayed."
 
@@ -38,8 +42,18 @@ _RECORDED = "Recorded minute bars (CSV), in date order; the last file's session 
     help="The user's trading config (JSON); needed with --replay.",
 )
 @click.option("--answer", type=str, help="What every question is answered (-10 to +10).")
+@click.option(
+    "--emulator",
+    is_flag=True,
+    help="Over Google's Pub/Sub emulator, with a redelivery and a dead letter.",
+)
 def demo(
-    *, as_json: bool, recordings: Sequence[Path], config_file: Path | None, answer: str | None
+    *,
+    as_json: bool,
+    recordings: Sequence[Path],
+    config_file: Path | None,
+    answer: str | None,
+    emulator: bool,
 ) -> None:
     """Walk an order's whole way, or a recorded session, through the real functions."""
     from infra.local.demo import quiet_morning  # noqa: PLC0415 (heavy, and local only)
@@ -48,7 +62,9 @@ def demo(
 
     tell = Narrator(as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
-        if recordings:
+        if emulator:
+            report = _over_emulator(Path(folder), tell)
+        elif recordings:
             config, value = _replay_options(config_file, answer)
             report = replay(Path(folder), recordings, config, value, tell)
         elif config_file or answer:
@@ -57,6 +73,18 @@ def demo(
             report = quiet_morning(Path(folder), tell)
     tell.conclude(report)
     sys.exit(0 if report.ok else 1)
+
+
+def _over_emulator(folder: Path, tell: "Narrator") -> "Report":
+    """Run the quiet morning over the emulator; where there is none, say so and end well."""
+    from infra.local.emulated_demo import emulated_morning  # noqa: PLC0415
+    from infra.local.emulator import NoEmulatorError  # noqa: PLC0415
+
+    try:
+        return emulated_morning(folder, tell)
+    except NoEmulatorError as reason:
+        click.echo(f"skipped: {reason}", err=True)
+        sys.exit(0)
 
 
 @click.command()

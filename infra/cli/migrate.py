@@ -1,14 +1,28 @@
-"""`countersign migrate`: the schema."""
+"""`countersign migrate`: the schema, and who works with it."""
+
+from collections.abc import Sequence
 
 import click
 
 from infra.cli.operated import operated
+from infra.postgres.grants import grant
 from infra.postgres.migrate import migrate as apply
 
 
 @click.command()
-def migrate() -> None:
-    """Bring the database of DATABASE_URL to the current schema."""
-    for name in apply(operated()[1]):
+@click.option(
+    "--grant-to",
+    "users",
+    metavar="USER",
+    multiple=True,
+    help="Let a user of the database read and write what is there.",
+)
+def migrate(*, users: Sequence[str]) -> None:
+    """Bring the database of the environment to the current schema."""
+    _, database = operated()
+    for name in apply(database):
         click.echo(f"applied {name}")
     click.echo("the schema is current")
+    if users:
+        grant(database, users)
+        click.echo(f"granted the data to {', '.join(users)}")

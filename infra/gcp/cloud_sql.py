@@ -104,13 +104,14 @@ def _connector_errors(instance: str) -> Iterator[None]:
         CloudSQLIPTypeError,
     )
 
+    from infra.gcp.errors import no_credentials  # noqa: PLC0415
+
     try:
         yield
     except aiohttp.ClientResponseError as error:
         raise _refused(instance, error.status, error.message) from error
     except GoogleAuthError as error:
-        kind = TransientError if error.retryable else PermanentError
-        raise kind(f"no credentials for Cloud SQL ({type(error).__name__})") from error
+        raise no_credentials(f"Cloud SQL instance {instance}", error) from error
     except CloudSQLIPTypeError as error:
         raise PermanentError(
             f"Cloud SQL instance {instance} has no address of this kind: check CLOUD_SQL_IP"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
-from common.errors import PermanentError, TransientError
+from common.errors import PermanentError, TradingError, TransientError
 
 # What a repetition may help: the service or the way to it, or too many calls.
 _TRANSIENT = (
@@ -28,6 +28,13 @@ _SIGN_IN = (
 )
 
 
+def no_credentials(subject: str, error: auth.GoogleAuthError) -> TradingError:
+    """Return what a failed sign-in means: to be tried again, or to be set up by a person."""
+    if error.retryable:
+        return TransientError(f"{subject}: signing in failed ({type(error).__name__})")
+    return PermanentError(f"{subject}: {_SIGN_IN} ({type(error).__name__})")
+
+
 @contextmanager
 def google_errors(subject: str, *, not_found: str, denied: str) -> Iterator[None]:
     """Raise ours for any of Google's, naming the subject; `not_found` and `denied` say what to do.
@@ -40,12 +47,11 @@ def google_errors(subject: str, *, not_found: str, denied: str) -> Iterator[None
         raise PermanentError(f"{subject} is not there: {not_found}") from error
     except api.PermissionDenied as error:
         raise PermanentError(f"{subject} may not be used: {denied}") from error
-    except (api.Unauthenticated, auth.DefaultCredentialsError) as error:
+    except api.Unauthenticated as error:
         raise PermanentError(f"{subject}: {_SIGN_IN}") from error
     except _TRANSIENT as error:
         raise TransientError(f"{subject} cannot be reached ({type(error).__name__})") from error
     except auth.GoogleAuthError as error:
-        kind = TransientError if error.retryable else PermanentError
-        raise kind(f"{subject}: no credentials ({type(error).__name__})") from error
+        raise no_credentials(subject, error) from error
     except api.GoogleAPICallError as error:
         raise PermanentError(f"{subject}: {error.message}") from error

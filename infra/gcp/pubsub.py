@@ -15,6 +15,7 @@ from common.errors import PermanentError, TradingError, TransientError
 from infra.transport import TIMEOUT, transport_errors
 
 _SCOPE = "https://www.googleapis.com/auth/pubsub"
+_NOT_FOUND = 404
 _RETRYABLE = frozenset({408, 429, 499})
 # Said of what was sent: too large, an empty message, a key too long. A topic that is missing or
 # closed to us (403, 404) is a person's to mend, and its messages can wait for that.
@@ -62,6 +63,18 @@ class PubsubPublisher:
         if response.is_success:
             return
         kind = _kind_of(response)
+        raise kind(f"Pub/Sub answered {response.status_code} for topic {topic}")
+
+    def has(self, topic: str) -> bool:
+        """Tell whether a topic exists; raises as `publish` does."""
+        path = f"/v1/projects/{self._project}/topics/{topic}"
+        with transport_errors("Pub/Sub", writes=False):
+            response = self._client.get(path, headers=self._authorization())
+        if response.status_code == _NOT_FOUND:
+            return False
+        if response.is_success:
+            return True
+        kind = TransientError if response.is_server_error else PermanentError
         raise kind(f"Pub/Sub answered {response.status_code} for topic {topic}")
 
     def close(self) -> None:

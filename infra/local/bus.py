@@ -103,6 +103,7 @@ class LocalBus:
             view_func=self._publish,
             methods=["POST"],
         )
+        app.add_url_rule("/v1/projects/<project>/topics/<topic>", view_func=self._topic)
         app.register_error_handler(HTTPException, _google_error)
         return app
 
@@ -111,10 +112,16 @@ class LocalBus:
             drafts = parse_publish(flask.request.get_data())
         except MalformedMessageError as error:
             flask.abort(400, str(error))
-        if project != self._project or topic not in self._endpoints:
-            flask.abort(404, f"Resource not found (resource=projects/{project}/topics/{topic}).")
+        self._topic(project, topic)
         now = SystemClock().now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"messageIds": self._queue.publish(topic, drafts, now)}
+
+    def _topic(self, project: str, topic: str) -> dict[str, str]:
+        """Describe a topic, or answer that there is none."""
+        path = f"projects/{project}/topics/{topic}"
+        if project != self._project or topic not in self._endpoints:
+            flask.abort(404, f"Resource not found (resource={path}).")
+        return {"name": path}
 
     def _work(self) -> None:
         # What is local is never behind a proxy of the environment.

@@ -12,7 +12,7 @@ from common.messages import QuestionCreated
 from infra.local.app_backend import send_answer
 from infra.local.stack import WEBHOOK_SECRET, Stack
 
-_SETTLE_SECONDS = 30
+_SETTLE_SECONDS = 60
 
 
 class RunError(TradingError):

@@ -20,6 +20,7 @@ from infra.local.app_backend import AppBackend
 from infra.local.broker.broker import SimulatedBroker
 from infra.local.bus import LocalBus
 from infra.local.dashboard import DashboardReceiver
+from infra.local.emulated_bus import EmulatedBus
 from infra.local.functions_server import FunctionsServer
 from infra.local.postgres import embedded_postgres
 from infra.local.serving import Server
@@ -67,7 +68,7 @@ class Stack:
     functions: FunctionsServer
     simulator: SimulatedBroker
     broker_url: str
-    bus: LocalBus
+    bus: LocalBus | EmulatedBus
     app: AppBackend
     dashboard: DashboardReceiver
     dashboard_url: str
@@ -88,11 +89,13 @@ def local_stack(
     ports: Ports = Ports(),
     keep: bool = True,
     pushes: Mapping[str, Sequence[str]] | None = None,
+    emulator: str = "",
 ) -> Iterator[Stack]:
     """Start everything, yield it, stop it in reverse.
 
     Data lives in `folder`; `keep=False` deletes the database at the end. `pushes` adds URLs of
-    yours to topics.
+    yours to topics. An `emulator` (`host:port`, else PUBSUB_EMULATOR_HOST) takes the place of the
+    local bus.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
@@ -112,8 +115,8 @@ def local_stack(
         key_server = start(Server(firebase.key_server(folder / FIREBASE_KEY)))
         functions = start(FunctionsServer(folder / "functions.log", ports.functions))
         subscriptions = _subscriptions(functions.url, app_server.url, pushes or {})
-        bus = start(LocalBus(folder / "bus.sqlite", subscriptions, PROJECT))
-        bus_server = start(Server(bus.app))
+        emulator = emulator or inherited("PUBSUB_EMULATOR_HOST")
+        bus, bus_host = start(_bus(folder, subscriptions, emulator))
         functions.start(
             {
                 **_process_environment(),
@@ -131,7 +134,7 @@ def local_stack(
                 "FIREBASE_PROJECT_ID": PROJECT,
                 "FIREBASE_KEYS_URL": key_server.url,
                 "GOOGLE_CLOUD_PROJECT": PROJECT,
-                "PUBSUB_EMULATOR_HOST": bus_server.url.removeprefix("http://"),
+                "PUBSUB_EMULATOR_HOST": bus_host,
             }
         )
         yield Stack(
@@ -146,6 +149,22 @@ def local_stack(
             dashboard_url=dashboard_server.url,
             client=start(httpx.Client(base_url=functions.url, timeout=60, trust_env=False)),
         )
+
+
+@contextmanager
+def _bus(
+    folder: Path, subscriptions: Mapping[str, Sequence[str]], emulator: str
+) -> Iterator[tuple[LocalBus | EmulatedBus, str]]:
+    """Run the local bus, or stand before the emulator; yield it and the host to publish to."""
+    if emulator:
+        with EmulatedBus(emulator, subscriptions, PROJECT) as emulated:
+            yield emulated, emulated.host
+        return
+    with (
+        LocalBus(folder / "bus.sqlite", subscriptions, PROJECT) as bus,
+        Server(bus.app) as server,
+    ):
+        yield bus, server.url.removeprefix("http://")
 
 
 def _subscriptions(

@@ -1,13 +1,12 @@
 """What the database's users may do: work with the data, and never change the schema.
 
-Whoever runs the migrations owns what they make; everybody else is a member of one role.
+Whoever runs the migrations owns what they make. He needs no right to make roles, which Cloud SQL
+gives to nobody who signs in by IAM: users are granted one by one.
 """
 
 from collections.abc import Sequence
 
-from infra.postgres.database import Database, Transaction
-
-ROLE = "countersign_app"
+from infra.postgres.database import Database, Row, Transaction
 
 # Tables and views that whoever asks owns: the app's own, where it shares the database, are not ours
 # to give. MAINTAIN is what refreshing a materialized view needs (Postgres 17).
@@ -27,15 +26,14 @@ def grant(database: Database, users: Sequence[str]) -> None:
     Once is not for ever: what a later migration adds is granted by the next call.
     """
     with database.transaction() as tx:
-        if not tx.rows("SELECT 1 FROM pg_roles WHERE rolname = :role", role=ROLE):
-            tx.run(f"CREATE ROLE {ROLE} NOLOGIN")
         relations = tx.rows(_OWN_RELATIONS)
-        for schema in sorted({each["schema"] for each in relations}):
-            tx.run(f"GRANT USAGE ON SCHEMA {schema} TO {ROLE}")
-        for relation in relations:
-            tx.run(f"GRANT {_PRIVILEGES} ON {relation['name']} TO {ROLE}")
-        for user in users:
-            tx.run(f"GRANT {ROLE} TO {_quoted(tx, user)}")
+        grantees = ", ".join(_quoted(tx, user) for user in users)
+        tx.run(f"GRANT USAGE ON SCHEMA {_names(relations, 'schema')} TO {grantees}")
+        tx.run(f"GRANT {_PRIVILEGES} ON {_names(relations, 'name')} TO {grantees}")
+
+
+def _names(relations: Sequence[Row], column: str) -> str:
+    return ", ".join(sorted({each[column] for each in relations}))
 
 
 def _quoted(tx: Transaction, user: str) -> str:

@@ -1,17 +1,11 @@
 """The real client of Cloud Scheduler, and what operators do with it, over local gRPC."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 import grpc
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from google.cloud import scheduler_v1
-from google.cloud.scheduler_v1.services.cloud_scheduler.transports import (
-    CloudSchedulerGrpcTransport,
-)
 
 from common.errors import PermanentError, TransientError
 from infra import opening, operate
@@ -21,98 +15,19 @@ from infra.gcp.scheduler import CloudScheduler
 from infra.local.schedules import SCHEDULES_FILE
 from infra.postgres.database import Database
 from tests.conftest import rows
-from tests.contract.google import grpc_server
-
-SERVICE = "google.cloud.scheduler.v1.CloudScheduler"
-LOCATION = "projects/p/locations/europe-west1"
-NEXT = datetime(2026, 2, 10, 17, 1, tzinfo=UTC)
-
-
-class Google:
-    """Cloud Scheduler: two jobs of ours, one of another deployment; and what it does instead."""
-
-    def __init__(self) -> None:
-        self.jobs = {
-            name: scheduler_v1.Job(
-                name=f"{LOCATION}/jobs/{name}",
-                schedule="* * * * *",
-                time_zone="America/New_York",
-                state=scheduler_v1.Job.State.ENABLED,
-                schedule_time=NEXT,
-            )
-            for name in ("countersign-relay-outbox", "countersign-ingest", "staging-ingest")
-        }
-        self.ran: list[str] = []
-        self.failures: dict[str, tuple[grpc.StatusCode, str]] = {}
-
-    def list(self, request: Any, context: grpc.ServicerContext) -> scheduler_v1.ListJobsResponse:
-        self._fail("list", context)
-        assert request.parent == LOCATION
-        first, *rest = self.jobs.values()
-        if request.page_token:
-            return scheduler_v1.ListJobsResponse(jobs=rest)
-        return scheduler_v1.ListJobsResponse(jobs=[first], next_page_token="more")
-
-    def pause(self, request: Any, context: grpc.ServicerContext) -> scheduler_v1.Job:
-        self._fail("pause", context)
-        return self._turn(request.name, scheduler_v1.Job.State.PAUSED, context)
-
-    def resume(self, request: Any, context: grpc.ServicerContext) -> scheduler_v1.Job:
-        self._fail("resume", context)
-        return self._turn(request.name, scheduler_v1.Job.State.ENABLED, context)
-
-    def run(self, request: Any, context: grpc.ServicerContext) -> scheduler_v1.Job:
-        self._fail("run", context)
-        job = self._find(request.name, context)
-        self.ran.append(job.name)
-        return job
-
-    def state(self, name: str) -> str:
-        return str(self.jobs[name].state.name)
-
-    def _turn(self, path: str, state: Any, context: grpc.ServicerContext) -> scheduler_v1.Job:
-        job = self._find(path, context)
-        job.state = state
-        return job
-
-    def _find(self, path: str, context: grpc.ServicerContext) -> scheduler_v1.Job:
-        for job in self.jobs.values():
-            if job.name == path:
-                return job
-        context.abort(grpc.StatusCode.NOT_FOUND, "Job not found.")
-        raise AssertionError
-
-    def _fail(self, method: str, context: grpc.ServicerContext) -> None:
-        if method in self.failures:
-            context.abort(*self.failures[method])
+from tests.contract.cloud_scheduler import LOCATION, NEXT, Google, client_of
 
 
 @pytest.fixture
 def google() -> Google:
-    return Google()
+    """Two jobs of ours, and one of another deployment."""
+    return Google("countersign-relay-outbox", "countersign-ingest", "staging-ingest")
 
 
 @pytest.fixture
 def scheduler(google: Google) -> Iterator[CloudScheduler]:
-    job = scheduler_v1.Job
-    methods = {
-        "ListJobs": (
-            scheduler_v1.ListJobsRequest,
-            scheduler_v1.ListJobsResponse,
-            google.list,
-        ),
-        "PauseJob": (scheduler_v1.PauseJobRequest, job, google.pause),
-        "ResumeJob": (scheduler_v1.ResumeJobRequest, job, google.resume),
-        "RunJob": (scheduler_v1.RunJobRequest, job, google.run),
-    }
-    with grpc_server(SERVICE, methods) as channel:
-        transport = CloudSchedulerGrpcTransport(channel=channel)
-        yield CloudScheduler(
-            "p",
-            "europe-west1",
-            "countersign",
-            lambda: scheduler_v1.CloudSchedulerClient(transport=transport),
-        )
+    with client_of(google) as client:
+        yield client
 
 
 class TestClient:
@@ -171,11 +86,12 @@ class TestClient:
         assert "countersign-ingest" in str(raised.value)
 
     def test_no_answer_in_time_is_transient(
-        self, scheduler: CloudScheduler, monkeypatch: pytest.MonkeyPatch
+        self, scheduler: CloudScheduler, google: Google, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(adapter, "_TIMEOUT_SECONDS", 0)
+        monkeypatch.setattr(adapter, "_TIMEOUT_SECONDS", 0.05)
+        google.delay_seconds = 0.3
 
-        with pytest.raises(TransientError):
+        with pytest.raises(TransientError, match="DeadlineExceeded"):
             scheduler.jobs()
 
 

@@ -104,6 +104,7 @@ def test_who_plans_changes_nothing_and_who_applies_is_approved(deployment: Deplo
     assert roles == {
         "roles/iam.securityReviewer",
         "roles/logging.logWriter",
+        "roles/serviceusage.serviceUsageConsumer",
         "roles/storage.objectCreator",  # on the bucket of plans
         "roles/viewer",
     }

@@ -1,0 +1,59 @@
+"""`countersign demo --emulator`: the quiet morning over Google's Pub/Sub emulator."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from infra.local.app_backend import AppBackend
+from infra.local.broker.broker import SimulatedBroker
+from infra.local.broker.clock import SimulatedClock
+from infra.local.demo import MORNING, USER, Morning
+from infra.local.driver import Driver
+from infra.local.emulated_bus import ATTEMPTS, EmulatedBus
+from infra.local.emulator import pubsub_emulator
+from infra.local.narrator import Narrator
+from infra.local.report import Check, Report
+from infra.local.stack import PROJECT, Stack, User, local_stack
+from infra.settings import inherited
+
+
+def emulated_morning(folder: Path, tell: Narrator) -> Report:
+    """Walk the order's way with one refused delivery, then have one message given up.
+
+    Raises NoEmulatorError where there is no emulator to run and none is running.
+    """
+    with ExitStack() as running:
+        start = running.enter_context
+        address = inherited("PUBSUB_EMULATOR_HOST")
+        if not address:
+            (folder / "emulator").mkdir(parents=True)
+            tell.step("Start", "Google's Pub/Sub emulator")
+            address = start(pubsub_emulator(folder / "emulator", PROJECT))
+        tell.step("Emulator", f"{address}, with push subscriptions, retries and dead letters")
+        simulator = start(SimulatedBroker(SimulatedClock(MORNING)))
+        users = [User(USER)]
+        stack = start(
+            local_stack(folder, simulator, AppBackend(), users, keep=False, emulator=address)
+        )
+        if not isinstance(stack.bus, EmulatedBus):
+            raise TypeError("the stack did not take the emulator")
+        return _morning(stack, stack.bus, tell)
+
+
+def _morning(stack: Stack, bus: EmulatedBus, tell: Narrator) -> Report:
+    drive = Driver(stack)
+    bus.refuse("orders-approved", 1)
+    report = Morning(stack, drive, tell).run()
+    attempts = bus.most_attempts("orders-approved")
+    tell.step("Redelivery", f"the approved order was refused once and delivered {attempts} times")
+    bus.refuse("snapshots-ingested", ATTEMPTS)
+    drive.advance(timedelta(minutes=1))
+    drive.ingest()
+    given_up = [letter.attempts for letter in bus.dead_letters()]
+    tell.step("Dead letter", f"a message refused {ATTEMPTS} times went to the dead-letter topic")
+    checks = [
+        Check("deliveries of the approved order", 2, attempts),
+        Check("dead letters, by their refusals", [ATTEMPTS], given_up),
+    ]
+    return replace(report, checks=[*report.checks, *checks])
