@@ -20,4 +20,4 @@ ALTER TABLE snapshot_pushes ALTER COLUMN missing TYPE jsonb
     USING jsonb_build_object('kpis', to_jsonb(missing));
 
 DROP INDEX snapshot_pushes_accepted;
-CREATE INDEX snapshot_pushes_of_a_day ON snapshot_pushes (report_date, id DESC);
+CREATE INDEX snapshot_pushes_of_a_day ON snapshot_pushes (report_date, updated_at DESC, id DESC);
