@@ -1,9 +1,11 @@
--- The daily KPI snapshot. Every figure is defined once, in a function of one report date; the
--- materialized views hold that function's rows for the dates in `report_days`, so that the cost of
--- a refresh follows the number of those dates and not the length of history. Function bodies are
--- bound when they are created (BEGIN ATOMIC): a refresh runs with an empty search path.
+-- The daily KPI snapshot. Every figure is defined once, in a function of one report date and the
+-- instant up to which it is told; the materialized views hold those functions' rows for the dates in
+-- `report_days`, so that the cost of a refresh follows the number of those dates and not the length
+-- of history. The instant is an argument: SQL never asks for the time. Function bodies are bound
+-- when they are created (BEGIN ATOMIC): a refresh runs with an empty search path.
 CREATE SCHEMA utils_statistics;
 
+-- `requested_at` is the instant as of which the day is told: a running day goes up to it.
 CREATE TABLE utils_statistics.report_days (
     report_date  date PRIMARY KEY,
     requested_at timestamptz NOT NULL
@@ -16,16 +18,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
                      (report_date + 1)::timestamp AT TIME ZONE 'America/New_York', '[)');
 END;
 
--- Signed US dollars: -$1,457.99
-CREATE FUNCTION utils_statistics.as_dollars(amount numeric) RETURNS text
+-- The part of a trading day that is told as of an instant, itself included: [since, until), empty
+-- as long as the day has not begun.
+CREATE FUNCTION utils_statistics.told_span(report_date date, as_of timestamptz)
+RETURNS TABLE (since timestamptz, until timestamptz)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
-    SELECT CASE WHEN round(amount, 2) < 0 THEN '-' ELSE '' END
-           || '$' || to_char(abs(round(amount, 2)), 'FM999,999,999,999,990.00');
-END;
-
-CREATE FUNCTION utils_statistics.as_count(amount bigint) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
-    SELECT to_char(amount, 'FM999,999,999,999,990');
+    SELECT lower(day), greatest(lower(day), least(upper(day), as_of + interval '1 microsecond'))
+    FROM utils_statistics.trading_day(report_date) AS day;
 END;
 
 -- Every push of a snapshot, for the record and so that an older one never overwrites a newer one.
