@@ -68,10 +68,15 @@ class DashboardTables:
         A duplicate raises sqlite3.IntegrityError and leaves what went before: the archive row and
         the first batches.
         """
-        self._run(clearing(payload))
+        self.run(clearing(payload))
         statements = inserting(payload)
         while batch := list(itertools.islice(statements, _BATCH)):
-            self._run(batch)
+            self.run(batch)
+
+    def run(self, statements: Iterable[Statement]) -> list[int]:
+        """Execute one batch, all of it or nothing; return how many rows each one changed."""
+        with self._lock, self._db:
+            return [self._db.execute(sql, values).rowcount for sql, values in statements]
 
     def day(self, date: str) -> StoredDay | None:
         """Return what is stored of a day, or None."""
@@ -114,12 +119,6 @@ class DashboardTables:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
-
-    def _run(self, statements: Iterable[Statement]) -> None:
-        """Execute one batch: all of it or nothing."""
-        with self._lock, self._db:
-            for sql, values in statements:
-                self._db.execute(sql, values)
 
     def _count(self, table: str, date: str) -> int:
         [(count,)] = self.select(f"SELECT count(*) FROM {table} WHERE date = ?", date)
