@@ -36,8 +36,7 @@ def dashboard() -> Iterator[DashboardReceiver]:
 @pytest.fixture
 def database(dashboard: DashboardReceiver) -> LocalD1:
     """D1 over the very tables that the dashboard shows."""
-    return LocalD1(dashboard.tables, TABLES = ("metrics_daily", *DERIVED_TABLES)
-ACCOUNT, DATABASE, API_TOKEN)
+    return LocalD1(dashboard.tables, ACCOUNT, DATABASE, API_TOKEN)
 
 
 @pytest.fixture
