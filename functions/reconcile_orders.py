@@ -10,6 +10,7 @@ import functions_framework
 from common.errors import OutcomeUnknownError, TransientError
 from common.orders import SUBMITTING, BrokerOrder, Order
 from functions import edge, wiring
+from infra import account_readings
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres import configs, confirmations, orders, positions
 from infra.postgres.database import Database, Transaction
@@ -32,6 +33,9 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         open_orders = orders.open_orders(tx)
     changed, unknown = reconcile(open_orders, app.database, app.trading, now)
     app.relay.publish_committed()
+    account_readings.take(
+        app.trading, app.market_data, app.database, app.settings.alpaca_data_feed, now
+    )
     return {
         "open_orders": len(open_orders),
         "changed": changed,

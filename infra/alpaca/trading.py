@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -121,6 +122,10 @@ class AlpacaTrading:
     def account(self) -> Account:
         """Return whether the account may trade, and what it can pay."""
         return accounts.account(self._http)
+
+    def equity(self) -> Decimal:
+        """Return what the account is worth, in USD."""
+        return accounts.equity(self._http)
 
     def asset(self, symbol: str) -> Asset | None:
         """Return whether a symbol trades; None when the broker does not know it."""
