@@ -37,6 +37,7 @@ class Received:
 class _Fault:
     status: int | None = None
     delay_seconds: float = 0
+    late_seconds: float = 0
     lose_request: bool = False
     lose_reply: bool = False
 
@@ -74,9 +75,10 @@ class DashboardReceiver:
         """Answer the next posts with an error, and store nothing."""
         self._faults.extend([_Fault(status=status)] * times)
 
-    def slow_next(self, seconds: float, times: int = 1) -> None:
-        """Let the next posts wait before they are worked on."""
-        self._faults.extend([_Fault(delay_seconds=seconds)] * times)
+    def slow_next(self, seconds: float, times: int = 1, *, stored: bool = False) -> None:
+        """Let the next posts wait, before they are worked on or (`stored`) after it."""
+        fault = _Fault(late_seconds=seconds) if stored else _Fault(delay_seconds=seconds)
+        self._faults.extend([fault] * times)
 
     def drop_next(self, times: int = 1, *, stored: bool = False) -> None:
         """Cut the connection of the next posts, before or (`stored`) after the day was stored.
@@ -106,6 +108,7 @@ class DashboardReceiver:
             status, said = 200, {"ok": True, **stored, "request_id": request_id}
         date = str(payload["date"]) if "date" in payload else None
         self.received.append(Received(date, status, self._is_signed(body), len(body)))
+        time.sleep(fault.late_seconds)
         if fault.lose_reply:
             flask.request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return _reply(status, said, request_id)
