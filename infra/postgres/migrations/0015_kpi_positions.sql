@@ -30,19 +30,20 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     ORDER BY newest.as_of DESC LIMIT 1;
 END;
 
--- The newest quote and price of an option contract before an instant. Its price is its last trade,
--- and the middle of the quote as long as there is none.
+-- The newest price and quote of an option contract before an instant, and not older than a week. Its
+-- price is its last trade, and the middle of the quote as long as there is none; a snapshot that
+-- says neither is passed over.
 CREATE FUNCTION utils_statistics.option_price(of_contract text, before timestamptz)
 RETURNS TABLE (price numeric, bid numeric, ask numeric, as_of timestamptz)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT coalesce(newest.last_trade,
-                    CASE WHEN newest.bid > 0 AND newest.ask > 0
-                         THEN (newest.bid + newest.ask) / 2 END),
+    SELECT coalesce(newest.last_trade, (newest.bid + newest.ask) / 2),
            newest.bid, newest.ask, newest.as_of
     FROM (VALUES ('indicative'), ('opra')) AS known (feed)
     CROSS JOIN LATERAL (
         SELECT s.last_trade, s.bid, s.ask, s.as_of FROM option_snapshots s
-        WHERE s.contract = of_contract AND s.feed = known.feed AND s.as_of < before
+        WHERE s.contract = of_contract AND s.feed = known.feed
+          AND s.as_of < before AND s.as_of >= before - interval '7 days'
+          AND (s.last_trade IS NOT NULL OR s.bid > 0 AND s.ask > 0)
         ORDER BY s.as_of DESC LIMIT 1
     ) AS newest
     ORDER BY newest.as_of DESC LIMIT 1;

@@ -59,16 +59,28 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     WITH scanned AS MATERIALIZED (
         SELECT * FROM utils_statistics.scanned_options(since, until, stride)
     ),
+    sides AS (
+        -- Adjusted contracts have a root of their own, and so pairs of their own.
+        SELECT bucket, max(contract) FILTER (WHERE type = 'call') AS contract,
+               max(implied_volatility) FILTER (WHERE type = 'call') AS call_iv,
+               max(implied_volatility) FILTER (WHERE type = 'put') AS put_iv,
+               sum(theta) AS theta, count(theta) AS thetas,
+               sum(gamma) AS gamma, count(gamma) AS gammas,
+               max(day_volume) FILTER (WHERE type = 'call') AS call_volume,
+               max(day_volume) FILTER (WHERE type = 'put') AS put_volume,
+               max(open_interest) FILTER (WHERE type = 'call')::numeric AS call_interest,
+               max(open_interest) FILTER (WHERE type = 'put') AS put_interest
+        FROM scanned
+        GROUP BY bucket, underlying, expiry, strike, left(contract, -15)
+        HAVING count(*) = 2
+    ),
     pairs AS (
-        SELECT c.bucket, c.contract, p.implied_volatility - c.implied_volatility AS skew,
-               abs(c.theta + p.theta) AS decay, c.gamma + p.gamma AS exposure,
-               c.day_volume / nullif(p.day_volume, 0) AS volume_ratio,
-               c.open_interest::numeric / nullif(p.open_interest, 0) AS oi_ratio
-        FROM scanned c
-        JOIN scanned p ON p.bucket = c.bucket AND p.underlying = c.underlying
-                      AND p.expiry = c.expiry AND p.strike = c.strike
-                      AND left(p.contract, -15) = left(c.contract, -15)  -- adjusted ones have a root of their own
-        WHERE c.type = 'call' AND p.type = 'put'
+        SELECT bucket, contract, put_iv - call_iv AS skew,
+               CASE WHEN thetas = 2 THEN abs(theta) END AS decay,
+               CASE WHEN gammas = 2 THEN gamma END AS exposure,
+               call_volume / nullif(put_volume, 0) AS volume_ratio,
+               call_interest / nullif(put_interest, 0) AS oi_ratio
+        FROM sides
     )
     SELECT s.bucket, s.contract, item.kpi_name, item.value
     FROM scanned s
