@@ -5,7 +5,7 @@ import sys
 import click
 
 from common.errors import TradingError
-from infra.cli import config, controls, local, migrate
+from infra.cli import config, controls, local, migrate, push_snapshot
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ for _command in (
     controls.halt,
     controls.resume,
     migrate.migrate,
+    push_snapshot.push_snapshot,
 ):
     main.add_command(_command)
 
