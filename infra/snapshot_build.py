@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from common.snapshot import DailySnapshot, Missing, assemble, missing
+from infra import valuations
 from infra.postgres import kpis
 from infra.postgres.database import Transaction
 from infra.postgres.kpis import Views
@@ -52,6 +53,7 @@ def build(tx: Transaction, views: Views, report_date: date, now: datetime) -> Bu
     open positions differ from their list. Raises SnapshotTooLargeError.
     """
     tx.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    valuations.complete(tx, report_date, now)
     kpis.refresh(tx, views, report_date, now)
     snapshot = assemble(report_date, now, kpis.day(tx, views, report_date))
     return Built(snapshot, now, snapshot.to_body(), missing(snapshot))
