@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from common.errors import MalformedMessageError
 
 
-def exact(value: object) -> object:
+def _exact(value: object) -> object:
     """Refuse what is not a number at all, and binary floats, which are not the number written."""
     if isinstance(value, bool | float):
         raise ValueError("must be an exact decimal number")  # noqa: TRY004 (pydantic's protocol)
@@ -28,7 +28,7 @@ def plain(number: Decimal) -> str:
 # A finite decimal. It goes out as a string, so that no reader can make a float of it unasked.
 Exact = Annotated[
     Decimal,
-    BeforeValidator(exact),
+    BeforeValidator(_exact),
     Field(allow_inf_nan=False),
     PlainSerializer(plain, return_type=str, when_used="json"),
 ]
