@@ -11,13 +11,17 @@ from common.snapshot.numbers import Number
 
 Side = Literal["hi", "lo"]
 
+_NOTHING = Decimal(0)
 _SHARES_PER_CONTRACT = 100
 _RATIO_PLACES = Decimal("0.00001")
 _PRICE_PLACES = Decimal("0.000001")
 
 
 class Contract(Model):
-    """A contract with its metric, as the view holds it; None where nothing is held or quoted."""
+    """A contract with its metric, as the view holds it.
+
+    0 where nothing is held; None where something is not known, as a quote.
+    """
 
     trade_id: int
     symbol: str
@@ -80,12 +84,17 @@ class Sides(Model):
 
 
 def _ratio(pnl: Decimal | None, cost: Decimal | None) -> Decimal | None:
-    return (pnl / abs(cost)).quantize(_RATIO_PLACES) if pnl is not None and cost else None
+    """Return the gain as a fraction of the cost; of nothing it is 0, as its percentage."""
+    if pnl is None or cost is None:
+        return None
+    return (pnl / abs(cost)).quantize(_RATIO_PLACES) if cost else _NOTHING
 
 
 def _average_entry(contract: Contract) -> Decimal | None:
-    """Return what one share cost; a plain equity's contract is named by its symbol."""
-    if contract.cost_basis is None or not contract.qty:
+    """Return what one share cost, 0 where none is held."""
+    cost, qty = contract.cost_basis, contract.qty
+    if cost is None or qty is None:
         return None
+    # A plain equity's contract is named by its symbol.
     each = 1 if contract.contract_name == contract.symbol else _SHARES_PER_CONTRACT
-    return abs(contract.cost_basis / (contract.qty * each)).quantize(_PRICE_PLACES)
+    return abs(cost / (qty * each)).quantize(_PRICE_PLACES) if qty else _NOTHING

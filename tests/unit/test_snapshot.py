@@ -23,6 +23,7 @@ from common.snapshot import (
     value_of,
 )
 from tests.conftest import SHARED
+from tests.shapes import shape
 from tests.snapshot_day import AT, DAY, FIGURES, asset, contract, full_day, point
 
 REFERENCE = SHARED / "reference" / "trades-2026-02-10.json"
@@ -204,15 +205,26 @@ def test_what_the_broker_says_follows_from_the_same_figures() -> None:
     assert broker_says(shares) == (1, 0.01, 101, 200)
 
 
-def test_a_contract_that_is_not_held_says_nothing_of_a_position() -> None:
+def test_a_contract_that_is_not_held_has_zeros() -> None:
     fields = ("individual_pnl", "abs_individual_pnl", "percent_change", "cost_basis", "qty")
 
-    scanned = item(**dict.fromkeys(fields))
-    given_away = item(cost_basis=Decimal(0), qty=Decimal(0))
+    scanned = item(**dict.fromkeys(fields, Decimal(0)))
 
-    assert broker_says(scanned) == (None, None, None, None)
-    assert broker_says(given_away) == (-100, None, -100, None)
+    assert broker_says(scanned) == (0, 0, 0, 0)
     assert scanned["metric_raw"] == -100
+
+
+@pytest.mark.parametrize("unknown", ["individual_pnl", "cost_basis", "qty"])
+def test_what_follows_from_something_unknown_is_unknown(unknown: str) -> None:
+    told = dict(
+        zip(("pl", "plpc", "value", "entry"), broker_says(item(**{unknown: None})), strict=True)
+    )
+
+    assert {name for name, value in told.items() if value is None} == {
+        "individual_pnl": {"pl", "plpc", "value"},
+        "cost_basis": {"plpc", "value", "entry"},
+        "qty": {"entry"},
+    }[unknown]
 
 
 def test_an_asset_of_one_id_and_name_stands_once() -> None:
@@ -278,15 +290,6 @@ def test_what_is_missing_is_named_with_its_reason() -> None:
 )
 def test_a_displayed_value_is_read_back(text: str, value: object) -> None:
     assert value_of(text) == value
-
-
-def shape(value: object) -> object:
-    """Keys and types at every level; of a list all its items', of KPIs all of them together."""
-    if isinstance(value, dict):
-        return {key: shape(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return sorted({json.dumps(shape(each), sort_keys=True) for each in value})
-    return "number" if isinstance(value, int | float) else type(value).__name__
 
 
 def test_keys_and_types_are_the_references_at_every_level() -> None:
