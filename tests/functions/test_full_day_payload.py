@@ -3,8 +3,9 @@
 import copy
 import itertools
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -119,19 +120,64 @@ def test_a_contract_without_a_position_has_zeros(body: Any) -> None:
         assert item["cost_basis"] == item["individual_pnl"] == item["broker_avg_entry_price"] == 0
 
 
-def test_the_identities_hold_on_every_item(body: Any) -> None:
-    held = [item for item in items(body) if item["qty"] and item["bid_price"] is not None]
+@pytest.fixture(params=["ours", "the reference"])
+def payload(request: pytest.FixtureRequest, body: Any) -> Any:
+    if request.param == "ours":
+        return body
+    if not REFERENCE.exists():
+        pytest.skip("the reference snapshot does not lie beside this checkout")
+    return json.loads(REFERENCE.read_text())
 
-    assert held
-    for item in held:
-        drag = item["individual_pnl"] - item["mid_mark_pnl"]
-        middle = (item["bid_price"] + item["ask_price"]) / 2
-        assert item["liquidity_drag"] == pytest.approx(drag, abs=1e-6)
-        assert item["mid_price"] == pytest.approx(middle)
-        assert item["metric_abs"] == abs(item["metric_raw"])
-        assert item["broker_market_value"] == pytest.approx(
-            item["cost_basis"] + item["individual_pnl"]
-        )
+
+def held_qty(item: dict[str, Any]) -> float:
+    """Shares that an item stands for, short ones negative; the reference gives them no sign."""
+    each = 1 if item["contract_name"] == item["symbol"] else 100
+    return math.copysign(item["qty"], item["cost_basis"]) * each
+
+
+IDENTITIES: dict[str, Callable[[dict[str, Any]], tuple[float, float]]] = {
+    "mid_price": lambda i: (i["mid_price"], (i["bid_price"] + i["ask_price"]) / 2),
+    "metric_abs": lambda i: (i["metric_abs"], abs(i["metric_raw"])),
+    "abs_individual_pnl": lambda i: (i["abs_individual_pnl"], abs(i["individual_pnl"])),
+    "cost_basis": lambda i: (i["cost_basis"], i["broker_avg_entry_price"] * held_qty(i)),
+    "mid_mark_pnl": lambda i: (i["mid_mark_pnl"], i["mid_price"] * held_qty(i) - i["cost_basis"]),
+    "liquidity_drag": lambda i: (i["liquidity_drag"], i["individual_pnl"] - i["mid_mark_pnl"]),
+    "percent_change": lambda i: (
+        i["percent_change"],
+        100 * i["individual_pnl"] / abs(i["cost_basis"]),
+    ),
+    "market value": lambda i: (i["broker_market_value"], i["cost_basis"] + i["individual_pnl"]),
+    "unrealized": lambda i: (i["broker_unrealized_pl"], i["individual_pnl"]),
+    "unrealized share": lambda i: (100 * i["broker_unrealized_plpc"], i["percent_change"]),
+}
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_an_identity_holds_on_all_items_of_ours_and_on_99_percent_of_the_references(
+    body: Any, payload: Any, identity: str
+) -> None:
+    held = [item for item in items(payload) if item["qty"] and item["bid_price"] is not None]
+    pairs = [IDENTITIES[identity](item) for item in held]
+
+    # Cents and hundredths of a percent are rounded there; ours has more places.
+    tolerance = 0.002 if payload is body else 0.011
+    kept = sum(one == pytest.approx(other, abs=tolerance) for one, other in pairs)
+
+    assert len(pairs) > 30
+    assert kept == len(pairs) or (payload is not body and kept / len(pairs) > 0.985)
+
+
+def test_liquidity_is_the_mean_of_its_two_ratios_on_every_row(payload: Any) -> None:
+    overlay = payload["overlay"]
+    volume, interest, liquidity = (
+        {point["t"]: point["v"] for point in overlay["seriesByKpi"][kpi]}
+        for kpi in ("Volume Ratio", "OI Ratio", "Liquidity Ratios")
+    )
+    shared = volume.keys() & interest.keys() & liquidity.keys()
+
+    assert len(shared) > 15
+    for at in shared:
+        assert liquidity[at] == pytest.approx((volume[at] + interest[at]) / 2, abs=1e-7)
 
 
 def test_keys_and_types_are_the_references(body: Any) -> None:
