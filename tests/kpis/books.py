@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -113,17 +113,17 @@ class Books:
         *,
         feed: str = "indicative",
         **known: Any,
-    ) -> int:
+    ) -> None:
         occ = OccSymbol.parse(symbol)
         row = {"as_of": at, "created_at": at, "raw": {}} | known
-        return self._add(
+        self._add(
             "option_snapshots",
             contract=symbol,
             **_terms(occ),
             feed=feed,
             underlying_price=underlying_price,
             **row,
-        )["id"]  # type: ignore[no-any-return]
+        )
 
     def opportunity(self, at: datetime, uid: str = "user-1", symbol: str = "SPY") -> uuid.UUID:
         row = self._add(
@@ -139,7 +139,8 @@ class Books:
             config_hash="c",
             fired_at=at,
         )
-        return row["id"]  # type: ignore[no-any-return]
+        opportunity_id: uuid.UUID = row["id"]
+        return opportunity_id
 
     def notification(self, at: datetime, uid: str = "user-1") -> None:
         question = self._add(
@@ -181,7 +182,7 @@ class Books:
             qty = abs(each.qty)
             (part,) = apply_fill(state, Fill(side, qty, each.price, qty, each.at))  # type: ignore[arg-type]
             state = part.trade
-            self._add("trade_fills", False, trade_id=trade_id, fill_id=fill_id, qty=part.qty)
+            self._add("trade_fills", trade_id=trade_id, fill_id=fill_id, qty=part.qty)
         assert state is not None
         self._add(
             "trades",
@@ -201,10 +202,10 @@ class Books:
         quarter = at - timedelta(
             minutes=at.minute % 15, seconds=at.second, microseconds=at.microsecond
         )
-        self._add("account_equity", False, quarter_hour=quarter, equity=equity, read_at=at)
+        self._add("account_equity", quarter_hour=quarter, equity=equity, read_at=at)
 
     def quote(self, symbol: str, at: datetime, bid: Number, ask: Number) -> None:
-        self._add("position_quotes", False, symbol=symbol, as_of=at, bid=bid, ask=ask)
+        self._add("position_quotes", symbol=symbol, as_of=at, bid=bid, ask=ask)
 
     def _execution(
         self, symbol: str, each: Execution, uid: str, asset_class: str
@@ -247,9 +248,9 @@ class Books:
         )
         return fill["id"], order["id"]
 
-    def _add(self, table: str, numbered: bool = True, **values: Any) -> Row:  # noqa: FBT001, FBT002
+    def _add(self, table: str, **values: Any) -> Row:
         rows = self.rows[table]
-        row = {"id": len(rows) + 1} | values if numbered and table in _NUMBERED else values
+        row = {"id": len(rows) + 1} | values if table in _NUMBERED else values
         rows.append(row)
         return row
 
@@ -260,33 +261,29 @@ _NUMBERED = {"market_data_snapshots", "option_snapshots", "fills", "trades"}
 def insert(tx: Transaction, table: str, rows: Sequence[Row]) -> None:
     """Insert rows that all have the columns of the first."""
     columns = ", ".join(dict.fromkeys(name for row in rows for name in row))
+    source = f"jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS jsonb))"
     tx.run(
-        f"""
-        INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
-        SELECT {columns} FROM jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS jsonb))
-        """,
+        f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {source}",  # noqa: S608
         rows=to_json(rows),
     )
+
+
+class _Forgotten(Exception):  # noqa: N818 (nothing went wrong)
+    """Rolls a transaction back."""
 
 
 @contextmanager
 def forgotten(db: Database) -> Iterator[Transaction]:
     """Run a transaction of which nothing stays."""
 
-    class _Over(Exception):  # noqa: N818 (no error)
-        pass
-
-    try:
-        with db.transaction() as tx:
-            yield tx
-            raise _Over
-    except _Over:
-        pass
+    with suppress(_Forgotten), db.transaction() as tx:
+        yield tx
+        raise _Forgotten
 
 
 def _terms(occ: OccSymbol) -> Row:
     return {
-        "underlying": occ.root,
+        "underlying": occ.root.rstrip("0123456789"),  # adjusted contracts have a digit
         "type": occ.type,
         "strike": occ.strike,
         "expiry": occ.expiry,

@@ -48,7 +48,7 @@ class Quote:
 
 
 def fill(db: Database, *, contracts: int = 200, recordings: Path = RECORDINGS) -> Books:
-    """Store the day with some hundred contracts and return the rows; valuations are not made yet."""
+    """Store the day and return its rows; its options are not valued yet."""
     books, chance = Books(), random.Random(7)
     books.session(DAY, OPENS, CLOSES)
     prices = {
@@ -172,7 +172,7 @@ def _made_up(contracts: int) -> Iterator[Quote]:
     pairs = list(itertools.product(expiries, strikes))[:count]
     for expiry, strike in pairs:
         for kind in ("call", "put"):
-            name = str(OccSymbol("GOOG", expiry, kind, strike))  # type: ignore[arg-type]
+            name = str(OccSymbol("GOOG", expiry, kind, strike))
             inner = max(Decimal(0), (748 - strike) * (1 if kind == "call" else -1))
             interest, volume = chance.randint(1, 900), 0
             for at in _ticks(OPENS, CLOSES, _FIVE_MINUTES):
@@ -232,7 +232,8 @@ def _option_trades(books: Books, chance: random.Random, quotes: list[Quote]) -> 
     known = sorted(name for name, listed in by_contract.items() if len(listed) > 20)
     for number, name in enumerate(chance.sample(known, 8)):
         quote = by_contract[name][number]
-        assert quote.bid and quote.ask
+        assert quote.bid
+        assert quote.ask
         side = -1 if number % 2 else 1
         entered = Execution(quote.at, Decimal(side), quote.ask if side > 0 else quote.bid)
         books.trade(name, [entered], uid="user-1", asset_class="us_option")

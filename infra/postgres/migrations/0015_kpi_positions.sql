@@ -81,7 +81,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     FROM trades t
     JOIN trade_fills a ON a.trade_id = t.id
     JOIN fills f ON f.id = a.fill_id
-    WHERE tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(since, until, '[)')
+    WHERE tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(since, until, '[]')
       AND f.filled_at < until
       AND (of_user IS NULL OR t.firebase_uid = of_user);
 END;
@@ -224,6 +224,7 @@ RETURNS TABLE (trade_id integer, symbol text, contract_name text)
 LANGUAGE sql STABLE BEGIN ATOMIC
     SELECT t.id, coalesce(utils_statistics.underlying(t.symbol, t.asset_class), t.symbol), t.symbol
     FROM utils_statistics.told_span(report_date, as_of) AS told
-    JOIN trades t ON tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(told.since, told.until)
+    JOIN trades t
+        ON tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(told.since, told.until, '[]')
     WHERE t.opened_at < told.until AND (t.closed_at IS NULL OR t.closed_at >= told.until);
 END;

@@ -60,7 +60,8 @@ LANGUAGE sql STABLE BEGIN ATOMIC
         LEFT JOIN LATERAL (
             SELECT o.bid, o.ask, (o.bid + o.ask) / 2 AS mid, o.as_of AS mid_ts
             FROM told, utils_statistics.option_price(r.contract, told.until) AS o
-            WHERE listed.contract IS NOT NULL AND o.bid > 0 AND o.ask > 0
+            WHERE listed.contract IS NOT NULL AND held.trade_id IS NULL
+              AND o.bid > 0 AND o.ask > 0
         ) AS quote ON true
     )
     SELECT kpi_name, side, rank::integer, coalesce(trade_id, held_id, listing_id), symbol, contract,
