@@ -273,6 +273,29 @@ def test_of_two_pushes_at_once_one_goes_out(db: Database, dashboard: DashboardRe
     assert results(db) == ["accepted"]
 
 
+@pytest.mark.usefixtures("user")
+def test_a_position_that_is_opened_meanwhile_is_in_the_whole_snapshot_or_in_nothing_of_it(
+    db: Database, simulator: SimulatedBroker, dashboard: DashboardReceiver
+) -> None:
+    submit(approved(db))
+    simulator.clock.advance(timedelta(seconds=5))
+    pushing = threading.Thread(target=push)
+
+    with db.transaction() as tx:
+        # Holds the refreshes back when the figures are computed and the portfolio is not.
+        tx.run("ANALYZE utils_statistics.daily_trade_extremes_mv")
+        pushing.start()
+        while not rows(db, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+            pushing.join(0.01)
+        function("reconcile_orders").post("/")
+    pushing.join()
+
+    day = dashboard.day(DAY)
+    assert day is not None
+    assert len(rows(db, "SELECT 1 FROM trades")) == 1
+    assert int(day.kpis["Portfolio"]) == day.portfolio_assets == 0
+
+
 def test_a_refresh_holds_no_more_days_than_it_needs(
     db: Database, dashboard: DashboardReceiver
 ) -> None:
