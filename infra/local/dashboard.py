@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -139,9 +140,15 @@ class DashboardReceiver:
     def _page(self) -> str:
         day = self.tables.latest()
         series = self.tables.series(day.date) if day else {}
-        sparks = {kpi: _spark(values) for kpi, values in series.items()}
-        size = f"{_SPARK_WIDTH:.0f} {_SPARK_HEIGHT:.0f}"
-        return flask.render_template("dashboard.html", day=day, sparks=sparks, size=size)
+        extremes = self.tables.extremes(day.date) if day else {}
+        return flask.render_template(
+            "dashboard.html",
+            day=day,
+            sparks={kpi: _spark(values) for kpi, values in series.items()},
+            bars={kpi: _bars(contracts) for kpi, contracts in extremes.items()},
+            size=f"{_SPARK_WIDTH:.0f} {_SPARK_HEIGHT:.0f}",
+            width=f"{_SPARK_WIDTH:.0f}",
+        )
 
 
 def _inject(fault: _Fault) -> None:
@@ -182,3 +189,13 @@ def _spark(values: list[float]) -> str:
         f"{number * step:.1f},{_SPARK_HEIGHT - 1 - (value - low) * scale:.1f}"
         for number, value in enumerate(values)
     )
+
+
+def _bars(contracts: Sequence[tuple[str, float]]) -> list[tuple[str, float, float, float]]:
+    """Return each contract's bar as (name, metric, left, width): losses left, gains right of 0."""
+    low, high = (bound(0.0, *(value for _, value in contracts)) for bound in (min, max))
+    scale = _SPARK_WIDTH / ((high - low) or 1)
+    return [
+        (name, value, (min(value, 0) - low) * scale, max(abs(value) * scale, 0.5))
+        for name, value in contracts
+    ]

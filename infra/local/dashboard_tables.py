@@ -111,6 +111,15 @@ class DashboardTables:
         by_kpi = itertools.groupby(self.select(query, date), key=lambda row: row[0])
         return {kpi: [v for _, v in points if isinstance(v, int | float)] for kpi, points in by_kpi}
 
+    def extremes(self, date: str) -> dict[str, list[tuple[str, float]]]:
+        """Return each KPI's contracts with their metric, from the highest to the lowest."""
+        query = (
+            "SELECT kpi, contract_name, metric_raw FROM metrics_extremes_items WHERE date = ?"
+            " AND metric_raw IS NOT NULL ORDER BY kpi, metric_raw DESC"
+        )
+        by_kpi = itertools.groupby(self.select(query, date), key=lambda row: row[0])
+        return {kpi: [(name, float(v)) for _, name, v in items] for kpi, items in by_kpi}
+
     def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query, for tests that look closer."""
         with self._lock:
