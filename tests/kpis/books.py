@@ -56,6 +56,8 @@ class Books:
         for table in TABLES:
             if self.rows[table]:
                 insert(tx, table, self.rows[table])
+            if table in _NUMBERED and self.rows[table]:
+                count_on(tx, table)
 
     def user(self, uid: str = "user-1") -> str:
         if all(row["firebase_uid"] != uid for row in self.rows["users"]):
@@ -266,6 +268,11 @@ def insert(tx: Transaction, table: str, rows: Sequence[Row]) -> None:
         f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {source}",  # noqa: S608
         rows=to_json(rows),
     )
+
+
+def count_on(tx: Transaction, table: str) -> None:
+    """Let the database's own numbers follow ours."""
+    tx.rows(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")  # noqa: S608
 
 
 class _Forgotten(Exception):  # noqa: N818 (nothing went wrong)

@@ -47,6 +47,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
            v.historical_volatility, v.fair_price
     FROM option_valuations v JOIN option_snapshots s ON s.id = v.snapshot_id
     WHERE v.known_at >= since AND v.known_at < until
+      AND s.created_at >= since AND s.created_at < until  -- the same instant: bounds this side, too
     ORDER BY s.contract, date_bin(stride, v.known_at, since), v.known_at DESC, v.snapshot_id DESC;
 END;
 
@@ -133,6 +134,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
                s.contract, width_bucket(v.known_at, untils) AS bucket, v.fair_price
         FROM option_valuations v JOIN option_snapshots s ON s.id = v.snapshot_id
         WHERE v.known_at >= since AND v.known_at < untils[array_upper(untils, 1)]
+          AND s.created_at >= since AND s.created_at < untils[array_upper(untils, 1)]
         ORDER BY s.contract, width_bucket(v.known_at, untils), v.known_at DESC, v.snapshot_id DESC
     ),
     changes AS (
