@@ -44,6 +44,7 @@ def push_snapshot(request: flask.Request) -> edge.Reply:
         if session is None:
             return _reply("already running", report_date)
         if asked.date is None and not asked.force and is_holiday(session, now):
+            log.info("%s is a holiday", report_date, extra={"event": "snapshot_skipped"})
             return _reply("skipped", report_date, why="the market stays closed that day")
         return push_day(session, app, report_date, now, force=asked.force)
 

@@ -69,6 +69,7 @@ def push(session: Session, built: Built, way: Way, *, force: bool) -> Outcome:
             return Outcome("a newer one was sent")
         if held is not None and _is_same(held, built) and not force:
             _record(tx, built, "unchanged")
+            _log(built, "unchanged")
             return Outcome("unchanged")
     with session.transaction() as tx:
         push_id = _record(tx, built, "sending")
@@ -139,18 +140,21 @@ def _finish(
     """Record and log what came of it."""
     with session.transaction() as tx:
         snapshot_pushes.finish(tx, push_id, result, request_id=request_id, error=error)
-    went = result in {"accepted", "stored_in_d1"}
+    _log(built, result, request_id=request_id, error=error)
+
+
+def _log(built: Built, result: Result, **more: str | None) -> None:
+    there = result in {"accepted", "unchanged", "stored_in_d1"}
     log.log(
-        logging.INFO if result == "accepted" else logging.WARNING,
+        logging.WARNING if more.get("error") else logging.INFO,
         "snapshot of %s: %s",
         built.snapshot.date,
         result,
         extra={
-            "event": "snapshot_pushed" if went else "snapshot_failed",
+            "event": "snapshot_pushed" if there else "snapshot_failed",
             "date": str(built.snapshot.date),
             "result": result,
-            "request_id": request_id,
-            "error": error,
             **built.counts(),
+            **more,
         },
     )

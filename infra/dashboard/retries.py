@@ -24,6 +24,8 @@ _CONNECT_SECONDS = 3
 # Rebuilding a day on the other side takes it some seconds.
 _ANSWER_SECONDS = 30
 _SHORTEST_SECONDS = 0.1
+# Refusals of the moment, not of the request.
+_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class BusyError(TransientError):
@@ -62,7 +64,7 @@ class Retries:
 def refuse_failure(peer: str, response: httpx.Response) -> None:
     """Raise what an error status means: its beginning is enough to act on, never a page."""
     said = f"{peer} answered {response.status_code}: {response.text[:200]}"
-    if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+    if response.is_server_error or response.status_code in _PASSING:
         raise BusyError(said, _retry_after(response))
     if not response.is_success:
         raise PermanentError(said)

@@ -162,7 +162,7 @@ def test_a_body_that_is_refused_is_not_sent_again(
     assert statuses(dashboard) == [status]
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_trouble_that_passes_is_survived(
     dashboard: DashboardReceiver, api: DashboardApi, status: int
 ) -> None:

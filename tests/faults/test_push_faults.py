@@ -68,7 +68,11 @@ def test_the_next_push_over_the_api_supersedes_d1_even_unchanged(
 
 
 def test_with_api_and_d1_down_the_old_day_stays_whole(
-    environment: pytest.MonkeyPatch, db: Database, sites: Dashboard, simulator: SimulatedBroker
+    environment: pytest.MonkeyPatch,
+    db: Database,
+    sites: Dashboard,
+    simulator: SimulatedBroker,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = push().get_json()["updated_at"]
     simulator.clock.advance(timedelta(hours=1))
@@ -85,6 +89,7 @@ def test_with_api_and_d1_down_the_old_day_stays_whole(
     (error,) = rows(db, "SELECT error FROM snapshot_pushes WHERE result = 'unreachable'")
     assert "the dashboard cannot be reached" in error["error"]
     assert "D1 answered 503" in error["error"]
+    assert "snapshot_failed" in [vars(each).get("event") for each in caplog.records]
 
 
 def test_a_d1_that_refuses_is_named_and_the_push_may_come_again(

@@ -82,7 +82,7 @@ def test_what_is_missing_is_answered_logged_and_recorded(
     assert (audit["result"], audit["request_id"]) == ("accepted", reply["request_id"])
     assert audit["body_bytes"] == reply["body_bytes"]
     assert audit["missing"] == reply["missing"]
-    (said,) = [each for each in caplog.records if vars(each).get("event") == "snapshot_pushed"]
+    (said,) = events(caplog, "snapshot_pushed")
     assert (
         vars(said).items()
         >= {
@@ -112,8 +112,12 @@ def test_a_later_push_replaces_the_day(
 
 
 def test_what_is_unchanged_is_recorded_and_not_sent_again(
-    db: Database, simulator: SimulatedBroker, dashboard: DashboardReceiver
+    db: Database,
+    simulator: SimulatedBroker,
+    dashboard: DashboardReceiver,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     first = push().get_json()
     simulator.clock.advance(timedelta(seconds=30))
 
@@ -126,6 +130,8 @@ def test_what_is_unchanged_is_recorded_and_not_sent_again(
     assert sent["content_sha256"] == kept["content_sha256"]
     assert sent["body_sha256"] != kept["body_sha256"], "the bodies differ in `updated_at`"
     assert kept["missing"] == first["missing"]
+    logged = [vars(each)["result"] for each in events(caplog, "snapshot_pushed")]
+    assert logged == ["accepted", "unchanged"]
 
 
 def test_force_sends_what_is_unchanged(db: Database, dashboard: DashboardReceiver) -> None:
@@ -169,7 +175,10 @@ def calendar(db: Database, hours: Session | None) -> None:
         sessions.store(tx, [CalendarDay(date(2026, 2, 10), hours, hours)], NOON)
 
 
-def test_nothing_is_pushed_on_a_holiday(db: Database, dashboard: DashboardReceiver) -> None:
+def test_nothing_is_pushed_on_a_holiday(
+    db: Database, dashboard: DashboardReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     calendar(db, None)
 
     reply = push()
@@ -182,6 +191,7 @@ def test_nothing_is_pushed_on_a_holiday(db: Database, dashboard: DashboardReceiv
     }
     assert dashboard.received == []
     assert results(db) == []
+    assert events(caplog, "snapshot_skipped")
 
 
 @pytest.mark.parametrize("body", [{"force": True}, {"date": DAY}])
