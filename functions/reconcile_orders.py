@@ -9,7 +9,7 @@ import functions_framework
 from common.orders import BrokerOrder, Order
 from functions import broker_readings, edge, outcomes, position_drift, stalled_orders, wiring
 from functions.broker_readings import Readings
-from infra import log_context
+from infra import account_readings, log_context
 from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
 
@@ -33,6 +33,9 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     with app.database.transaction() as tx:
         stuck = stalled_orders.report(tx, now)
     app.relay.publish_committed()
+    account_readings.take(
+        app.trading, app.market_data, app.database, app.settings.alpaca_data_feed, now
+    )
     return {
         "open_orders": len(open_orders),
         "changed": changed,

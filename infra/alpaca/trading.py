@@ -132,6 +132,10 @@ class AlpacaTrading:
         """Return whether the account may trade, and what it can pay."""
         return accounts.account(self._http)
 
+    def equity(self) -> Decimal:
+        """Return what the account is worth, in USD."""
+        return accounts.equity(self._http)
+
     def asset(self, symbol: str) -> Asset | None:
         """Return whether a symbol trades; None when the broker does not know it."""
         return accounts.asset(self._http, symbol)

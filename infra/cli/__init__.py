@@ -13,6 +13,7 @@ from infra.cli import (
     local,
     messages,
     migrate,
+    push_snapshot,
     schedules,
     trace,
 )
@@ -37,6 +38,7 @@ for _command in (
     trace.trace,
     dead_letters.dead_letters,
     migrate.migrate,
+    push_snapshot.push_snapshot,
     schedules.schedules,
     doctor.doctor,
 ):
