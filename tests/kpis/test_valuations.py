@@ -1,5 +1,7 @@
 """The step before the views: what is valued, when, and how often."""
 
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -60,7 +62,9 @@ def test_what_was_not_known_yet_is_not_valued(db: Database) -> None:
 
 
 def test_what_the_broker_says_is_not_computed(db: Database) -> None:
-    greeks: dict[str, Any] = dict.fromkeys(("delta", "gamma", "theta", "vega", "rho"), Decimal("0.5"))
+    greeks: dict[str, Any] = dict.fromkeys(
+        ("delta", "gamma", "theta", "vega", "rho"), Decimal("0.5")
+    )
     scan(db, 0, implied_volatility=Decimal("0.25"), **greeks)
 
     complete(db, OPENS)
@@ -108,3 +112,9 @@ def test_history_that_comes_late_is_made_up_for(db: Database) -> None:
     assert complete(db, OPENS + timedelta(hours=1)) == 0
     found = rows(db, "SELECT fair_price FROM option_valuations")
     assert all(row["fair_price"] > 0 for row in found)
+
+
+def test_no_function_loads_the_pricing_library_before_it_prices() -> None:
+    code = "import sys, functions.main; sys.exit('QuantLib' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
