@@ -10,17 +10,18 @@ _AS_READERS_HOLD_IT = Context(prec=15)
 
 
 def _number(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, Decimal | int):
-        raise ValueError("must be an exact decimal number")  # noqa: TRY004 (pydantic's protocol)
-    number = Decimal(value)
+    if type(value) is not Decimal and type(value) is not int:
+        raise ValueError("must be an exact decimal number")
+    number = _AS_READERS_HOLD_IT.create_decimal(value)
     if not number.is_finite():
         raise ValueError("must be a finite number")
-    return _AS_READERS_HOLD_IT.plus(number)
+    return number
 
 
 def _json_number(number: Decimal) -> int | float:
     """Return what JSON writes as these very digits, whole numbers without a point."""
-    return int(number) if number == number.to_integral_value() else float(number)
+    held = float(number)
+    return int(held) if held.is_integer() else held
 
 
 # A finite decimal of 15 significant digits, exact on the wire and in its reader. There are

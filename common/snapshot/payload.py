@@ -35,7 +35,7 @@ class PortfolioAsset(Model):
     contract_name: str
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class SeriesPoint:
     """One point of a KPI's day; `t` has one spelling only, it is compared as text.
 

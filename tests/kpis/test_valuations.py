@@ -1,5 +1,7 @@
 """The step before the views: what is valued, when, and how often."""
 
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -110,3 +112,9 @@ def test_history_that_comes_late_is_made_up_for(db: Database) -> None:
     assert complete(db, OPENS + timedelta(hours=1)) == 0
     found = rows(db, "SELECT fair_price FROM option_valuations")
     assert all(row["fair_price"] > 0 for row in found)
+
+
+def test_no_function_loads_the_pricing_library_before_it_prices() -> None:
+    code = "import sys, functions.main; sys.exit('QuantLib' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
