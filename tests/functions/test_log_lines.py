@@ -28,6 +28,7 @@ AWAITED = {
     "position_drift",
     "snapshot_pushed",
     "snapshot_failed",
+    "snapshot_skipped",
 }
 
 
