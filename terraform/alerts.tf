@@ -213,7 +213,7 @@ resource "google_monitoring_alert_policy" "dead_letters_waiting" {
 }
 
 # No absence condition reaches over a weekend, so this one is a query: on a weekday, after the last
-# push is over in New York in summer and in winter, the day must have had a snapshot.
+# push is over in New York in summer and in winter, the day must have had a snapshot, or be a holiday.
 resource "google_monitoring_alert_policy" "snapshot_missing" {
   display_name          = "Snapshot missing"
   severity              = "ERROR"
@@ -225,7 +225,10 @@ resource "google_monitoring_alert_policy" "snapshot_missing" {
 
     condition_prometheus_query_language {
       query = join(" ", [
-        "(sum(increase({\"${local.metric_types["snapshots_pushed"]}\", monitored_resource=\"cloud_run_revision\"}[12h])) or vector(0)) < 0.5",
+        "(${join(" + ", [
+          for metric in ["snapshots_pushed", "snapshots_skipped"] :
+          "(sum(increase({\"${local.metric_types[metric]}\", monitored_resource=\"cloud_run_revision\"}[12h])) or vector(0))"
+        ])}) < 0.5",
         "and on() (day_of_week() >= 1 and day_of_week() <= 5)",
         "and on() (hour() >= 22)",
       ])

@@ -6,7 +6,7 @@ locals {
   has_pipeline = var.repository != ""
 
   # What a command needs to know, as `env` takes it.
-  command_settings = { for user in ["deploy", "operator"] : user => join("\n", [
+  command_settings = { for user in ["deploy", "operator"] : user => join(" ", [
     for name, value in merge(
       local.settings,
       local.has_fallback ? local.fallback : {},
