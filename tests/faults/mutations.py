@@ -10,23 +10,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.faults.guards import MUTATIONS, Edit, Mutation
+
 ROOT = Path(__file__).parents[2]
 _COPIED = ("functions", "common", "infra", "tests", "docs", "pyproject.toml")
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A guard, and the edits that take it away: (file, what stands there, what instead)."""
-
-    guard: str
-    edits: Sequence[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -36,103 +29,6 @@ class Finding:
     schedules: int
     seed: str = ""
     violated: str = ""
-
-
-MUTATIONS = (
-    Mutation(
-        "the look-up before an order is sent again",
-        [
-            (
-                "functions/submit_order.py",
-                (
-                    "        said = self.trading.by_client_order_id(order.client_order_id)\n"
-                    "        if said is not None:\n"
-                    "            self.record(order, said)\n"
-                    "            return\n"
-                ),
-                "",
-            )
-        ],
-    ),
-    Mutation(
-        "the lock of the user's row",
-        [("infra/postgres/orders.py", " FOR UPDATE OF u\n", "\n")],
-    ),
-    Mutation(
-        "the locks of the user's and the order's row",
-        [
-            ("infra/postgres/orders.py", " FOR UPDATE OF u\n", "\n"),
-            ("infra/postgres/orders.py", '" WHERE id = :id FOR UPDATE"', '" WHERE id = :id"'),
-        ],
-    ),
-    Mutation(
-        "the lock of the question's row",
-        [("infra/postgres/confirmations.py", '_COLUMNS + " FOR UPDATE OF c"', "_COLUMNS")],
-    ),
-    Mutation(
-        "the reservation",
-        [
-            (
-                "infra/postgres/orders.py",
-                "reserved_at = :now, reserved_usd = :reserved_usd, limit_price =",
-                "limit_price =",
-            )
-        ],
-    ),
-    Mutation(
-        "the one id of an order at the broker",
-        [
-            (
-                "common/orders.py",
-                '"client_order_id": self.client_order_id,',
-                '"client_order_id": f"cs-{__import__(\'uuid\').uuid4()}",',
-            )
-        ],
-    ),
-    Mutation(
-        "the outbox row in the transaction (published after the commit instead)",
-        [
-            (
-                "infra/postgres/outbox.py",
-                '    tx.run(\n        "INSERT INTO outbox',
-                (
-                    "    after_commit.append((message, ordering_key))\n"
-                    "    return\n"
-                    "    tx.run(\n"
-                    '        "INSERT INTO outbox'
-                ),
-            ),
-            (
-                "infra/postgres/outbox.py",
-                "\n\n@dataclass",
-                "\n\nafter_commit: list[tuple[Message, str]] = []\n\n\n@dataclass",
-            ),
-            (
-                "infra/relay.py",
-                "        try:\n            self.publish_pending()",
-                (
-                    "        try:\n"
-                    "            while outbox.after_commit:\n"
-                    "                said, key = outbox.after_commit.pop(0)\n"
-                    "                number = {'outbox_id': str(id(said))}\n"
-                    "                data = said.model_dump_json().encode()\n"
-                    "                self._publisher.publish(\n"
-                    "                    said.topic, [PubsubMessage(data, key, number)]\n"
-                    "                )\n"
-                    "            self.publish_pending()"
-                ),
-            ),
-        ],
-    ),
-    Mutation(
-        "the expiry of the question, when it is answered",
-        [("common/questions.py", " or now > standing.expires_at:", ":")],
-    ),
-    Mutation(
-        "the expiry of the approval, among the guardrails",
-        [("common/guardrails/__init__.py", "    consent.question_has_not_expired,\n", "")],
-    ),
-)
 
 
 def main() -> None:
@@ -158,8 +54,8 @@ def _try(mutation: Mutation, schedules: int, seed: int) -> Finding:
     with tempfile.TemporaryDirectory(prefix="countersign-mutation-") as folder:
         copy = Path(folder)
         _copy(copy)
-        for path, guard, instead in mutation.edits:
-            _edit(copy / path, guard, instead)
+        for edit in mutation.edits:
+            _apply(copy, edit)
         command = ["-m", "tests.faults.run", str(schedules), "--seed", str(seed), "--until-failure"]
         run = subprocess.run(  # noqa: S603 (our own module)
             [sys.executable, *command], cwd=copy, capture_output=True, text=True, check=False
@@ -187,11 +83,11 @@ def _copy(folder: Path) -> None:
             shutil.copy(ROOT / name, folder / name)
 
 
-def _edit(path: Path, guard: str, instead: str) -> None:
-    text = path.read_text()
-    if text.count(guard) != 1:
-        raise SystemExit(f"{path.name} has changed: it must hold exactly once\n{guard}")
-    path.write_text(text.replace(guard, instead))
+def _apply(folder: Path, edit: Edit) -> None:
+    text = (folder / edit.path).read_text()
+    if text.count(edit.guard) != 1:
+        raise SystemExit(f"{edit.path} has changed: it must hold exactly once\n{edit.guard}")
+    (folder / edit.path).write_text(text.replace(edit.guard, edit.instead))
 
 
 def _options() -> argparse.Namespace:

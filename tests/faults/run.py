@@ -1,6 +1,7 @@
 """`make faults N=… SEED=…`: prove the invariants on many schedules, and say what happened.
 
-A schedule is its seed: the one that failed is repeated by `make faults N=1 SEED=<its seed>`.
+A schedule is its seed: the one that failed is repeated by `make faults N=1 SEED=<its seed>`, which
+also looks for the fewest steps that fail in the same way.
 """
 
 import argparse
@@ -31,6 +32,9 @@ def main() -> None:
     seeds = range(first, first + options.schedules)
     done, verdict, failed = _run(console, seeds, until_failure=options.until_failure)
     console.print(table(done, verdict))
+    if options.schedules == 1:
+        for seed, path in failed.items():
+            path.write_text(f"{path.read_text()}\nthe shortest: {workers.shortest(seed)}\n")
     for seed, path in sorted(failed.items()):
         console.print(f"  [bold red]failed[/] make faults N=1 SEED={seed}   {path}")
     sys.exit(1 if failed else 0)

@@ -44,6 +44,7 @@ class Parts:
     topics: httpx.BaseTransport
     publisher: PubsubPublisher
     id_tokens: Any
+    late: list[httpx.Request] = field(default_factory=list)
     happened: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
 

@@ -54,6 +54,7 @@ def _troubles(happened: Counter[tuple[str, ...]]) -> list[tuple[str, Counts]]:
         "deadlock": "Deadlocks",
         "unreachable": "Requests that never left",
         "reply_lost": "Replies lost",
+        "late": "Orders that arrive late",
     }
     found = [(named[kind], _of(happened, kind, *places)) for kind, places in KINDS.items()]
     return [*found, ("Database restarts", _of(happened, "restart", "database"))]

@@ -15,11 +15,11 @@ _ROUNDS = 12
 def settle(world: World) -> None:
     """Let the system come to rest; what was decided of orders shows before it is forgotten."""
     for _ in range(2):
-        world.simulator.clock.advance(timedelta(minutes=1))
+        world.move(world.simulator.clock.now() + timedelta(minutes=1))
         world.reconcile(0)
     _calm(world)
     for pause in _PAUSES:
-        world.simulator.clock.advance(pause)
+        world.move(world.simulator.clock.now() + pause)
         _deliver_everything(world)
         world.reconcile(0)
         _deliver_everything(world)

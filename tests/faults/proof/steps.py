@@ -167,7 +167,7 @@ class Wait:
 
     def run(self, world: World) -> None:
         """Move the clock."""
-        world.simulator.clock.advance(timedelta(seconds=self.seconds))
+        world.move(world.simulator.clock.now() + timedelta(seconds=self.seconds))
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,8 @@ class WaitUntil:
 
     def run(self, world: World) -> None:
         """Move the clock, unless the moment is over."""
-        clock = world.simulator.clock
-        then = until(self.moment, clock.now()) + timedelta(seconds=self.seconds)
-        clock.set(max(then, clock.now()))
+        moment = until(self.moment, world.simulator.clock.now())
+        world.move(moment + timedelta(seconds=self.seconds))
 
 
 @dataclass(frozen=True)
@@ -235,9 +234,13 @@ class Fails:
     on: int = 0
 
     def run(self, world: World) -> None:
-        """Arm it."""
-        trouble = Trouble(self.kind, self.place, self.skip)
-        world.instance(self.on).troubles.append(trouble)
+        """Arm it.
+
+        Where a broker frees the ids of canceled orders, one that arrives late would be another.
+        """
+        if self.kind != "late" or world.simulator.switches.cancelled_ids_stay_taken:
+            trouble = Trouble(self.kind, self.place, self.skip)
+            world.instance(self.on).troubles.append(trouble)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,13 @@ class WatchedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Stop, send, stop."""
         before, after = _places(request)
-        if self._instance.reach(before) == "unreachable":
+        kind = self._instance.reach(before)
+        if kind == "unreachable":
             raise httpx.ConnectError("injected: connection refused", request=request)
+        if kind == "late":
+            request.read()
+            self._instance.parts.late.append(request)
+            raise httpx.ReadTimeout("injected: no reply in time", request=request)
         response = self._inner.handle_request(request)
         promised = int(response.headers.get("content-length", 0))
         if promised > len(response.read()):

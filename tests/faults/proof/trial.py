@@ -4,9 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from infra.local.broker.fault_kinds import KINDS
+from tests.faults.proof import moments
 from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.invariants import violations
 from tests.faults.proof.laboratory import Laboratory
+from tests.faults.proof.moments import Moment
 from tests.faults.proof.schedules import Schedule
 from tests.faults.proof.settle import settle
 from tests.faults.proof.steps import Step
@@ -31,9 +33,10 @@ def live_through(laboratory: Laboratory, schedule: Schedule) -> Verdict:
 
 def take(world: World, step: Step) -> None:
     """Let one step happen, and look at what must hold at every moment."""
+    before = Moment.of(world)
     step.run(world)
     world.happened["step", type(step).__name__] += 1
-    world.violations += _sent_while_halted(world)
+    world.violations += moments.violations(before, step, world)
 
 
 def conclude(world: World) -> Verdict:
@@ -44,23 +47,6 @@ def conclude(world: World) -> Verdict:
     world.violations += violations(evidence)
     _count_orders(evidence)
     return Verdict(world.happened, world.violations)
-
-
-def _sent_while_halted(world: World) -> list[str]:
-    """Name what reached the broker although trading was stopped."""
-    if not world.halted:
-        return []
-    placed = {order.client_order_id for order in world.simulator.books.orders()}
-    owners = {
-        row["client_order_id"]: row["firebase_uid"]
-        for row in world.rows("SELECT client_order_id, firebase_uid FROM trade_orders")
-    }
-    return [
-        f"{order} was placed while {scope} was halted"
-        for scope, known in world.halted.items()
-        for order in placed - known
-        if scope in ("*", owners.get(order))
-    ]
 
 
 def _count_faults(world: World) -> None:

@@ -19,10 +19,11 @@ Place = Literal[
     "before_read",
     "after_read",
 ]
-Kind = Literal["crash", "lost", "serialization", "deadlock", "unreachable", "reply_lost"]
+Kind = Literal["crash", "lost", "serialization", "deadlock", "unreachable", "reply_lost", "late"]
 
 # What can happen where. `lost` is the database's connection, with all that it had not committed;
-# `unreachable` and `reply_lost` are requests to the broker and to Pub/Sub.
+# `unreachable` and `reply_lost` are requests to the broker and to Pub/Sub; one that is `late` was
+# given up by its sender, and arrives all the same.
 KINDS: dict[Kind, tuple[Place, ...]] = {
     "crash": (
         "before_commit",
@@ -39,6 +40,7 @@ KINDS: dict[Kind, tuple[Place, ...]] = {
     "deadlock": ("statement",),
     "unreachable": ("before_order", "before_publish", "before_read"),
     "reply_lost": ("after_order", "after_publish", "after_read"),
+    "late": ("before_order",),
 }
 
 

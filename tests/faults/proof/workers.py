@@ -16,7 +16,8 @@ from infra.local.postgres import create_database, embedded_postgres
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
 from tests.faults.proof.laboratory import Laboratory, laboratory
-from tests.faults.proof.schedules import schedule
+from tests.faults.proof.schedules import Schedule, schedule
+from tests.faults.proof.shrinking import shrink
 from tests.faults.proof.trial import Verdict, live_through
 
 # A schedule takes a second or so: one that takes this long hangs, and says where.
@@ -67,6 +68,14 @@ def trial(seed: int) -> tuple[int, Verdict]:
         return seed, live_through(_laboratory, schedule(seed))
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+def shortest(seed: int) -> Schedule:
+    """Return the shortest schedule that fails as the seed's does; the seed's where none does."""
+    with database_server() as url, laboratory(fresh_database(url, "shrinking")) as opened:
+        first = schedule(seed)
+        verdict = live_through(opened, first)
+        return shrink(opened, first, verdict) if verdict.violations else first
 
 
 def _begin(url: str) -> None:

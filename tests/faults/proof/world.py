@@ -3,11 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import httpx
 from werkzeug.test import TestResponse
 
 from infra.local.app_backend import signed_headers
@@ -44,6 +47,7 @@ class World:
     fallen: list[Instance] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     halted: dict[str, set[str]] = field(default_factory=dict)
+    arrived_late: set[str] = field(default_factory=set)
     reconciled: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -98,6 +102,16 @@ class World:
         headers = {"Authorization": f"Bearer {self.tokens[uid]}"}
         path = f"/v1/me/trading{path}"
         return self.call(number, "account_api", path, method=method, headers=headers)
+
+    def move(self, to: datetime) -> None:
+        """Let time pass; no request is on its way for as long as that."""
+        placed = {order.client_order_id for order in self.simulator.books.orders()}
+        while self.parts.late:
+            with suppress(httpx.HTTPError):  # nobody waits for the reply
+                self.parts.broker.handle_request(self.parts.late.pop(0))
+        known = {order.client_order_id for order in self.simulator.books.orders()}
+        self.arrived_late |= known - placed
+        self.simulator.clock.set(max(to, self.simulator.clock.now()))
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """Look into the database."""

@@ -6,6 +6,7 @@ from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.invariants import (
     announced,
     caps,
+    closed,
     consent,
     money,
     outcome,
@@ -22,6 +23,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     caps.orders_per_day,
     caps.notional_per_window,
     caps.everything_was_reserved,
+    closed.no_order_outside_the_session,
     outcome.every_yes_has_its_order,
     outcome.every_order_ended_or_is_reported,
     outcome.every_end_is_the_brokers,
