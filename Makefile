@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator dev selftest test lint checkov format lock bench clean
+.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults kills mutations bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,15 @@ lock: $(STAMP) ## pin every dependency with its hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
 	@echo checkov | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements-checkov.txt -
+
+faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on
+	@$(BIN)/python -m tests.faults.run $(or $(N),1000) $(if $(SEED),--seed $(SEED))
+
+kills: $(STAMP) ## kill the whole local stack N=100 times while it trades
+	@$(BIN)/python -m tests.faults.kills $(or $(N),100) $(if $(SEED),--seed $(SEED))
+
+mutations: $(STAMP) ## take each guard away in a copy, and see the fault proof notice
+	@$(BIN)/python -m tests.faults.mutations $(N)
 
 bench: $(STAMP) ## measure speed, as ratios within one run
 	@$(BIN)/python -m tests.bench

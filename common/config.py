@@ -76,6 +76,10 @@ class TradingConfig(Model):
         """Name this very content: opportunities, questions and orders carry it."""
         return content_hash(self.model_dump(mode="json"))
 
+    def rule(self, rule_id: str) -> Rule | None:
+        """Return the enabled rule of this id."""
+        return next((each for each in self.rules if each.id == rule_id and each.enabled), None)
+
     def source_of(
         self, symbol: str, metrics: frozenset[Metric] = frozenset()
     ) -> WatchedInput | None:

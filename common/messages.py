@@ -6,10 +6,12 @@ Each carries what its reader needs without a second look-up; money travels as de
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from common.guardrails.facts import Code
 from common.model import Exact, Model
+from common.order_status import TERMINAL
+from common.order_texts import sentence
 from common.orders import OrderType, Side
 from common.questions import Terms
 
@@ -56,7 +58,8 @@ class OrderApproved(Message):
 class TradeUpdate(Message):
     """What became of an order, for the app backend to tell its owner.
 
-    `status` is ours (`denied`) or the broker's; `denial_code` and `reason` say why not.
+    `status` is ours (`denied`) or the broker's; `denial_code` and `reason` say why not. `text` says
+    it all in a sentence.
     """
 
     topic = "trade-updates"
@@ -64,6 +67,7 @@ class TradeUpdate(Message):
     order_id: UUID
     firebase_uid: str
     question_id: UUID | None
+    rule_id: str
     client_order_id: str
     symbol: str
     side: Side
@@ -77,3 +81,11 @@ class TradeUpdate(Message):
     denial_code: Code | None
     reason: str | None
     at: AwareDatetime
+    is_final: bool = Field(default_factory=lambda told: told["status"] in TERMINAL)
+    text: str = Field(default_factory=lambda told: sentence(**told))
+
+
+# All topics, the most urgent first: in this order they are relayed.
+TOPICS = tuple(
+    kind.topic for kind in (OrderApproved, QuestionCreated, TradeUpdate, SnapshotsIngested)
+)

@@ -1,4 +1,4 @@
-"""Orders: what we want, what the broker says of it, and which statuses may follow which."""
+"""Orders: what we want, and what the broker says of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,38 +10,19 @@ from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 
 from common.market import AssetClass, Quote
 from common.model import plain
+from common.order_status import EXPIRED, REJECTED, may_follow
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit"]
 TimeInForce = Literal["day", "gtc", "ioc"]
 
-# Ours, before the broker knows the order, or when it never will.
-APPROVED = "approved"
-SUBMITTING = "submitting"
-DENIED = "denied"
-# The broker's (alpaca-api.md section 5.3).
-REJECTED = "rejected"
 _PREFIX = "cs-"
 _CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
-TERMINAL = frozenset({DENIED, REJECTED, "filled", "canceled", "expired", "replaced"})
 
 
 def client_order_id(origin: UUID) -> str:
     """Derive the idempotency key (39 characters) from the question, or the unasked opportunity."""
     return f"{_PREFIX}{origin}"
-
-
-def may_follow(status: str, then: str) -> bool:
-    """Tell whether an order in `status` may go to `then`.
-
-    The broker's statuses may arrive late and in any order, and new ones may appear: a terminal
-    status is final, nothing returns to one of ours, and everything else is believed.
-    """
-    if status in TERMINAL:
-        return False
-    if then in {SUBMITTING, DENIED}:
-        return status == APPROVED
-    return APPROVED not in {status, then}
 
 
 @dataclass(frozen=True)
@@ -76,6 +57,12 @@ class Order:
     filled_avg_price: Decimal | None
     denial_code: str | None
     reason: str | None
+    broker_updated_at: datetime | None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the broker ended it without any of it being executed."""
+        return self.status == REJECTED or (self.status == EXPIRED and not self.filled_qty)
 
     @property
     def flow_id(self) -> str:
@@ -142,11 +129,23 @@ class BrokerOrder(BaseModel):
     updated_at: AwareDatetime | None = None
 
     @property
-    def is_terminal(self) -> bool:
-        """Whether nothing more can happen to it."""
-        return self.status in TERMINAL
-
-    @property
     def last_change(self) -> datetime:
         """When the broker last touched it."""
         return self.filled_at or self.updated_at or self.submitted_at
+
+    def is_news_of(self, order: Order) -> bool:
+        """Whether it tells more than what is known; readings may come twice, late and reordered.
+
+        The executed quantity only grows, and the broker's own time of change tells two readings of
+        the same quantity apart.
+        """
+        known = (order.status, order.filled_qty, order.filled_avg_price)
+        if known == (self.status, self.filled_qty, self.filled_avg_price):
+            return False
+        if self.filled_qty < order.filled_qty or not may_follow(order.status, self.status):
+            return False
+        return not (
+            self.updated_at
+            and order.broker_updated_at
+            and self.updated_at < order.broker_updated_at
+        )

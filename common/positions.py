@@ -55,6 +55,8 @@ def next_fill(
     """Derive the execution between two readings of an order's (filled qty, filled average price).
 
     The broker's cumulative quantity is the truth: reading it twice yields nothing the second time.
+    Its averages are rounded, so that a tiny execution's own price may come out as no price at all:
+    then the average stands for it.
     """
     known_qty, known_price = known
     reported_qty, reported_price = reported
@@ -62,7 +64,7 @@ def next_fill(
     if qty <= 0:
         return None
     price = (reported_qty * reported_price - known_qty * known_price) / qty
-    return Fill(side, qty, price, reported_qty, at)
+    return Fill(side, qty, price if price > 0 else reported_price, reported_qty, at)
 
 
 def apply_fill(trade: Trade | None, fill: Fill) -> list[Part]:

@@ -150,6 +150,11 @@ def follow_up_text(text: str) -> str:
     return f"Your answer was not clear, so once more: {text}"
 
 
+def try_again_text(text: str, reason: str) -> str:
+    """Word the one follow-up of an order that failed."""
+    return f"Your order was not executed: {reason}. Try again, or leave it? It was: {text}"
+
+
 def _shown(number: Decimal | None) -> str:
     return plain(number) if number is not None else NOT_SHOWN
 

@@ -5,13 +5,13 @@ from uuid import UUID
 from werkzeug.exceptions import Conflict
 
 from common.errors import BrokerRefusedError
-from common.orders import APPROVED, SUBMITTING, TERMINAL
+from common.order_status import APPROVED, SUBMITTING, TERMINAL
 from common.wire import to_wire
 from functions import account_requests as asked
 from functions import edge
 from functions.account_replies import effective, existing, page_reply
 from functions.account_requests import Call
-from infra.postgres import cancellations, order_views, orders, traces, user_configs
+from infra.postgres import order_views, orders, traces, user_configs
 
 
 def list_orders(call: Call) -> edge.Reply:
@@ -43,7 +43,7 @@ def cancel_order(call: Call, order_id: UUID) -> edge.Reply:
         existing(order_views.one(tx, call.uid, order_id))
         order = orders.lock(tx, order_id)
         if order.status == APPROVED:
-            cancellations.withdraw(tx, order, call.now)
+            orders.withdraw(tx, order, call.now)
         seen = existing(order_views.one(tx, call.uid, order_id))
     if order.status == APPROVED:
         call.app.relay.publish_committed()

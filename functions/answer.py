@@ -7,7 +7,7 @@ from typing import Any
 import flask
 import functions_framework
 
-from common.questions import Answer, Decision, Refusal, settle
+from common.questions import Answer, Decision, Refusal, follow_up_text, settle
 from functions import edge, wiring
 from infra import log_context, webhook
 from infra.postgres import confirmations, orders
@@ -54,7 +54,7 @@ def take_answer(tx: Transaction, received: Answer, now: datetime) -> tuple[dict[
         if decision is Decision.APPROVE:
             orders.approve(tx, standing, now)
         if decision is Decision.AMBIGUOUS and not standing.is_follow_up:
-            confirmations.follow_up(tx, standing, now)
+            confirmations.follow_up(tx, standing, follow_up_text(standing.text), now)
     return _decided(tx, received, decision), 200
 
 

@@ -10,6 +10,7 @@ import functools
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import flask
@@ -28,6 +29,7 @@ from common.messages import Message
 from functions import wiring
 from infra import log_context, redaction
 from infra.postgres import dead_letters
+from infra.postgres.dead_letters import GivenUp
 from infra.settings import SettingsError
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,15 @@ _STATUS: tuple[tuple[type[TradingError], str, int], ...] = (
     (OutcomeUnknownError, "outcome_unknown", 500),
     (SettingsError, "misconfigured", 500),
 )
+
+
+@dataclass(frozen=True)
+class _Received:
+    """A message as it came in."""
+
+    message_id: str
+    ordering_key: str
+    payload: bytes
 
 
 def error(code: str, message: str, status: int) -> tuple[dict[str, Any], int]:
@@ -76,12 +87,12 @@ def consumes(
     def decorate(handler: Callable[[_Message], None]) -> Callable[[CloudEvent], None]:
         @functools.wraps(handler)
         def receive(event: CloudEvent) -> None:
-            message_id, payload = _unwrap(event)
+            received = _unwrap(event)
             with _traced(flask.request.headers):
                 try:
-                    handler(kind.from_json(payload))
+                    handler(kind.from_json(received.payload))
                 except PermanentError as raised:
-                    _keep(handler.__name__, message_id, payload, raised)
+                    _keep(handler.__name__, kind.topic, received, raised)
 
         return receive
 
@@ -94,25 +105,38 @@ def _traced(headers: Headers) -> AbstractContextManager[None]:
     return log_context.about(**log_context.trace(*given))
 
 
-def _unwrap(event: CloudEvent) -> tuple[str, bytes]:
-    """Return the id and the bytes of the Pub/Sub message inside an event or a push envelope."""
+def _unwrap(event: CloudEvent) -> _Received:
+    """Unwrap the Pub/Sub message inside an event or a push envelope; our own id stands first."""
     try:
         message = event.data["message"]
-        return str(message.get("messageId", event["id"])), base64.b64decode(message["data"])
+        ids = {"message_id": message.get("messageId", event["id"])}
+        ids |= message.get("attributes") or {}
+        return _Received(
+            str(ids["message_id"]),
+            str(message.get("orderingKey", "")),
+            base64.b64decode(message["data"]),
+        )
     except (TypeError, KeyError, ValueError):
         # Not a Pub/Sub message: handed on as it is, to be refused by name and kept.
-        return str(event["id"]), repr(event.data).encode()
+        return _Received(str(event["id"]), "", repr(event.data).encode())
 
 
-def _keep(consumer: str, message_id: str, payload: bytes, raised: PermanentError) -> None:
+def _keep(consumer: str, topic: str, received: _Received, raised: PermanentError) -> None:
     log.error(
         "%s gave up message %s: %s",
         consumer,
-        message_id,
+        received.message_id,
         raised,
         extra={"event": "dead_letter_kept", "consumer": consumer},
     )
+    letter = GivenUp(
+        consumer=consumer,
+        topic=topic,
+        message_id=received.message_id,
+        ordering_key=received.ordering_key,
+        payload=received.payload.decode(errors="replace"),
+        error=str(raised),
+    )
     app = wiring.current()
     with app.database.transaction() as tx:
-        text = payload.decode(errors="replace")
-        dead_letters.keep(tx, consumer, message_id, text, str(raised), app.clock.now())
+        dead_letters.keep(tx, letter, app.clock.now())

@@ -1,27 +1,33 @@
 """Scheduler, three times a trading day: refresh the views, build, sign, post, record."""
 
 import datetime as dt
-import hashlib
-from datetime import date, datetime
+import logging
+from datetime import datetime
 
 import flask
 import functions_framework
 
-from common.errors import MalformedMessageError, PermanentError, TransientError
+from common.errors import MalformedMessageError
 from common.market import trading_day
 from common.model import Model
-from common.snapshot import assemble, missing, timestamp
+from common.snapshot import timestamp
 from functions import edge, wiring
-from infra.dashboard.api import DashboardApi
-from infra.postgres import kpis
+from infra.postgres import sessions
 from infra.postgres.database import Session
-from infra.postgres.kpis import Push, Views
+from infra.snapshot_build import build
+from infra.snapshot_push import LOCK, push
+
+log = logging.getLogger(__name__)
 
 
 class PushRequest(Model):
-    """The body of a push: the report date, today's trading day unless given (a backfill)."""
+    """The body of a push: today's trading day unless a date is given (a backfill).
+
+    `force` pushes on a holiday and what is unchanged, too.
+    """
 
     date: dt.date | None = None
+    force: bool = False
 
 
 @functions_framework.http
@@ -34,54 +40,40 @@ def push_snapshot(request: flask.Request) -> edge.Reply:
     report_date = asked.date or trading_day(now)
     if report_date > trading_day(now):
         raise MalformedMessageError(f"date: {report_date} has not begun in New York")
-    # Two posts for one date at the same moment would mix on the other side (kpis.md section 1).
-    with app.database.exclusive("push_snapshot") as session:
+    with app.database.exclusive(LOCK) as session:
         if session is None:
-            return {"status": "already running", "date": str(report_date)}, 200
-        return push(report_date, now, session, app.dashboard, app.views)
+            return _reply("already running", report_date)
+        if asked.date is None and not asked.force and is_holiday(session, now):
+            log.info("%s is a holiday", report_date, extra={"event": "snapshot_skipped"})
+            return _reply("skipped", report_date, why="the market stays closed that day")
+        return push_day(session, app, report_date, now, force=asked.force)
 
 
-def push(
-    report_date: date, now: datetime, session: Session, dashboard: DashboardApi, views: Views
+def is_holiday(session: Session, now: datetime) -> bool:
+    """Tell whether the market stays closed today; an unknown calendar keeps nothing back."""
+    with session.transaction() as tx:
+        today = sessions.day(tx, now)
+    if today is None:
+        log.warning("today's calendar is unknown", extra={"event": "calendar_unknown"})
+    return today is not None and today.regular is None
+
+
+def push_day(
+    session: Session, app: wiring.Wiring, report_date: dt.date, now: datetime, *, force: bool
 ) -> edge.Reply:
-    """Build the day as it stands now and post it; every attempt is recorded."""
+    """Build the day as it stands now and send it; every attempt is recorded."""
     with session.transaction() as tx:
-        accepted_at = kpis.last_accepted(tx, report_date)
-    if accepted_at is not None and accepted_at > now:
-        return {"status": "a newer one was accepted", "updated_at": timestamp(accepted_at)}, 200
-    with session.transaction() as tx:
-        kpis.refresh(tx, views, report_date, now)
-    with session.transaction() as tx:
-        figures = kpis.figures(tx, views, report_date)
-        assets = kpis.portfolio(tx, views, report_date)
-    body = assemble(report_date, now, figures, assets).to_body()
-    attempt = Push(
-        report_date=report_date,
-        updated_at=now,
-        body_sha256=hashlib.sha256(body).hexdigest(),
-        body_bytes=len(body),
-        missing=missing(figures),
+        built = build(tx, app.views, report_date, now)
+    outcome = push(session, built, app.way_to_dashboard, force=force)
+    return _reply(
+        outcome.status,
+        report_date,
+        updated_at=timestamp(now),
+        body_bytes=len(built.body),
+        request_id=outcome.request_id,
+        missing=built.missing.to_json(),
     )
-    request_id = post(body, attempt, session, dashboard)
-    return {
-        "status": "accepted",
-        "date": str(report_date),
-        "updated_at": timestamp(now),
-        "body_bytes": attempt.body_bytes,
-        "request_id": request_id,
-        "missing": attempt.missing,
-    }, 200
 
 
-def post(body: bytes, attempt: Push, session: Session, dashboard: DashboardApi) -> str | None:
-    """Sign and send; record what came of it, also when it failed."""
-    try:
-        request_id = dashboard.post(body)
-    except (PermanentError, TransientError) as error:
-        result = "refused" if isinstance(error, PermanentError) else "unreachable"
-        with session.transaction() as tx:
-            kpis.store_push(tx, attempt, result, error=str(error))
-        raise
-    with session.transaction() as tx:
-        kpis.store_push(tx, attempt, "accepted", request_id=request_id)
-    return request_id
+def _reply(status: str, report_date: dt.date, **more: object) -> edge.Reply:
+    return {"status": status, "date": str(report_date), **more}, 200

@@ -1,42 +1,48 @@
 """Scheduler, each minute: ask the broker what is true, and close what time has closed."""
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import flask
 import functions_framework
 
-from common.errors import OutcomeUnknownError, TransientError
-from common.orders import SUBMITTING, BrokerOrder, Order
-from functions import edge, wiring
-from infra import log_context
-from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import configs, confirmations, orders, positions
+from common.orders import BrokerOrder, Order
+from functions import broker_readings, edge, outcomes, position_drift, stalled_orders, wiring
+from functions.broker_readings import Readings
+from infra import account_readings, log_context
+from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
 
 log = logging.getLogger(__name__)
-
-# Orders are listed from a little before our oldest open one: the two clocks may differ.
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 @functions_framework.http
 @edge.answers
 def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
-    """Bring open orders, fills, trades and expired questions up to date."""
+    """Bring open orders, fills, trades and questions up to date; report what needs a person."""
     app = wiring.current()
     now = app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
         withdrawn = confirmations.withdraw_obsolete(tx, standing_rules(tx), now)
         open_orders = orders.open_orders(tx)
-    changed, unknown = reconcile(open_orders, app.database, app.trading, now)
+    readings = broker_readings.ask(open_orders, app.trading, now)
+    changed = record(readings, app.database, now)
+    got_on = stalled_orders.get_on(app.database, readings.absent, now)
+    drift = position_drift.compare(app.database, app.trading, now)
+    with app.database.transaction() as tx:
+        stuck = stalled_orders.report(tx, now)
     app.relay.publish_committed()
+    account_readings.take(
+        app.trading, app.market_data, app.database, app.settings.alpaca_data_feed, now
+    )
     return {
         "open_orders": len(open_orders),
         "changed": changed,
-        "outcome_unknown": unknown,
+        "outcome_unknown": [str(order.id) for order in readings.unknown],
+        **got_on,
+        "stuck": stuck,
+        "position_drift": drift,
         "expired_questions": expired,
         "withdrawn_questions": withdrawn,
     }, 200
@@ -52,35 +58,17 @@ def standing_rules(tx: Transaction) -> list[tuple[str, str]]:
     ]
 
 
-def reconcile(
-    open_orders: Sequence[Order], database: Database, trading: AlpacaTrading, now: datetime
-) -> tuple[int, list[str]]:
-    """Record what the broker says of each order; return how many changed, and which it lacks."""
-    if not open_orders:
-        return 0, []
-    since = min(order.created_at for order in open_orders) - CLOCK_SKEW
-    said = {each.client_order_id: each for each in trading.orders_since(since)}
-    changed, unknown = 0, []
-    for order in open_orders:
-        found = said.get(order.client_order_id) or look_up(order, trading)
-        if found is None:
-            unknown.append(str(order.id))
-            continue
-        with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
-            with database.transaction() as tx:
-                is_news = positions.record(tx, order.id, found, now)
-            if is_news:
-                log.info("the broker says %s", found.status, extra={"event": "order_changed"})
-            changed += is_news
-    return changed, unknown
+def record(readings: Readings, database: Database, now: datetime) -> int:
+    """Record what is news, each order in a transaction of its own; return how many changed."""
+    news = [(order, said) for order, said in readings.found if said.is_news_of(order)]
+    return sum(record_one(order, said, database, now) for order, said in news)
 
 
-def look_up(order: Order, trading: AlpacaTrading) -> BrokerOrder | None:
-    """Ask for one order that the list does not show, as one of unknown outcome may be."""
-    if order.status == SUBMITTING:
-        log.warning("order %s: outcome unknown, looking it up", order.id)
-    try:
-        return trading.by_client_order_id(order.client_order_id)
-    except (TransientError, OutcomeUnknownError) as error:
-        log.warning("order %s: %s", order.id, error)
-        return None
+def record_one(order: Order, said: BrokerOrder, database: Database, now: datetime) -> bool:
+    """Record the broker's word on one order, unless somebody else has done so."""
+    with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+        with database.transaction() as tx:
+            is_news = outcomes.record(tx, order.id, said, now)
+        if is_news:
+            log.info("the broker says %s", said.status, extra={"event": "order_changed"})
+    return is_news

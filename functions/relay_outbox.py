@@ -1,13 +1,33 @@
-"""Scheduler, each minute: publish what a crash left unpublished."""
+"""Scheduler, each minute: publish what a crash left unpublished, forget what is old."""
+
+from datetime import timedelta
 
 import flask
 import functions_framework
 
 from functions import edge, wiring
+from functions.wiring import Wiring
+from infra.postgres import retention
 
 
 @functions_framework.http
 @edge.answers
 def relay_outbox(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
-    """Publish every message that is still in the outbox."""
-    return {"published": wiring.current().relay.publish_pending()}, 200
+    """Publish every message that is still in the outbox, and prune what is past its retention."""
+    app = wiring.current()
+    pruned = prune(app)  # first: a topic that is away must not stop it
+    return {"published": app.relay.publish_pending(), "pruned": pruned}, 200
+
+
+def prune(app: Wiring) -> dict[str, int]:
+    """Delete the oldest published messages and market facts; return how many of each."""
+    now = app.clock.now()
+    kept_days = {
+        "outbox": app.settings.outbox_retention_days,
+        "market_data_snapshots": app.settings.market_data_retention_days,
+        "option_snapshots": app.settings.market_data_retention_days,
+    }
+    return {
+        table: retention.prune(app.database, table, now - timedelta(days=days))
+        for table, days in kept_days.items()
+    }

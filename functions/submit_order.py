@@ -26,12 +26,13 @@ from common.guardrails import deny
 from common.guardrails.facts import BrokerFacts, Code, Denied, Facts, Server
 from common.market import next_trading_day_start
 from common.messages import OrderApproved
-from common.orders import APPROVED, SUBMITTING, BrokerOrder, Order
-from functions import broker_facts, edge, wiring
+from common.order_status import APPROVED, SUBMITTING
+from common.orders import BrokerOrder, Order
+from functions import broker_facts, edge, outcomes, wiring
 from infra import log_context
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import configs, confirmations, controls, orders, positions, standing
+from infra.postgres import configs, confirmations, controls, orders, standing
 from infra.postgres.controls import Change
 from infra.postgres.database import Session, Transaction
 
@@ -160,7 +161,7 @@ class Submission:
             said = self.trading.submit(order)
         except BrokerRefusedError as error:
             with self.session.transaction() as tx:
-                orders.reject(tx, orders.lock(tx, order.id), str(error), self.now)
+                outcomes.reject(tx, order.id, error, self.now)
             return
         except OutcomeUnknownError:
             with self.session.transaction() as tx:
@@ -172,4 +173,4 @@ class Submission:
         """Store the broker's word on an order, and what it filled."""
         log.info("the broker says %s", said.status, extra={"event": "order_submitted"})
         with self.session.transaction() as tx:
-            positions.record(tx, order.id, said, self.now)
+            outcomes.record(tx, order.id, said, self.now)

@@ -12,14 +12,14 @@ from infra import opening
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.clock import Clock, SystemClock
-from infra.dashboard.api import DashboardApi
 from infra.gcp.pubsub import PubsubPublisher
-from infra.postgres.kpis import Views
 from infra.relay import Relay
 from infra.settings import Settings
 
 if TYPE_CHECKING:
     from infra.firebase import FirebaseTokens
+    from infra.postgres.kpis import Views
+    from infra.snapshot_push import Way
 
 
 class Wiring:
@@ -53,14 +53,11 @@ class Wiring:
         return Relay(self.database, publisher, self.clock)
 
     @cached_property
-    def dashboard(self) -> DashboardApi:
-        """The dashboard API."""
-        return DashboardApi(
-            self.settings.require("haiphen_api_url"),
-            self.settings.snapshot_endpoint,
-            self.secrets.later("internal_token"),
-            self.secrets.later("signing_secret"),
-        )
+    def way_to_dashboard(self) -> "Way":
+        """The dashboard's API and, where it is configured, its database behind it."""
+        from infra.snapshot_push import way_to_dashboard  # noqa: PLC0415 (one function's)
+
+        return way_to_dashboard(self.settings, self.secrets)
 
     @cached_property
     def id_tokens(self) -> "FirebaseTokens":
@@ -72,9 +69,11 @@ class Wiring:
         return FirebaseTokens(project, FirebaseKeys(self.settings.firebase_keys_url))
 
     @cached_property
-    def views(self) -> Views:
+    def views(self) -> "Views":
         """The names of the KPI views."""
-        return Views(self.settings.mv_kpi_table, self.settings.mv_portfolio_table)
+        from infra.snapshot_build import views  # noqa: PLC0415 (one function's)
+
+        return views(self.settings)
 
 
 _lock = threading.Lock()

@@ -79,15 +79,23 @@ def _fetch_feed(
     keys = () if current.failures else tuple(each.key for each in inputs)
     kept = tuple(fact for fact in current.facts if (fact.symbol, fact.metric) in wanted)
     yield Harvest(kept, cursors=keys, problems=current.problems, failures=current.failures)
-    past = [
+    past = [symbol for symbol in symbols if (symbol, "daily_close") in wanted]
+    history = fetch_history(reader, feed, past, cursors, now)
+    yield history + Harvest(problems=tuple(_mismatches(current.facts, history.facts)))
+
+
+def fetch_history(
+    reader: SpotData, feed: str, symbols: Sequence[str], cursors: Cursors, now: datetime
+) -> Harvest:
+    """Fetch the daily closes of the symbols whose past was not fetched on this day yet."""
+    due = [
         symbol
         for symbol in symbols
-        if (symbol, "daily_close") in wanted
-        and _is_new_day(reader, cursors.get(_history_key(feed, symbol)), now)
+        if _is_new_day(reader, cursors.get(_history_key(feed, symbol)), now)
     ]
-    if past:
-        history = attempt(f"{feed} history", partial(_history, reader, feed, past, now))
-        yield history + Harvest(problems=tuple(_mismatches(current.facts, history.facts)))
+    if not due:
+        return Harvest()
+    return attempt(f"{feed} history", partial(_history, reader, feed, due, now))
 
 
 def _snapshots(reader: SpotData, symbols: Sequence[str], now: datetime) -> Harvest:

@@ -11,7 +11,7 @@ from common.market import trading_day
 from common.options import Bounds, Window, windows_of
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.harvest import Cursors, Harvest, attempt
+from infra.harvest import Cursors, Harvest, attempt, fetch_history
 from infra.postgres import option_contracts
 from infra.postgres.database import Database
 
@@ -40,6 +40,7 @@ class OptionChains:
         yield priced
         if priced.failures:
             return
+        yield self._past(list(prices), cursors)
         windows = windows_of(active)
         for name, price in prices.items():
             key = _contracts_key(name, windows[name])
@@ -54,6 +55,11 @@ class OptionChains:
         fetched = self.data.spot(self.stock_feed).latest_trades(underlyings)
         prices.update({fact.symbol: fact.price for fact in fetched.found})
         return Harvest(problems=fetched.problems)
+
+    def _past(self, underlyings: Sequence[str], cursors: Cursors) -> Harvest:
+        """Fetch the underlyings' daily closes: fair prices need their volatility."""
+        reader = self.data.spot(self.stock_feed)
+        return fetch_history(reader, self.stock_feed, underlyings, cursors, self.now)
 
     def _list(self, underlying: str, key: str, window: Window, price: Decimal) -> Harvest:
         """List the contracts around the price, with room for it to move until tomorrow."""

@@ -34,12 +34,18 @@ GOOGLE_KEYS = (
     "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
 )
 DATA_HOST = "data.alpaca.markets"
+CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _NO_DATABASE = "none"
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
 # What is sent in a header: a stray line end would be quoted in an error, and so in a log.
-HEADER_SECRETS = ("alpaca_api_key_id", "alpaca_api_secret_key", "internal_token")
+HEADER_SECRETS = (
+    "alpaca_api_key_id",
+    "alpaca_api_secret_key",
+    "internal_token",
+    "cloudflare_api_token",
+)
 
 
 class SettingsError(TradingError):
@@ -90,6 +96,9 @@ Key = Annotated[bool, BeforeValidator(_only_true)]
 # The name of a table or materialized view: it is put into SQL, where it cannot be bound.
 TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")]
 
+# An identifier that becomes a part of a URL's path.
+PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")]
+
 
 def inherited(name: str) -> str:
     """Return a variable of this process's surroundings, empty when it is not set."""
@@ -120,6 +129,8 @@ class Settings(BaseModel):
     db_user: str = ""
     database_url: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
     database_pool_size: Annotated[int, Field(ge=1)] = 4
+    outbox_retention_days: Annotated[int, Field(ge=1)] = 7
+    market_data_retention_days: Annotated[int, Field(ge=1)] = 90
 
     trading_enabled: Key = False
     trading_worker_ingest_enabled: bool = True
@@ -139,7 +150,18 @@ class Settings(BaseModel):
     internal_token: SecretStr = SecretStr("")
     signing_secret: SecretStr = SecretStr("")
     mv_kpi_table: TableName = "utils_statistics.daily_trade_kpis_mv"
+    mv_series_table: TableName = "utils_statistics.daily_trade_series_mv"
+    mv_extremes_table: TableName = "utils_statistics.daily_trade_extremes_mv"
     mv_portfolio_table: TableName = "utils_statistics.daily_trade_portfolio_mv"
+    # How long the API is tried. The database behind it has another minute, and both must end
+    # before the Scheduler's attempt deadline (infra/schedules.yaml).
+    snapshot_deadline_seconds: Annotated[int, Field(ge=1, le=180)] = 120
+
+    # The dashboard's database, for when its API is unreachable: all three or none.
+    cloudflare_api_url: str = CLOUDFLARE_API
+    cloudflare_api_token: SecretStr = SecretStr("")
+    cloudflare_account_id: PathPart = ""
+    d1_database_id: PathPart = ""
 
     answer_webhook_secret: SecretStr = SecretStr("")
 
@@ -205,6 +227,11 @@ class Settings(BaseModel):
     def _known_data_host(cls, url: str) -> str:
         return _exactly(url, f"https://{DATA_HOST}")
 
+    @field_validator("cloudflare_api_url")
+    @classmethod
+    def _known_cloudflare(cls, url: str) -> str:
+        return _exactly(url, CLOUDFLARE_API)
+
     @field_validator("firebase_keys_url")
     @classmethod
     def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
@@ -224,6 +251,16 @@ class Settings(BaseModel):
             raise ValueError(
                 "QUESTION_PIPELINE_TEST_MODE takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"
+            )
+        d1 = (
+            self.cloudflare_api_token.get_secret_value(),
+            self.cloudflare_account_id,
+            self.d1_database_id,
+        )
+        if any(d1) and not all(d1):
+            raise ValueError(
+                "CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID and D1_DATABASE_ID go together: set"
+                " all three or none"
             )
         return self
 

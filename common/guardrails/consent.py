@@ -1,5 +1,7 @@
 """Whether this order is what its owner, and the operator, still want."""
 
+from datetime import datetime
+
 from common.guardrails.facts import Code, Denied, Facts
 from common.orders import Order
 from common.questions import Decision
@@ -56,8 +58,13 @@ def _is_unasked_on_purpose(facts: Facts) -> Denied | None:
 
 def question_has_not_expired(order: Order, facts: Facts) -> Denied | None:
     """The yes counts as long as the question stands, for answering and for acting on it."""
-    if facts.now > order.expires_at:
-        return Denied(Code.QUESTION_EXPIRED, {"expires_at": order.expires_at, "now": facts.now})
+    return expired_approval(order, facts.now)
+
+
+def expired_approval(order: Order, now: datetime) -> Denied | None:
+    """Deny an order whose yes no longer counts."""
+    if now > order.expires_at:
+        return Denied(Code.QUESTION_EXPIRED, {"expires_at": order.expires_at, "now": now})
     return None
 
 

@@ -21,6 +21,10 @@ class _Account(BaseModel):
     trade_suspended_by_user: bool = False
 
 
+class _Worth(BaseModel):
+    equity: Decimal = Field(allow_inf_nan=False)
+
+
 class _Asset(BaseModel):
     status: str
     tradable: bool
@@ -36,6 +40,12 @@ def account(http: AlpacaHttp) -> Account:
     said: _Account = _parse(_Account, http.get("/v2/account"))
     blocked = said.trading_blocked or said.account_blocked or said.trade_suspended_by_user
     return Account(blocked=blocked or said.status != "ACTIVE", buying_power=said.buying_power)
+
+
+def equity(http: AlpacaHttp) -> Decimal:
+    """Read from `GET /v2/account` what everything in it is worth, in USD."""
+    said: _Worth = _parse(_Worth, http.get("/v2/account"))
+    return said.equity
 
 
 def asset(http: AlpacaHttp, symbol: str) -> Asset | None:

@@ -1,8 +1,10 @@
 """Alpaca's trading API (alpaca-api.md section 5): orders, and the broker's clock."""
 
+import logging
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -14,13 +16,16 @@ from common.orders import BrokerOrder, Order
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
 from infra.alpaca import calendar as calendars
-from infra.alpaca import contracts
+from infra.alpaca import contracts, positions
 from infra.alpaca.batches import Fetched
 from infra.alpaca.http import AlpacaHttp
+
+log = logging.getLogger(__name__)
 
 _NOT_FOUND = 404
 _UNKNOWN_ORDER = "order not found"  # a wrong URL answers 404 too: "endpoint not found"
 _PAGE = 500
+_INSTANT = timedelta(microseconds=1)  # our instants are cut to it
 # Its code differs between reports (40010001, 42210000): the message decides.
 _ALREADY_THERE = "client_order_id must be unique"
 
@@ -83,17 +88,18 @@ class AlpacaTrading:
             raise OutcomeUnknownError(f"the order could not be looked up: {error}") from error
         return _order(found)
 
-    def orders_since(self, submitted_after: datetime) -> Iterator[BrokerOrder]:
-        """List all orders submitted after an instant, oldest first (`GET /v2/orders`).
+    def orders(self, status: Literal["open", "closed"], after: datetime) -> Iterator[BrokerOrder]:
+        """List the orders submitted after an instant, oldest first (`GET /v2/orders`).
 
-        There is no page token: the next page begins after the last order's submission.
+        There is no page token: the next page begins after the last order's submission. An order may
+        come twice, and one that changes meanwhile may be in neither list.
         """
-        after, seen = submitted_after, set[str]()
+        seen = set[str]()
         while True:
             page = self._http.get(
                 "/v2/orders",
                 {
-                    "status": "all",
+                    "status": status,
                     "direction": "asc",
                     "limit": str(_PAGE),
                     "after": after.astimezone(UTC).isoformat(),
@@ -101,14 +107,18 @@ class AlpacaTrading:
             )
             if not isinstance(page, list):
                 raise TransientError("broker sent something else than a list of orders")
-            orders = [_order(each) for each in page]
-            # Our instants are cut to microseconds: a page may begin with what is known already.
-            new = [order for order in orders if order.broker_order_id not in seen]
-            yield from new
-            if len(orders) < _PAGE or not new:
+            orders = [order for each in page if (order := _listed(each))]
+            yield from (order for order in orders if order.broker_order_id not in seen)
+            seen.update(order.broker_order_id for order in orders)
+            if len(page) < _PAGE or not orders or orders[-1].submitted_at <= after:
                 return
-            seen.update(order.broker_order_id for order in new)
-            after = orders[-1].submitted_at
+            last = orders[-1].submitted_at
+            # A page may end between orders of one instant: the next one begins with it once more.
+            after = last - _INSTANT if last - _INSTANT > after else last
+
+    def positions(self) -> dict[str, Decimal]:
+        """Return the account's positions: signed units by symbol; raises TransientError."""
+        return positions.positions(self._http)
 
     def calendar(self, first: date, last: date) -> list[CalendarDay]:
         """Return each day from first to last, holidays too; raises TransientError."""
@@ -122,6 +132,10 @@ class AlpacaTrading:
         """Return whether the account may trade, and what it can pay."""
         return accounts.account(self._http)
 
+    def equity(self) -> Decimal:
+        """Return what the account is worth, in USD."""
+        return accounts.equity(self._http)
+
     def asset(self, symbol: str) -> Asset | None:
         """Return whether a symbol trades; None when the broker does not know it."""
         return accounts.asset(self._http, symbol)
@@ -133,6 +147,15 @@ class AlpacaTrading:
     def now(self) -> datetime:
         """Return the broker's time (`GET /v2/clock`), as the simulator's tests need it."""
         return datetime.fromisoformat(self._http.get("/v2/clock")["timestamp"]).astimezone(UTC)
+
+
+def _listed(document: Any) -> BrokerOrder | None:
+    """Read an order of a list; one that is unreadable, perhaps nobody's of ours, hides no other."""
+    try:
+        return _order(document)
+    except OutcomeUnknownError as error:
+        log.info("left out of the list: %s", error)  # one of ours is looked up, and told of then
+        return None
 
 
 def _order(document: Any) -> BrokerOrder:

@@ -5,7 +5,18 @@ import sys
 import click
 
 from common.errors import TradingError
-from infra.cli import config, controls, doctor, local, migrate, schedules
+from infra.cli import (
+    config,
+    controls,
+    dead_letters,
+    doctor,
+    local,
+    messages,
+    migrate,
+    push_snapshot,
+    schedules,
+    trace,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,9 +32,13 @@ for _command in (
     local.replay,
     local.selftest,
     config.config,
+    messages.messages,
     controls.halt,
     controls.resume,
+    trace.trace,
+    dead_letters.dead_letters,
     migrate.migrate,
+    push_snapshot.push_snapshot,
     schedules.schedules,
     doctor.doctor,
 ):

@@ -11,12 +11,19 @@ from typing import Any
 
 import httpx
 
-from common.errors import PermanentError, TransientError
+from common.errors import PermanentError, TradingError, TransientError
 from infra.transport import TIMEOUT, transport_errors
 
 _SCOPE = "https://www.googleapis.com/auth/pubsub"
 _NOT_FOUND = 404
 _RETRYABLE = frozenset({408, 429, 499})
+# Said of what was sent: too large, an empty message, a key too long. A topic that is missing or
+# closed to us (403, 404) is a person's to mend, and its messages can wait for that.
+_REFUSES_MESSAGES = frozenset({400, 413})
+
+
+class MessageRefusedError(PermanentError):
+    """Pub/Sub will never take one of these messages."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,7 @@ class PubsubPublisher:
             response = self._client.post(path, json=body, headers=self._authorization())
         if response.is_success:
             return
-        kind = (
-            TransientError
-            if response.is_server_error or response.status_code in _RETRYABLE
-            else PermanentError
-        )
+        kind = _kind_of(response)
         raise kind(f"Pub/Sub answered {response.status_code} for topic {topic}")
 
     def has(self, topic: str) -> bool:
@@ -95,3 +98,10 @@ class PubsubPublisher:
             kind = TransientError if error.retryable else PermanentError
             raise kind(f"no credentials for Pub/Sub ({type(error).__name__})") from error
         return {"Authorization": f"Bearer {self._credentials.token}"}
+
+
+def _kind_of(response: httpx.Response) -> type[TradingError]:
+    """Say what a refusal means for the messages that it refused."""
+    if response.is_server_error or response.status_code in _RETRYABLE:
+        return TransientError
+    return MessageRefusedError if response.status_code in _REFUSES_MESSAGES else PermanentError

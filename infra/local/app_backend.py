@@ -57,7 +57,7 @@ class AppBackend:
     def _new_payload(self) -> bytes | None:
         """Return the message's bytes, or None when it was delivered before."""
         message = flask.request.get_json()["message"]
-        key = message["attributes"]["outbox_id"]
+        key = message["attributes"]["message_id"]
         with self._lock:
             if key in self._seen:
                 return None

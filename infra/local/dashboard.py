@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,6 +38,7 @@ class Received:
 class _Fault:
     status: int | None = None
     delay_seconds: float = 0
+    late_seconds: float = 0
     lose_request: bool = False
     lose_reply: bool = False
 
@@ -74,9 +76,10 @@ class DashboardReceiver:
         """Answer the next posts with an error, and store nothing."""
         self._faults.extend([_Fault(status=status)] * times)
 
-    def slow_next(self, seconds: float, times: int = 1) -> None:
-        """Let the next posts wait before they are worked on."""
-        self._faults.extend([_Fault(delay_seconds=seconds)] * times)
+    def slow_next(self, seconds: float, times: int = 1, *, stored: bool = False) -> None:
+        """Let the next posts wait, before they are worked on or (`stored`) after it."""
+        fault = _Fault(late_seconds=seconds) if stored else _Fault(delay_seconds=seconds)
+        self._faults.extend([fault] * times)
 
     def drop_next(self, times: int = 1, *, stored: bool = False) -> None:
         """Cut the connection of the next posts, before or (`stored`) after the day was stored.
@@ -106,6 +109,7 @@ class DashboardReceiver:
             status, said = 200, {"ok": True, **stored, "request_id": request_id}
         date = str(payload["date"]) if "date" in payload else None
         self.received.append(Received(date, status, self._is_signed(body), len(body)))
+        time.sleep(fault.late_seconds)
         if fault.lose_reply:
             flask.request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return _reply(status, said, request_id)
@@ -136,9 +140,15 @@ class DashboardReceiver:
     def _page(self) -> str:
         day = self.tables.latest()
         series = self.tables.series(day.date) if day else {}
-        sparks = {kpi: _spark(values) for kpi, values in series.items()}
-        size = f"{_SPARK_WIDTH:.0f} {_SPARK_HEIGHT:.0f}"
-        return flask.render_template("dashboard.html", day=day, sparks=sparks, size=size)
+        extremes = self.tables.extremes(day.date) if day else {}
+        return flask.render_template(
+            "dashboard.html",
+            day=day,
+            sparks={kpi: _spark(values) for kpi, values in series.items()},
+            bars={kpi: _bars(contracts) for kpi, contracts in extremes.items()},
+            size=f"{_SPARK_WIDTH:.0f} {_SPARK_HEIGHT:.0f}",
+            width=f"{_SPARK_WIDTH:.0f}",
+        )
 
 
 def _inject(fault: _Fault) -> None:
@@ -179,3 +189,13 @@ def _spark(values: list[float]) -> str:
         f"{number * step:.1f},{_SPARK_HEIGHT - 1 - (value - low) * scale:.1f}"
         for number, value in enumerate(values)
     )
+
+
+def _bars(contracts: Sequence[tuple[str, float]]) -> list[tuple[str, float, float, float]]:
+    """Return each contract's bar as (name, metric, left, width): losses left, gains right of 0."""
+    low, high = (bound(0.0, *(value for _, value in contracts)) for bound in (min, max))
+    scale = _SPARK_WIDTH / ((high - low) or 1)
+    return [
+        (name, value, (min(value, 0) - low) * scale, max(abs(value) * scale, 0.5))
+        for name, value in contracts
+    ]

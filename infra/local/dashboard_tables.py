@@ -68,10 +68,15 @@ class DashboardTables:
         A duplicate raises sqlite3.IntegrityError and leaves what went before: the archive row and
         the first batches.
         """
-        self._run(clearing(payload))
+        self.run(clearing(payload))
         statements = inserting(payload)
         while batch := list(itertools.islice(statements, _BATCH)):
-            self._run(batch)
+            self.run(batch)
+
+    def run(self, statements: Iterable[Statement]) -> list[int]:
+        """Execute one batch, all of it or nothing; return how many rows each one changed."""
+        with self._lock, self._db:
+            return [self._db.execute(sql, values).rowcount for sql, values in statements]
 
     def day(self, date: str) -> StoredDay | None:
         """Return what is stored of a day, or None."""
@@ -106,6 +111,15 @@ class DashboardTables:
         by_kpi = itertools.groupby(self.select(query, date), key=lambda row: row[0])
         return {kpi: [v for _, v in points if isinstance(v, int | float)] for kpi, points in by_kpi}
 
+    def extremes(self, date: str) -> dict[str, list[tuple[str, float]]]:
+        """Return each KPI's contracts with their metric, from the highest to the lowest."""
+        query = (
+            "SELECT kpi, contract_name, metric_raw FROM metrics_extremes_items WHERE date = ?"
+            " AND metric_raw IS NOT NULL ORDER BY kpi, metric_raw DESC"
+        )
+        by_kpi = itertools.groupby(self.select(query, date), key=lambda row: row[0])
+        return {kpi: [(name, float(v)) for _, name, v in items] for kpi, items in by_kpi}
+
     def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query, for tests that look closer."""
         with self._lock:
@@ -114,12 +128,6 @@ class DashboardTables:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
-
-    def _run(self, statements: Iterable[Statement]) -> None:
-        """Execute one batch: all of it or nothing."""
-        with self._lock, self._db:
-            for sql, values in statements:
-                self._db.execute(sql, values)
 
     def _count(self, table: str, date: str) -> int:
         [(count,)] = self.select(f"SELECT count(*) FROM {table} WHERE date = ?", date)

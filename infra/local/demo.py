@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from common.kpis import DASH
 from common.market import NEW_YORK
 from infra.local import report
 from infra.local.app_backend import AppBackend
@@ -122,8 +123,8 @@ class Morning:
         """Push the day's KPIs."""
         said = self.drive.push_snapshot()
         self.tell.step("Snapshot", f"{said['date']}: {said['body_bytes']} bytes, {said['status']}")
-        kpis = self._kpis()
-        self.tell.step("KPIs", ", ".join(f"{name} {value}" for name, value in kpis.items()))
+        told = {name: value for name, value in self._kpis().items() if value != DASH}
+        self.tell.step("KPIs", ", ".join(f"{name} {value}" for name, value in told.items()))
 
     def checks(self) -> list[Check]:
         """Compare order, trade and KPIs with what this morning must lead to."""

@@ -60,8 +60,10 @@ def _private_key(key_file: Path) -> rsa.RSAPrivateKey:
             serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption(),
         )
-        key_file.touch(mode=0o600)
-        key_file.write_bytes(pem)
+        unfinished = key_file.with_suffix(".part")
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(pem)
+        unfinished.replace(key_file)
     key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError(f"{key_file} holds no RSA key")

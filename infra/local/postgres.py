@@ -12,6 +12,7 @@ with warnings.catch_warnings():
 
 from fasteners import InterProcessLock
 
+from infra.local.killed_postgres import forget_the_killed
 from infra.postgres.database import connector
 
 DATABASE = "countersign"
@@ -26,6 +27,7 @@ def embedded_postgres(folder: Path, *, keep: bool = True) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     # The package locks one file for all users of a machine, which its first user then owns.
     PostgresServer._lock = InterProcessLock(folder / "lock")  # noqa: SLF001
+    forget_the_killed(folder / "data")
     server = get_server(folder.resolve() / "data", cleanup_mode="stop" if keep else "delete")
     with server:
         create_database(server.get_uri("postgres"), DATABASE)

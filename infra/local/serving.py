@@ -1,7 +1,8 @@
 """Serves a WSGI application on loopback, in a thread of this process."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,17 +24,24 @@ class Server:
 
     def __init__(self, application: Callable[..., Any], port: int = 0) -> None:
         """Bind at once, so that `url` is known; port 0 picks a free one."""
-        self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", port, application, threaded=True, request_handler=QuietHandler
-        )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True
-        )
+        self._application = application
+        self._bind(port)
 
     @property
     def url(self) -> str:
         """Base URL, without a trailing slash."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Refuse all connections meanwhile; requests that were taken are answered still."""
+        port = self._server.server_port
+        self._stop()
+        try:
+            yield
+        finally:
+            self._bind(port)
+            self._thread.start()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -45,6 +53,17 @@ class Server:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._stop()
+
+    def _bind(self, port: int) -> None:
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1", port, self._application, threaded=True, request_handler=QuietHandler
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True
+        )
+
+    def _stop(self) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from common.market import Session
-from common.orders import SUBMITTING
+from infra.postgres import standing
 from infra.postgres.database import Row, Transaction
 
 
@@ -22,18 +22,13 @@ def waiting(tx: Transaction, firebase_uid: str, now: datetime) -> Waiting:
     """Count and name it, without locking anything."""
     row = tx.rows(
         """
-        SELECT (SELECT count(*) FROM confirmations c
-                WHERE c.firebase_uid = :uid AND c.status = 'pending' AND c.expires_at >= :now)
-                   AS pending_questions,
-               ARRAY(SELECT id FROM trade_orders o
-                     WHERE o.firebase_uid = :uid AND o.status = :submitting)
-                   AS outcome_pending
+        SELECT count(*) AS questions FROM confirmations
+        WHERE firebase_uid = :uid AND status = 'pending' AND expires_at >= :now
         """,
         uid=firebase_uid,
         now=now,
-        submitting=SUBMITTING,
     )[0]
-    return Waiting(**row)
+    return Waiting(row["questions"], standing.outcome_pending(tx, firebase_uid, now))
 
 
 def next_session(tx: Transaction, now: datetime) -> Session | None:

@@ -13,7 +13,6 @@ from common.questions import (
     Terms,
     consequence,
     follow_up_terms,
-    follow_up_text,
 )
 from infra.postgres import outbox
 from infra.postgres.database import Row, Transaction, to_json
@@ -65,29 +64,29 @@ def decide(tx: Transaction, answer: Answer, decision: Decision, now: datetime) -
         raise AssertionError(f"question {answer.question_id} was not pending under its lock")
 
 
-def follow_up(tx: Transaction, standing: Standing, now: datetime) -> UUID:
-    """Ask the one follow-up of an ambiguous answer, and announce it; return its id."""
+def follow_up(tx: Transaction, standing: Standing, text: str, now: datetime) -> UUID | None:
+    """Ask once more about the same, and announce it; return the new question's id.
+
+    A question is followed up once, and not while another of its rule waits for an answer: then
+    nothing is asked, and None returned.
+    """
     question_id, asked = uuid4(), standing.confirmation
     terms = follow_up_terms(standing.terms, now)
-    text = follow_up_text(standing.text)
-    tx.run(
+    followed = tx.row(
         """
+        WITH pending AS (
+            INSERT INTO confirmations (question_id, opportunity_id, follow_up_of, firebase_uid,
+                                       rule_id, asked_at, expires_at)
+            VALUES (:id, :opportunity_id, :of, :uid, :rule_id, :now, :expires_at)
+            ON CONFLICT DO NOTHING
+            RETURNING question_id, follow_up_of
+        )
         INSERT INTO questions (id, firebase_uid, question_text, correct_answer, source_tag,
                                pipeline_key, pipeline_step, metadata)
-        SELECT :id, firebase_uid, :text, correct_answer, source_tag, pipeline_key, pipeline_step,
-               CAST(:terms AS jsonb)
-        FROM questions WHERE id = :of
-        """,
-        id=question_id,
-        text=text,
-        terms=terms.model_dump_json(),
-        of=asked.question_id,
-    )
-    tx.run(
-        """
-        INSERT INTO confirmations (question_id, opportunity_id, follow_up_of, firebase_uid, rule_id,
-                                   asked_at, expires_at)
-        VALUES (:id, :opportunity_id, :of, :uid, :rule_id, :now, :expires_at)
+        SELECT question_id, firebase_uid, :text, correct_answer, source_tag, pipeline_key,
+               pipeline_step, CAST(:terms AS jsonb)
+        FROM pending JOIN questions q ON q.id = pending.follow_up_of
+        RETURNING id
         """,
         id=question_id,
         opportunity_id=standing.opportunity_id,
@@ -96,7 +95,11 @@ def follow_up(tx: Transaction, standing: Standing, now: datetime) -> UUID:
         rule_id=terms.rule_id,
         now=now,
         expires_at=terms.expires_at,
+        text=text,
+        terms=terms.model_dump_json(),
     )
+    if followed is None:
+        return None
     announcement = QuestionCreated(
         **terms.model_dump(),
         question_id=question_id,

@@ -20,6 +20,12 @@ _JSON, _JSONB = 114, 3802
 # transaction was rolled back as a whole, so that running it again is safe.
 _TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
 
+# An instance that vanished without a goodbye holds its locks no longer than this.
+_SESSION = """
+    SET idle_in_transaction_session_timeout = '60s';
+    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
+"""
+
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
 _LOCK_KEY = "hashtextextended(:name, 0)"
 
@@ -189,6 +195,11 @@ class Database:
                 return connection
         with _database_errors():
             connection = self._connect()
+            try:
+                connection.execute_simple(_SESSION)
+            except BaseException:
+                _close_quietly(connection)
+                raise
             connection.register_in_adapter(_JSON, _exact_json)
             connection.register_in_adapter(_JSONB, _exact_json)
             return connection
@@ -216,7 +227,8 @@ def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
         "application_name": "countersign",
     }
     if host.startswith("/"):
-        arguments["unix_sock"] = f"{host}/.s.PGSQL.{port}"
+        # A socket needs no encryption: preparing for it would cost more than the connection.
+        arguments |= {"unix_sock": f"{host}/.s.PGSQL.{port}", "ssl_context": False}
     else:
         arguments |= {"host": host, "port": port, "ssl_context": _ssl_context(options)}
     return lambda: pg8000.dbapi.connect(**arguments)

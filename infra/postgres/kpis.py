@@ -1,33 +1,35 @@
-"""The KPI views: which days they hold, their refresh, their rows, and the record of every push."""
+"""The KPI views: which days they hold, their refresh, and a day's rows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from common.snapshot import PortfolioAsset
+from pydantic import ConfigDict, TypeAdapter
+
+from common.snapshot import Contract, Day, PortfolioAsset, SeriesPoint, Side
 from infra.postgres.database import Transaction
 
 # How many report dates the views hold: a refresh costs as much as these days.
 DAYS_KEPT = 5
+
+# The database writes a KPI's rows as one JSON array: a row each would cost five times as much.
+_LAZILY = ConfigDict(defer_build=True)  # a cold start pays only for the validators it needs
+_POINTS = TypeAdapter(list[SeriesPoint], config=_LAZILY)
+_CONTRACTS = TypeAdapter(list[Contract], config=_LAZILY)
+_INSTANT = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
 
 
 @dataclass(frozen=True)
 class Views:
     """Names of the materialized views, as the settings give them."""
 
-    kpis: str
-    portfolio: str
+    kpis: str = "utils_statistics.daily_trade_kpis_mv"
+    series: str = "utils_statistics.daily_trade_series_mv"
+    extremes: str = "utils_statistics.daily_trade_extremes_mv"
+    portfolio: str = "utils_statistics.daily_trade_portfolio_mv"
 
-
-@dataclass(frozen=True)
-class Push:
-    """One attempt to push a day's snapshot."""
-
-    report_date: date
-    updated_at: datetime
-    body_sha256: str
-    body_bytes: int
-    missing: Sequence[str]
+    def all(self) -> tuple[str, ...]:
+        """Return the four of them."""
+        return (self.kpis, self.series, self.extremes, self.portfolio)
 
 
 def refresh(tx: Transaction, views: Views, report_date: date, now: datetime) -> None:
@@ -48,62 +50,69 @@ def refresh(tx: Transaction, views: Views, report_date: date, now: datetime) -> 
         """,
         kept=DAYS_KEPT,
     )
-    for view in (views.kpis, views.portfolio):
+    for view in views.all():
         tx.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view}")
 
 
-def figures(tx: Transaction, views: Views, report_date: date) -> dict[str, str]:
-    """Read a day's KPIs as they are displayed, in order."""
+def day(tx: Transaction, views: Views, report_date: date) -> Day:
+    """Read what the views hold of a day."""
+    return Day(
+        figures=_figures(tx, views, report_date),
+        series=_series(tx, views, report_date),
+        extremes=_extremes(tx, views, report_date),
+        assets=_assets(tx, views, report_date),
+    )
+
+
+def _figures(tx: Transaction, views: Views, report_date: date) -> dict[str, str]:
     rows = tx.rows(
         f"SELECT kpi_name, display_value FROM {views.kpis}"
         " WHERE report_date = :day ORDER BY sort_order",
         day=report_date,
     )
-    return {r["kpi_name"]: r["display_value"] for r in rows}
+    return {row["kpi_name"]: row["display_value"] for row in rows}
 
 
-def portfolio(tx: Transaction, views: Views, report_date: date) -> list[PortfolioAsset]:
-    """Read a day's open positions."""
+def _series(tx: Transaction, views: Views, report_date: date) -> dict[str, list[SeriesPoint]]:
+    rows = tx.rows(
+        f"""
+        SELECT kpi_name, json_agg(json_build_object(
+            't', to_char(ts AT TIME ZONE 'UTC', {_INSTANT}), 'v', value, 'src', source
+        ) ORDER BY ts) AS points
+        FROM {views.series} WHERE report_date = :day AND value IS NOT NULL GROUP BY kpi_name
+        """,
+        day=report_date,
+    )
+    return {row["kpi_name"]: _POINTS.validate_python(row["points"]) for row in rows}
+
+
+def _extremes(
+    tx: Transaction, views: Views, report_date: date
+) -> dict[tuple[str, Side], list[Contract]]:
+    rows = tx.rows(
+        f"""
+        SELECT kpi_name, side, json_agg(json_build_object(
+            'trade_id', trade_id, 'symbol', symbol, 'contract_name', contract_name,
+            'metric_raw', metric_raw, 'metric_abs', metric_abs,
+            'individual_pnl', individual_pnl, 'abs_individual_pnl', abs_individual_pnl,
+            'percent_change', percent_change, 'cost_basis', cost_basis, 'qty', qty,
+            'bid_price', bid_price, 'ask_price', ask_price, 'mid_price', mid_price,
+            'mid_ts', to_char(mid_ts AT TIME ZONE 'UTC', {_INSTANT}),
+            'mid_mark_pnl', mid_mark_pnl, 'liquidity_drag', liquidity_drag
+        ) ORDER BY rank) AS contracts
+        FROM {views.extremes} WHERE report_date = :day GROUP BY kpi_name, side
+        """,
+        day=report_date,
+    )
+    return {
+        (row["kpi_name"], row["side"]): _CONTRACTS.validate_python(row["contracts"]) for row in rows
+    }
+
+
+def _assets(tx: Transaction, views: Views, report_date: date) -> list[PortfolioAsset]:
     rows = tx.rows(
         f"SELECT trade_id, symbol, contract_name FROM {views.portfolio}"
         " WHERE report_date = :day ORDER BY trade_id",
         day=report_date,
     )
     return [PortfolioAsset(**row) for row in rows]
-
-
-def last_accepted(tx: Transaction, report_date: date) -> datetime | None:
-    """Read the `updated_at` of the newest snapshot that the dashboard accepted for a day."""
-    row = tx.row(
-        "SELECT max(updated_at) AS updated_at FROM snapshot_pushes"
-        " WHERE report_date = :day AND result = 'accepted'",
-        day=report_date,
-    )
-    return row["updated_at"] if row else None
-
-
-def store_push(
-    tx: Transaction,
-    push: Push,
-    result: str,
-    *,
-    request_id: str | None = None,
-    error: str | None = None,
-) -> None:
-    """Record what came of an attempt: `accepted`, `refused` or `unreachable`."""
-    tx.run(
-        """
-        INSERT INTO snapshot_pushes (report_date, updated_at, body_sha256, body_bytes, result,
-                                     request_id, error, missing)
-        VALUES (:report_date, :updated_at, :body_sha256, :body_bytes, :result, :request_id,
-                :error, CAST(:missing AS text[]))
-        """,
-        report_date=push.report_date,
-        updated_at=push.updated_at,
-        body_sha256=push.body_sha256,
-        body_bytes=push.body_bytes,
-        result=result,
-        request_id=request_id,
-        error=error,
-        missing=list(push.missing),
-    )

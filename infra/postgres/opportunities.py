@@ -172,7 +172,7 @@ _ASK = """    ), pending AS (
                CAST(:terms AS jsonb) || jsonb_build_object(
                    'question_id', question_id, 'firebase_uid', firebase_uid,
                    'question_text', CAST(:text AS text),
-                   'consequence', CAST(:consequence AS text)),
+                   'consequence', CAST(:consequence AS text), 'follow_up_of', null),
                :now
         FROM pending
         RETURNING 1

@@ -8,25 +8,28 @@ from uuid import UUID, uuid4
 from common.guardrails.facts import Denied
 from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
-from common.orders import (
+from common.order_status import (
     APPROVED,
+    CANCELED,
     DENIED,
+    IN_TRANSIT,
     REJECTED,
     SUBMITTING,
-    BrokerOrder,
-    Order,
-    client_order_id,
     may_follow,
 )
+from common.orders import BrokerOrder, Order, client_order_id
 from infra.postgres import outbox
 from infra.postgres.confirmations import Standing
 from infra.postgres.database import Row, Transaction, to_json
+
+# In the words of the index over open orders.
+IS_OPEN = "status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')"
 
 _COLUMNS = """
     SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, order_type, time_in_force,
            notional_usd, qty, limit_offset_pct, limit_price, status, question_id, rule_id,
            seen_price, max_price_drift_pct, created_at, expires_at, filled_qty, filled_avg_price,
-           denial_code, reason
+           denial_code, reason, broker_updated_at
     FROM trade_orders
 """
 
@@ -113,28 +116,29 @@ def deny(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
     _announce(tx, order.id, now)
 
 
-def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> None:
-    """Store the broker's no, which gives the reservation back, and announce it."""
-    _move(tx, order, REJECTED, now, "reason = :reason", {"reason": reason})
+def withdraw(tx: Transaction, order: Order, now: datetime) -> None:
+    """Close a locked order that its user takes back before it was sent, and announce it."""
+    changes = {"reason": "canceled by its user before it was sent"}
+    _move(tx, order, CANCELED, now, "reason = :reason", changes)
     _announce(tx, order.id, now)
 
 
-def record(tx: Transaction, order: Order, said: BrokerOrder, now: datetime) -> bool:
-    """Store what the broker says of a locked order; announce and return whether it was news."""
-    known = (order.status, order.filled_qty, order.filled_avg_price)
-    told = (said.status, said.filled_qty, said.filled_avg_price)
-    if (
-        known == told
-        or said.filled_qty < order.filled_qty
-        or not may_follow(order.status, said.status)
-    ):
-        return False
+def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
+    """Store the broker's no, which gives the reservation back, and announce it."""
+    _move(tx, order, REJECTED, now, "reason = :reason", {"reason": reason})
+    _announce(tx, order.id, now)
+    return replace(order, status=REJECTED, reason=reason)
+
+
+def record(tx: Transaction, order: Order, said: BrokerOrder, now: datetime) -> Order:
+    """Store and announce news of the broker's about a locked order; return how it stands now."""
     changes: dict[str, Any] = {
         "alpaca_order_id": said.broker_order_id,
         "filled_qty": said.filled_qty,
         "filled_avg_price": said.filled_avg_price,
         "submitted_at": said.submitted_at,
         "filled_at": said.filled_at,
+        "broker_updated_at": said.updated_at,
         "raw": to_json(said.model_dump(mode="json")),
     }
     _move(
@@ -144,11 +148,18 @@ def record(tx: Transaction, order: Order, said: BrokerOrder, now: datetime) -> b
         now,
         """alpaca_order_id = :alpaca_order_id, filled_qty = :filled_qty,
            filled_avg_price = :filled_avg_price, submitted_at = :submitted_at,
-           filled_at = :filled_at, raw = CAST(:raw AS jsonb)""",
+           filled_at = :filled_at, broker_updated_at = :broker_updated_at,
+           raw = CAST(:raw AS jsonb)""",
         changes,
     )
     _announce(tx, order.id, now)
-    return True
+    return replace(
+        order,
+        status=said.status,
+        filled_qty=said.filled_qty,
+        filled_avg_price=said.filled_avg_price,
+        broker_updated_at=said.updated_at,
+    )
 
 
 def mark_unknown(tx: Transaction, order_id: UUID, now: datetime) -> None:
@@ -166,14 +177,41 @@ def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]
     """Read what the broker has or may have and can still change, of a user or of everybody."""
     rows = tx.rows(
         _COLUMNS
-        + """
-        WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')
-          AND status <> 'approved' AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
+        + f"""
+        WHERE {IS_OPEN} AND status <> 'approved'
+          AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
         ORDER BY created_at
         """,
         uid=firebase_uid,
     )
     return [Order(**row) for row in rows]
+
+
+def approved(tx: Transaction) -> list[Order]:
+    """Read the approved orders that nobody has claimed yet."""
+    rows = tx.rows(_COLUMNS + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
+    return [Order(**row) for row in rows]
+
+
+def announce_approval(tx: Transaction, order: Order, now: datetime) -> None:
+    """Ask for the submission of an order; asking twice does no harm."""
+    outbox.add(tx, OrderApproved(order_id=order.id), order.firebase_uid, now)
+
+
+def stuck(tx: Transaction, before: datetime) -> list[Row]:
+    """Read the orders that should have got on before an instant: ours, and those in transit."""
+    return tx.rows(
+        f"""
+        SELECT id, status, since
+        FROM (SELECT id, status,
+                     CASE WHEN status IN ('approved', 'submitting')
+                          THEN coalesce(reserved_at, created_at) ELSE updated_at END AS since
+              FROM trade_orders WHERE {IS_OPEN}) AS orders
+        WHERE since < :before AND status = ANY(CAST(:watched AS text[])) ORDER BY since
+        """,
+        before=before,
+        watched=[APPROVED, SUBMITTING, *IN_TRANSIT],
+    )
 
 
 def _move(

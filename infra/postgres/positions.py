@@ -1,6 +1,7 @@
 """Fills, and the trades that they make."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from common.orders import BrokerOrder, Order
@@ -10,17 +11,20 @@ from infra.postgres import orders
 from infra.postgres.database import Row, Transaction
 
 
-def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) -> bool:
-    """Store the broker's word on an order and book what it filled; return whether it was news."""
+def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) -> Order | None:
+    """Store the broker's word on an order and book what it filled.
+
+    Returns how the order stands now, None when there was no news.
+    """
     order = orders.lock(tx, order_id)
-    if not orders.record(tx, order, said, now):
-        return False
+    if not said.is_news_of(order):
+        return None
     fill = _new_fill(order, said)
     if fill is not None:
         fill_id = _store_fill(tx, order, fill)
         for part in apply_fill(_open_trade(tx, order), fill):
             _store_part(tx, order, part, fill_id)
-    return True
+    return orders.record(tx, order, said, now)
 
 
 def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Position]]:
@@ -37,6 +41,29 @@ def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Positio
     ):
         held.setdefault(row["symbol"], []).append(Position(row["qty"], row["avg_entry_price"]))
     return held
+
+
+def totals(tx: Transaction) -> dict[str, Decimal]:
+    """Sum what all users hold: signed units by symbol, written as the broker lists positions."""
+    rows = tx.rows(
+        "SELECT replace(symbol, '/', '') AS symbol, sum(qty) AS qty FROM trades"
+        " WHERE closed_at IS NULL GROUP BY 1"
+    )
+    return {row["symbol"]: row["qty"] for row in rows}
+
+
+def moving(tx: Transaction, since: datetime) -> list[str]:
+    """Name the symbols of orders that the broker may still fill, or that changed since then."""
+    rows = tx.rows(
+        f"""
+        SELECT replace(symbol, '/', '') AS symbol FROM trade_orders WHERE updated_at >= :since
+        UNION
+        SELECT replace(symbol, '/', '') FROM trade_orders
+        WHERE {orders.IS_OPEN} AND status <> 'approved'
+        """,
+        since=since,
+    )
+    return [row["symbol"] for row in rows]
 
 
 def _new_fill(order: Order, said: BrokerOrder) -> Fill | None:

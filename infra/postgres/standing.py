@@ -7,7 +7,8 @@ from uuid import UUID
 
 from common.guardrails.facts import NOTIONAL_WINDOW, Standing
 from common.market import trading_day, trading_day_start
-from common.orders import REJECTED, SUBMITTING, Order
+from common.order_status import REJECTED, SUBMITTING
+from common.orders import Order
 from common.rules.base import Position
 from infra.postgres import controls
 from infra.postgres.database import Transaction
@@ -27,7 +28,7 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Stand
         notional_in_window=taken.notional_in_window,
         position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
-        outcome_pending=_outcome_pending(tx, order, now),
+        outcome_pending=_another_pending(tx, order, now),
         controls=controls.against(tx, order.firebase_uid, now),
     )
 
@@ -93,18 +94,23 @@ def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None
     return pnl
 
 
-def _outcome_pending(tx: Transaction, order: Order, now: datetime) -> str | None:
-    """Name another order of the user whose outcome nobody knows."""
-    row = tx.rows(
+def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[UUID]:
+    """Name the user's orders whose outcome nobody knows, the oldest first."""
+    rows = tx.rows(
         """
         SELECT id FROM trade_orders
-        WHERE firebase_uid = :uid AND id <> :id AND status = :submitting
+        WHERE firebase_uid = :uid AND status = :submitting
           AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
-        ORDER BY reserved_at LIMIT 1
+        ORDER BY reserved_at
         """,
-        uid=order.firebase_uid,
-        id=order.id,
+        uid=firebase_uid,
         submitting=SUBMITTING,
         interrupted=now - INTERRUPTED_AFTER,
     )
-    return str(row[0]["id"]) if row else None
+    return [row["id"] for row in rows]
+
+
+def _another_pending(tx: Transaction, order: Order, now: datetime) -> str | None:
+    """Name the oldest of them, without the order at hand."""
+    pending = outcome_pending(tx, order.firebase_uid, now)
+    return next((str(each) for each in pending if each != order.id), None)

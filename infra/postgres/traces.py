@@ -31,6 +31,12 @@ def read(tx: Transaction, firebase_uid: str, order_id: UUID) -> dict[str, Any] |
     }
 
 
+def owner_of(tx: Transaction, order_id: UUID) -> str | None:
+    """Find whose order it is."""
+    row = tx.row("SELECT firebase_uid FROM trade_orders WHERE id = :id", id=order_id)
+    return row["firebase_uid"] if row else None
+
+
 def _consent(tx: Transaction, order_id: UUID) -> Row | None:
     """Read what led to an order, from the opportunity to the reservation."""
     return tx.row(

@@ -3,23 +3,19 @@
 python -m tests.bench [USERS]
 """
 
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from common.signing import sign_body
-from common.snapshot import assemble
 from functions.evaluate import ask_all
 from infra.local.app_backend import AppBackend, send_answer
 from infra.local.broker.broker import SimulatedBroker
@@ -27,13 +23,12 @@ from infra.local.broker.clock import SimulatedClock
 from infra.local.demo import MORNING
 from infra.local.driver import Driver
 from infra.local.stack import WEBHOOK_SECRET, Stack, User, local_stack
-from infra.postgres import kpis, market_data
+from infra.postgres import market_data
 from infra.postgres.database import Database, Transaction
-from infra.postgres.kpis import Views
+from tests.bench.snapshot import snapshot
+from tests.bench.timing import median, timed
 
-REPEATS = 5
 DEMO_USER = User("demo-user")
-VIEWS = Views("utils_statistics.daily_trade_kpis_mv", "utils_statistics.daily_trade_portfolio_mv")
 # What an entry point cannot do without: the denominator of its cold start.
 THIRD_PARTY = (
     "functions_framework, flask, pydantic, httpx, pg8000.dbapi, tenacity, pythonjsonlogger"
@@ -41,18 +36,6 @@ THIRD_PARTY = (
 # What asking a user writes, and nothing else: state, opportunity, confirmation, question, message.
 BARE_INSERT = "INSERT INTO bench_bare SELECT gen_random_uuid(), firebase_uid, now() FROM users"
 ROWS_PER_QUESTION = 5
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
-    begin = perf_counter()
-    call()
-    return perf_counter() - begin
-
-
-def median(call: Callable[[], object], repeats: int = REPEATS) -> float:
-    """The middle one of some timings, in seconds."""
-    return statistics.median(timed(call) for _ in range(repeats))
 
 
 def imports() -> Iterator[tuple[str, float, float]]:
@@ -142,25 +125,6 @@ def _commit(database: Database) -> None:
         tx.run("UPDATE users SET firebase_uid = firebase_uid WHERE firebase_uid = 'demo-user'")
 
 
-def snapshot(stack: Stack) -> Iterator[tuple[str, float, float]]:
-    """The daily push: refresh, build and sign, post, each against the whole."""
-    now = stack.simulator.clock.now()
-    day = MORNING.date()
-
-    def refresh() -> None:
-        with stack.database.transaction() as tx:
-            kpis.refresh(tx, VIEWS, day, now)
-
-    def build() -> None:
-        with stack.database.transaction() as tx:
-            figures, assets = kpis.figures(tx, VIEWS, day), kpis.portfolio(tx, VIEWS, day)
-        sign_body("secret", assemble(day, now, figures, assets).to_body())
-
-    whole = median(lambda: stack.call("push_snapshot").raise_for_status())
-    yield "snapshot: refresh / whole push", median(refresh), whole
-    yield "snapshot: build and sign / whole push", median(build), whole
-
-
 @contextmanager
 def counted() -> Iterator[list[str]]:
     """Collect the statements that run meanwhile; begin and commit are not among them."""
@@ -214,8 +178,8 @@ def main() -> None:
         drive.ingest()
         show(money_path(stack, drive))
         show(evaluation(stack, users))
-        show(snapshot(stack))
         trips: dict[str, Any] = dict(round_trips(stack))
+        show(snapshot(Path(folder) / "kpis"))
     console.print(table)
     for what, count in trips.items():
         console.print(f"  {what}: {count}")

@@ -529,12 +529,12 @@ class TestLookUp:
         found = trading.by_client_order_id("cs-1")
 
         assert found is not None
-        assert found.is_terminal
+        assert found.status == "filled"
         assert found.filled_avg_price == Decimal("172.6618")
         assert found.filled_qty == simulator.books.orders()[0].filled_qty
 
 
-class TestOrdersSince:
+class TestOrderLists:
     def submitted(
         self, simulator: SimulatedBroker, trading: AlpacaTrading, count: int
     ) -> list[str]:
@@ -557,7 +557,7 @@ class TestOrdersSince:
         monkeypatch.setattr(trading_module, "_PAGE", 3)
         placed = self.submitted(simulator, trading, count)
 
-        found = [each.client_order_id for each in trading.orders_since(NOON)]
+        found = [each.client_order_id for each in trading.orders("closed", NOON)]
 
         # The last order of a page may come again with the next one, never out of turn.
         assert list(dict.fromkeys(found)) == placed
@@ -567,18 +567,18 @@ class TestOrdersSince:
     ) -> None:
         self.submitted(simulator, trading, 3)
 
-        found = trading.orders_since(NOON + timedelta(seconds=2))
+        found = trading.orders("closed", NOON + timedelta(seconds=2))
 
         assert [each.client_order_id for each in found] == ["cs-1", "cs-2"]
 
-    def test_every_status_is_asked_for_and_the_instant_in_utc(
+    def test_the_status_is_asked_for_and_the_instant_in_utc(
         self, peer: Peer, http: AlpacaHttp
     ) -> None:
         peer.answers(200, "[]")
 
-        assert list(AlpacaTrading(http).orders_since(NOON)) == []
+        assert list(AlpacaTrading(http).orders("open", NOON)) == []
         assert dict(peer.asked[0].args) == {
-            "status": "all",
+            "status": "open",
             "direction": "asc",
             "limit": "500",
             "after": "2026-02-10T17:00:00+00:00",

@@ -1,13 +1,21 @@
 """Trouble on demand: what the client sees, and what happened all the same."""
 
+from datetime import timedelta
+from typing import Any
+
 import httpx
 import pytest
 
 from infra.local.broker.broker import SimulatedBroker
+from infra.local.serving import Server
 from tests.contract.conftest import (
+    IN_SESSION,
+    KEYS,
     MARKET_BUY,
     post,
 )
+
+MINUTE = timedelta(minutes=1)
 
 
 class TestFaults:
@@ -43,6 +51,16 @@ class TestFaults:
         reply = post(http, qty="1")
 
         assert (reply.status_code, reply.content) == (504, b"")
+        assert len(broker.books.orders()) == 1
+
+    def test_order_is_accepted_though_its_reply_breaks_off(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("accept_then_cut")
+
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
+            post(http, qty="1")
+
         assert len(broker.books.orders()) == 1
 
     def test_status_replaces_the_request_so_many_times(
@@ -107,8 +125,96 @@ class TestFaults:
         assert (empty["ap"], empty["as"], empty["ax"], empty["bp"]) == (0, 0, " ", 227.99)
         assert again["ap"] == 228.01
 
-    def test_unknown_fault_is_refused_when_it_is_added(self, broker: SimulatedBroker) -> None:
-        with pytest.raises(ValueError, match="unknown fault"):
-            broker.faults.add("meteor")
-        with pytest.raises(ValueError, match="no parameter delay"):
-            broker.faults.add("accept_then_504", delay=1)
+    def test_connection_that_closes_at_once_carries_nothing_out(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("refuse_connection")
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            post(http, qty="1")
+
+        assert broker.books.orders() == []
+        assert post(http, qty="1").status_code == 200
+
+    def test_server_that_is_away_refuses_connections_and_comes_back(
+        self, broker: SimulatedBroker
+    ) -> None:
+        with Server(broker.app) as server:
+            with server.away(), pytest.raises(httpx.ConnectError):
+                httpx.get(f"{server.url}/v2/clock", headers=KEYS)
+
+            assert httpx.get(f"{server.url}/v2/clock", headers=KEYS).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("kind", "parameters", "mistake"),
+        [
+            ("meteor", {}, "unknown fault"),
+            ("accept_then_504", {"delay": 1}, "no parameter delay"),
+            ("slow", {"times": 0}, "times must be"),
+            ("slow", {"after": -1}, "after must be"),
+            ("slow", {"probability": 0}, "probability above 0"),
+            ("status", {}, "needs a status"),
+            ("hold_status", {}, "needs a status"),
+            ("partial_fill", {"fraction": 1}, "fraction must be"),
+            ("fill_before_cancel", {"answer": 200}, "answer must be"),
+        ],
+    )
+    def test_mistaken_fault_is_refused_when_it_is_added(
+        self, broker: SimulatedBroker, kind: str, parameters: dict[str, Any], mistake: str
+    ) -> None:
+        with pytest.raises(ValueError, match=mistake):
+            broker.faults.add(kind, **parameters)
+
+
+class TestSchedules:
+    def answers(self, http: httpx.Client, count: int) -> list[bool]:
+        """Return which of so many requests were answered well."""
+        return [http.get("/v2/clock").status_code == 200 for _ in range(count)]
+
+    def test_first_matches_go_by_unharmed(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        broker.faults.add("status", status=500, path="/v2/clock", after=2)
+
+        http.get("/v2/account")
+
+        assert self.answers(http, 4) == [True, True, False, True]
+
+    def test_fault_lasts_for_a_time(self, http: httpx.Client, broker: SimulatedBroker) -> None:
+        since, until = IN_SESSION + MINUTE, IN_SESSION + 2 * MINUTE
+        broker.faults.add("status", status=500, times=99, since=since, until=until)
+
+        seen = []
+        for _ in range(3):
+            seen += self.answers(http, 1)
+            broker.clock.advance(MINUTE)
+
+        assert seen == [True, False, True]
+        assert broker.faults.waiting() == []
+
+    def test_chance_is_repeated_by_its_seed(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        runs = []
+        for seed in (1, 1, 2):
+            broker.faults.clear()
+            broker.faults.add("status", status=500, times=99, probability=0.5, seed=seed)
+            runs.append(self.answers(http, 20))
+
+        assert runs[0] == runs[1] != runs[2]
+        assert set(runs[0]) == {True, False}
+        assert broker.faults.injected("status") == runs[2].count(False)
+
+    def test_script_sets_schedules_and_stops_what_still_waits(self, http: httpx.Client) -> None:
+        fault = {"kind": "status", "status": 500, "times": 3, "since": "2026-10-08T14:30:00Z"}
+        http.post("/sim/faults", json=fault)
+        answers = self.answers(http, 1)
+
+        told = http.get("/sim/faults").json()
+        left = http.delete("/sim/faults/waiting").json()
+
+        assert answers == [False]
+        assert [(each["times"], each["since"]) for each in told["waiting"]] == [
+            (2, "2026-10-08T14:30:00+00:00")
+        ]
+        assert (left["waiting"], left["injected"]["status"]) == ([], 1)

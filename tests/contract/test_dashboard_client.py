@@ -4,14 +4,18 @@ import hashlib
 import hmac
 import json
 import socket
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
+from email.utils import format_datetime
 
 import flask
 import pytest
 
 from common.errors import PermanentError, TradingError, TransientError
+from infra.clock import SystemClock
 from infra.dashboard.api import DashboardApi
 from infra.local.dashboard import ENDPOINT, MAX_BODY_BYTES, DashboardReceiver
 from infra.local.serving import Server
@@ -41,9 +45,21 @@ def api(dashboard_url: str) -> Iterator[DashboardApi]:
 
 @contextmanager
 def client(
-    url: str, token: str = TOKEN, secret: str = SECRET, attempts: int = 3
+    url: str,
+    token: str = TOKEN,
+    secret: str = SECRET,
+    attempts: int = 3,
+    deadline_seconds: float = 60,
 ) -> Iterator[DashboardApi]:
-    made = DashboardApi(url, ENDPOINT, token, secret, attempts=attempts, longest_wait_seconds=0.01)
+    made = DashboardApi(
+        url,
+        ENDPOINT,
+        token,
+        secret,
+        attempts=attempts,
+        deadline_seconds=deadline_seconds,
+        longest_wait_seconds=0.01,
+    )
     with closing(made) as api:
         yield api
 
@@ -146,7 +162,7 @@ def test_a_body_that_is_refused_is_not_sent_again(
     assert statuses(dashboard) == [status]
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_trouble_that_passes_is_survived(
     dashboard: DashboardReceiver, api: DashboardApi, status: int
 ) -> None:
@@ -176,6 +192,88 @@ def test_each_post_has_all_its_attempts(dashboard: DashboardReceiver, api: Dashb
         api.post(BODY)
 
     assert statuses(dashboard) == [500, 500, 200] * 2
+
+
+def in_two_seconds() -> str:
+    return format_datetime(SystemClock().now() + timedelta(seconds=2), usegmt=True)
+
+
+def busy_then_fine(retry_after: Callable[[], str]) -> list[Callable[[], flask.Response]]:
+    def busy() -> flask.Response:
+        return flask.Response("busy", 429, {"Retry-After": retry_after()})
+
+    return [busy, flask.Response]
+
+
+@pytest.mark.parametrize("retry_after", [lambda: "1", in_two_seconds])
+def test_a_dashboard_that_asks_for_patience_is_given_it(retry_after: Callable[[], str]) -> None:
+    with answering(*busy_then_fine(retry_after)) as (url, asked), client(url) as api:
+        begin = time.monotonic()
+        api.post(BODY)
+
+    assert time.monotonic() - begin > 0.9
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "unclear",
+    [
+        "",
+        "-5",
+        "soon",
+        "Tue, 10 Feb 1998 21:00:00 GMT",
+        "Tue, 10 Feb 2998 23:00:00 -0000",  # as of no known zone
+    ],
+)
+def test_an_unclear_word_about_patience_delays_nothing(unclear: str) -> None:
+    with answering(*busy_then_fine(lambda: unclear)) as (url, asked), client(url) as api:
+        begin = time.monotonic()
+        api.post(BODY)
+
+    assert time.monotonic() - begin < 5
+    assert len(asked) == 2
+
+
+def test_patience_beyond_the_deadline_is_not_waited_for() -> None:
+    asks = busy_then_fine(lambda: "3600")
+
+    with (
+        answering(*asks) as (url, asked),
+        client(url) as api,
+        pytest.raises(TransientError, match="dashboard answered 429"),
+    ):
+        api.post(BODY)
+
+    assert len(asked) == 1
+
+
+def test_a_dashboard_that_never_answers_is_given_up_at_the_deadline(
+    dashboard: DashboardReceiver, dashboard_url: str
+) -> None:
+    dashboard.slow_next(1.5, times=9)
+    begin = time.monotonic()
+
+    with (
+        client(dashboard_url, attempts=99, deadline_seconds=0.5) as api,
+        pytest.raises(TransientError, match="broke off"),
+    ):
+        api.post(BODY)
+
+    assert time.monotonic() - begin < 1.4
+
+
+def test_trouble_until_the_deadline_is_the_last_error(
+    dashboard: DashboardReceiver, dashboard_url: str
+) -> None:
+    dashboard.fail_next(503, times=999)
+
+    with (
+        client(dashboard_url, attempts=999, deadline_seconds=0.5) as api,
+        pytest.raises(TransientError, match="503"),
+    ):
+        api.post(BODY)
+
+    assert len(dashboard.received) > 3
 
 
 @pytest.mark.parametrize("stored", [False, True])

@@ -91,3 +91,17 @@ def test_the_page_shows_the_latest_day_escaped(dashboard: DashboardReceiver) -> 
     assert "-$110.00" in shown
     assert 'points="0.0,1.0 120.0,27.0"' in shown
     assert "The day before" not in shown
+
+
+def test_the_page_draws_each_contract_of_a_list_as_a_bar(dashboard: DashboardReceiver) -> None:
+    payload = snapshot()
+    contracts = [("ON", 30), ("<b>", -10)]
+    payload["overlay"]["extremes"]["byKpi"] = {
+        "Delta": {"hi": [{"contract_name": n, "metric_raw": v} for n, v in contracts], "lo": []}
+    }
+    post(dashboard, written(payload))
+
+    shown = dashboard.app.test_client().get("/").text
+
+    assert '<rect x="30.0" y="0" width="90.0" height="4"><title>ON: 30.0</title>' in shown
+    assert '<rect x="0.0" y="5" width="30.0" height="4" class="loss"><title>&lt;b&gt;' in shown

@@ -112,14 +112,14 @@ def publisher(host: str) -> Iterator[PubsubPublisher]:
 
 
 def message(data: bytes, key: str = "user-1") -> PubsubMessage:
-    return PubsubMessage(data, key, {"outbox_id": "17"})
+    return PubsubMessage(data, key, {"message_id": "17"})
 
 
 class TestDelivery:
     def test_a_message_reaches_the_function_as_it_was_published(
         self, publisher: PubsubPublisher, inbox: Inbox
     ) -> None:
-        sent = PubsubMessage('{"text": "größer"}'.encode(), "user-1", {"outbox_id": "17"})
+        sent = PubsubMessage('{"text": "größer"}'.encode(), "user-1", {"message_id": "17"})
 
         publisher.publish(TOPIC, [sent])
         eventually(lambda: bool(inbox.events()))
@@ -224,5 +224,5 @@ class TestTrouble:
         assert bodies[0]["messages"][17] == {
             "data": "MTc=",
             "orderingKey": "user-1",
-            "attributes": {"outbox_id": "17"},
+            "attributes": {"message_id": "17"},
         }

@@ -14,13 +14,17 @@ from infra.postgres.database import Database
 from tests.conftest import NOON, USER, function, rows
 
 
-def deliver(name: str, message: Message | bytes, message_id: str = "1") -> TestResponse:
-    """Deliver a message to a function as Eventarc does."""
-    headers, body = event(message, message_id)
+def deliver(
+    name: str, message: Message | bytes, message_id: str = "1", **fields: Any
+) -> TestResponse:
+    """Deliver a message to a function as Eventarc does; `fields` are the Pub/Sub message's."""
+    headers, body = event(message, message_id, **fields)
     return function(name).post("/", data=body, headers=headers)
 
 
-def event(message: Message | bytes, message_id: str = "1") -> tuple[dict[str, str], str]:
+def event(
+    message: Message | bytes, message_id: str = "1", **fields: Any
+) -> tuple[dict[str, str], str]:
     """Return headers and body of a binary CloudEvent around a Pub/Sub message."""
     data = message if isinstance(message, bytes) else message.model_dump_json().encode()
     headers = {
@@ -30,7 +34,7 @@ def event(message: Message | bytes, message_id: str = "1") -> tuple[dict[str, st
         "ce-specversion": "1.0",
         "content-type": "application/json",
     }
-    body = {"message": {"data": base64.b64encode(data).decode(), "messageId": message_id}}
+    body = {"message": {"data": base64.b64encode(data).decode(), "messageId": message_id, **fields}}
     return headers, json.dumps(body)
 
 

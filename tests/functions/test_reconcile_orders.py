@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,10 @@ from tests.functions.steps import approved, asked, messages, order_row, submit, 
 pytestmark = pytest.mark.usefixtures("environment")
 
 
-def reconcile() -> dict[str, object]:
+def reconcile() -> dict[str, Any]:
     reply = function("reconcile_orders").post("/")
     assert reply.status_code == 200, reply.text
-    said: dict[str, object] = reply.get_json()
+    said: dict[str, Any] = reply.get_json()
     return said
 
 

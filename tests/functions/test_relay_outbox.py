@@ -1,16 +1,23 @@
+import json
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from common.errors import OutcomeUnknownError, TransientError
 from functions import wiring
-from infra.local.bus import LocalBus
 from infra.local.serving import Server
-from infra.local.stack import PROJECT
-from infra.postgres.database import Database
-from tests.conftest import enroll, function, rows
+from infra.postgres.database import Database, Transaction
+from tests.conftest import NOON, enroll, function, rows
+from tests.functions.pubsub_recorder import Recorder
 from tests.functions.steps import tick
 
 pytestmark = pytest.mark.usefixtures("environment")
+
+TOPIC, OTHER = "trade-updates", "questions-created"
 
 
 @pytest.fixture
@@ -21,59 +28,392 @@ def nothing_published(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return environment
 
 
+@pytest.fixture
+def pubsub(environment: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """The Pub/Sub that the functions publish to."""
+    recorder = Recorder()
+    with Server(recorder.app) as server:
+        environment.setenv("PUBSUB_EMULATOR_HOST", server.url.removeprefix("http://"))
+        wiring.reset()
+        yield recorder
+
+
 def unpublished(db: Database) -> int:
     return len(rows(db, "SELECT 1 FROM outbox WHERE published_at IS NULL"))
 
 
-def test_what_a_crash_left_behind_is_published(
-    nothing_published: pytest.MonkeyPatch, db: Database, bus_host: str
-) -> None:
-    enroll(db, "a")
-    tick()
-    left = unpublished(db)
-    nothing_published.setenv("PUBSUB_EMULATOR_HOST", bus_host)
-    wiring.reset()
-
-    first, second = (function("relay_outbox").post("/").get_json() for _ in range(2))
-
-    assert left == 2  # snapshots-ingested and questions-created
-    assert (first, second) == ({"published": 2}, {"published": 0})
-    assert unpublished(db) == 0
+def announce(db: Database, *numbers: int, key: str = "k", topic: str = TOPIC) -> None:
+    """Commit messages, each by itself."""
+    for number in numbers:
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO outbox (topic, ordering_key, payload, created_at)"
+                " VALUES (:topic, :key, CAST(:payload AS jsonb), :now)",
+                topic=topic,
+                key=key,
+                payload=json.dumps(number),
+                now=NOON,
+            )
 
 
-@pytest.mark.usefixtures("nothing_published")
-def test_while_the_topics_are_away_nothing_is_lost(db: Database) -> None:
-    enroll(db, "a")
-    tick()
-
-    reply = function("relay_outbox").post("/")
-
-    assert reply.status_code == 503
-    assert unpublished(db) == 2
+def relay() -> int:
+    published: int = wiring.current().relay.publish_pending()
+    return published
 
 
-@pytest.mark.usefixtures("nothing_published")
-def test_two_relays_at_once_publish_each_message_once(
-    environment: pytest.MonkeyPatch, db: Database
-) -> None:
-    with db.transaction() as tx:
-        tx.run(
-            "INSERT INTO outbox (topic, ordering_key, payload, created_at)"
-            " SELECT 'trade-updates', 'k', '{}', now() FROM generate_series(1, 700)"
-        )
-    with LocalBus(None, {"trade-updates": []}, PROJECT) as bus, Server(bus.app) as server:
-        environment.setenv("PUBSUB_EMULATOR_HOST", server.url.removeprefix("http://"))
+class TestNothingLost:
+    def test_what_a_crash_left_behind_is_published(
+        self, nothing_published: pytest.MonkeyPatch, db: Database, bus_host: str
+    ) -> None:
+        enroll(db, "a")
+        tick()
+        left = unpublished(db)
+        nothing_published.setenv("PUBSUB_EMULATOR_HOST", bus_host)
         wiring.reset()
-        counts: list[int] = []
 
-        def relay() -> None:
-            counts.append(function("relay_outbox").post("/").get_json()["published"])
+        first, second = (function("relay_outbox").post("/").get_json() for _ in range(2))
 
-        threads = [threading.Thread(target=relay) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        assert left == 2  # snapshots-ingested and questions-created
+        assert (first["published"], second["published"]) == (2, 0)
+        assert unpublished(db) == 0
 
-    assert sum(counts) == 700
-    assert unpublished(db) == 0
+    @pytest.mark.usefixtures("nothing_published")
+    def test_while_the_topics_are_away_nothing_is_lost(self, db: Database) -> None:
+        enroll(db, "a")
+        tick()
+
+        reply = function("relay_outbox").post("/")
+
+        assert reply.status_code == 503
+        assert unpublished(db) == 2
+
+    def test_a_crash_after_publishing_publishes_again_under_the_same_id(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        announce(db, 1, 2)
+        pubsub.obstacle = lambda _topic, _messages: self.kill_everybody_else(db) or 200
+
+        with pytest.raises((OutcomeUnknownError, TransientError)):
+            relay()
+        pubsub.obstacle = lambda _topic, _messages: 200
+        relay()
+
+        assert pubsub.texts(TOPIC) == ["1", "2", "1", "2"]
+        assert pubsub.ids(TOPIC)[:2] == pubsub.ids(TOPIC)[2:]
+        assert len(set(pubsub.ids(TOPIC))) == 2
+
+    @staticmethod
+    def kill_everybody_else(db: Database) -> int:
+        with db.transaction() as tx:
+            tx.rows(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND state = 'idle in transaction'"
+            )
+        return 0
+
+    def test_more_than_a_batch_is_published_whole_and_in_order(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO outbox (topic, ordering_key, payload, created_at)"
+                " SELECT :topic, 'k', to_jsonb(n), now() FROM generate_series(1, 1200) n",
+                topic=TOPIC,
+            )
+
+        assert relay() == 1200
+
+        assert pubsub.texts(TOPIC) == [str(n) for n in range(1, 1201)]
+
+
+class Gate:
+    """Holds back requests until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self._open = threading.Event(), threading.Event()
+
+    def __call__(self, _topic: str, _messages: list[bytes]) -> int:
+        self.reached.set()
+        assert self._open.wait(10)
+        return 200
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class TestSeveralRelays:
+    def test_a_message_does_not_overtake_one_that_another_relay_is_sending(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        pubsub.obstacle = gate = Gate()
+        announce(db, 1)
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(relay)
+            assert gate.reached.wait(10)
+            announce(db, 2)
+
+            second = relay()
+            gate.open()
+
+            # The one that was there first sees what was committed meanwhile.
+            assert (first.result(10), second) == (2, 0)
+        assert pubsub.texts(TOPIC) == ["1", "2"]
+
+    def test_a_topic_that_hangs_holds_up_no_other(self, pubsub: Recorder, db: Database) -> None:
+        gate = Gate()
+        pubsub.obstacle = lambda topic, messages: gate(topic, messages) if topic == TOPIC else 200
+        announce(db, 1)
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(relay)
+            assert gate.reached.wait(10)
+            announce(db, 2, topic=OTHER)
+
+            assert relay() == 1
+            assert pubsub.texts(OTHER) == ["2"]
+            gate.open()
+            assert first.result(10) == 1
+
+    def test_everybody_publishing_at_once_publishes_each_message_once_and_in_order(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        together = threading.Barrier(4)
+
+        def work(key: str) -> None:
+            together.wait(10)
+            for number in range(15):
+                announce(db, number, key=key)
+                wiring.current().relay.publish_committed()
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(work, "abab"))
+
+        taken = pubsub.taken[TOPIC]
+        assert len(taken) == len(set(pubsub.ids(TOPIC))) == 60
+        assert unpublished(db) == 0  # nobody left anything to the next minute
+        for key in "ab":
+            of_key = [
+                each["attributes"]["message_id"] for each in taken if each["orderingKey"] == key
+            ]
+            stored = rows(
+                db, "SELECT message_id FROM outbox WHERE ordering_key = :key ORDER BY id", key=key
+            )
+            assert [row["message_id"] for row in stored] == of_key
+
+    def test_a_relay_that_was_killed_keeps_no_topic_to_itself(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        announce(db, 1)
+        pubsub.obstacle = lambda _topic, _messages: TestNothingLost.kill_everybody_else(db) or 503
+        with pytest.raises((OutcomeUnknownError, TransientError)):
+            relay()
+        pubsub.obstacle = lambda _topic, _messages: 200
+
+        assert relay() == 1
+
+
+class TestFailures:
+    def test_a_topic_that_fails_does_not_block_the_others(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        pubsub.obstacle = lambda topic, _messages: 503 if topic == OTHER else 200
+        announce(db, 1, topic=OTHER)
+        announce(db, 2)
+
+        reply = function("relay_outbox").post("/")
+
+        assert reply.status_code == 503
+        assert pubsub.texts(TOPIC) == ["2"]
+        assert unpublished(db) == 1
+
+    def test_what_comes_after_a_failure_waits_for_it(self, pubsub: Recorder, db: Database) -> None:
+        statuses = iter([503, 200, 200])
+        pubsub.obstacle = lambda _topic, _messages: next(statuses)
+        announce(db, 1)
+        wiring.current().relay.publish_committed()
+        announce(db, 2)
+
+        wiring.current().relay.publish_committed()
+
+        assert pubsub.texts(TOPIC) == ["1", "2"]
+
+    @pytest.mark.parametrize("status", [401, 403, 404])
+    def test_a_topic_that_is_missing_or_closed_keeps_its_messages(
+        self, pubsub: Recorder, db: Database, status: int
+    ) -> None:
+        announce(db, 1, 2)
+        pubsub.obstacle = lambda _topic, _messages: status
+        reply = function("relay_outbox").post("/")
+        pubsub.obstacle = lambda _topic, _messages: 200
+
+        relay()
+
+        assert reply.status_code == 400
+        assert pubsub.texts(TOPIC) == ["1", "2"]
+        assert rows(db, "SELECT 1 FROM dead_letters") == []
+
+    @pytest.mark.parametrize("poison", [{1}, {7}, {20}, {3, 4, 19}])
+    def test_what_pubsub_will_never_take_is_a_dead_letter_and_the_rest_goes_out_in_order(
+        self, pubsub: Recorder, db: Database, poison: set[int]
+    ) -> None:
+        pubsub.obstacle = lambda _topic, messages: 400 if poison & set(map(int, messages)) else 200
+        announce(db, *range(1, 21))
+
+        assert relay() == 20 - len(poison)
+
+        letters = rows(db, "SELECT * FROM dead_letters ORDER BY id")
+        assert pubsub.texts(TOPIC) == [str(n) for n in range(1, 21) if n not in poison]
+        assert {int(letter["payload"]) for letter in letters} == poison
+        assert {(each["consumer"], each["topic"]) for each in letters} == {("relay_outbox", TOPIC)}
+        assert all("400" in letter["error"] for letter in letters)
+        assert unpublished(db) == 0
+
+    def test_a_batch_that_is_too_large_goes_out_in_parts(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        pubsub.obstacle = lambda _topic, messages: 413 if len(messages) > 3 else 200
+        announce(db, *range(1, 21))
+
+        assert relay() == 20
+        assert pubsub.texts(TOPIC) == [str(n) for n in range(1, 21)]
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the statements that run; begin and commit are not among them."""
+    seen: list[str] = []
+    execute: Callable[[Transaction, str, dict[str, object]], None] = Transaction._execute
+
+    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> None:
+        seen.append(sql)
+        execute(self, sql, parameters)
+
+    monkeypatch.setattr(Transaction, "_execute", counting)
+    return seen
+
+
+class TestCost:
+    @pytest.mark.parametrize(("messages", "expected"), [(0, 1), (1, 3), (200, 3)])
+    def test_statements_do_not_grow_with_the_messages(
+        self,
+        pubsub: Recorder,
+        db: Database,
+        statements: list[str],
+        messages: int,
+        expected: int,
+    ) -> None:
+        announce(db, *range(messages))
+        statements.clear()
+
+        wiring.current().relay.publish_committed()
+
+        assert len(statements) == expected
+        assert len(pubsub.taken[TOPIC]) == messages
+
+    def test_finding_work_reads_no_more_than_it_takes(
+        self, pubsub: Recorder, db: Database, statements: list[str]
+    ) -> None:
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO outbox (topic, ordering_key, payload, created_at, published_at)"
+                " SELECT :topic, 'k', '{}', now(), now() FROM generate_series(1, 20000)",
+                topic=TOPIC,
+            )
+            tx.run("ANALYZE outbox")
+        announce(db, 1)
+        statements.clear()
+        relay()
+        claim, take, _ = statements
+        announce(db, 2, 3)
+
+        with db.transaction() as tx:
+            names = {"topics": [TOPIC], "topic": TOPIC, "limit": 500, "now": NOON}
+            plans = [
+                "\n".join(row["QUERY PLAN"] for row in tx.rows(f"EXPLAIN ANALYZE {sql}", **names))
+                for sql in (claim, take)
+            ]
+
+        assert all("outbox_unpublished" in plan for plan in plans)
+        assert not any("Seq Scan" in plan or "Removed by Filter" in plan for plan in plans)
+        assert len(pubsub.taken[TOPIC]) == 1
+
+
+class TestRetention:
+    def prune(self) -> Any:
+        reply = function("relay_outbox").post("/")
+        assert reply.status_code == 200
+        return reply.get_json()["pruned"]
+
+    @pytest.fixture
+    def aged(self, db: Database) -> Database:
+        """Rows of every age: today's, and 6, 8, 89 and 91 days old."""
+        with db.transaction() as tx:
+            for days in (0, 6, 8, 89, 91):
+                at = NOON - timedelta(days=days)
+                for published in (at, None):
+                    tx.run(
+                        "INSERT INTO outbox (topic, ordering_key, payload, created_at,"
+                        " published_at) VALUES ('trade-updates', 'k', '{}', :at, :out)",
+                        at=at,
+                        out=published,
+                    )
+                for metric in ("last_trade", "daily_close"):
+                    tx.run(
+                        "INSERT INTO market_data_snapshots (symbol, asset_class, feed, metric,"
+                        " price, as_of, created_at)"
+                        " VALUES ('SPY', 'us_equity', 'iex', :metric, 1, :at, :at)",
+                        metric=metric,
+                        at=at,
+                    )
+                tx.run(
+                    "INSERT INTO option_snapshots (contract, underlying, type, strike, expiry,"
+                    " style, feed, underlying_price, as_of, raw, created_at) VALUES ('C', 'SPY',"
+                    " 'call', 1, '2027-01-15', 'american', 'indicative', 1, :at, '{}', :at)",
+                    at=at,
+                )
+        return db
+
+    def ages(self, db: Database, table: str, where: str = "true") -> list[int]:
+        sql = f"SELECT created_at FROM {table} WHERE {where} ORDER BY created_at DESC"  # noqa: S608
+        found = rows(db, sql)
+        return [(NOON - row["created_at"]).days for row in found]
+
+    def test_what_is_old_enough_is_deleted_and_nothing_else(
+        self, aged: Database, pubsub: Recorder
+    ) -> None:
+        pruned = self.prune()
+
+        assert pruned == {"outbox": 3, "market_data_snapshots": 1, "option_snapshots": 1}
+        # The unpublished ones have just gone out: they stay for their time.
+        assert len(pubsub.taken[TOPIC]) == 5
+        assert self.ages(aged, "outbox") == [0, 0, 6, 6, 8, 89, 91]
+        assert self.ages(aged, "market_data_snapshots", "metric = 'last_trade'") == [0, 6, 8, 89]
+        assert self.ages(aged, "market_data_snapshots", "metric = 'daily_close'")[-1] == 91
+        assert self.ages(aged, "option_snapshots") == [0, 6, 8, 89]
+
+    @pytest.mark.usefixtures("aged")
+    def test_how_long_is_a_setting(self, environment: pytest.MonkeyPatch, pubsub: Recorder) -> None:
+        environment.setenv("PUBSUB_EMULATOR_HOST", wiring.current().settings.pubsub_emulator_host)
+        environment.setenv("OUTBOX_RETENTION_DAYS", "90")
+        environment.setenv("MARKET_DATA_RETENTION_DAYS", "7")
+        wiring.reset()
+
+        assert self.prune() == {"outbox": 1, "market_data_snapshots": 3, "option_snapshots": 3}
+        assert len(pubsub.taken[TOPIC]) == 5
+
+    @pytest.mark.usefixtures("nothing_published")
+    def test_what_never_went_out_is_never_deleted(self, aged: Database) -> None:
+        function("relay_outbox").post("/")
+
+        assert len(self.ages(aged, "outbox", "published_at IS NULL")) == 5
+
+    @pytest.mark.usefixtures("pubsub")
+    def test_a_large_backlog_is_deleted_over_several_calls(self, db: Database) -> None:
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO outbox (topic, ordering_key, payload, created_at, published_at)"
+                " SELECT 'trade-updates', 'k', '{}', :old, :old FROM generate_series(1, 20500)",
+                old=NOON - timedelta(days=30),
+            )
+
+        assert [self.prune()["outbox"] for _ in range(3)] == [20_000, 500, 0]

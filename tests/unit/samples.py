@@ -73,6 +73,7 @@ def order(**changes: Any) -> Order:
         "filled_avg_price": None,
         "denial_code": None,
         "reason": None,
+        "broker_updated_at": None,
     }
     return Order(**values | changes)
 

@@ -193,3 +193,13 @@ def test_a_breaker_lasts_until_the_next_midnight_in_new_york() -> None:
     assert (
         next_trading_day_start(before_the_clocks_change).isoformat() == "2026-03-08T00:00:00-05:00"
     )
+
+
+def test_a_rule_is_found_by_its_id_unless_it_is_switched_off() -> None:
+    found = config()
+    rule = found.rules[0]
+    off = found.model_copy(update={"rules": (rule.model_copy(update={"enabled": False}),)})
+
+    assert found.rule(rule.id) is rule
+    assert found.rule("another") is None
+    assert off.rule(rule.id) is None

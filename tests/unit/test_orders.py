@@ -1,22 +1,25 @@
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.orders import (
+from common.order_status import (
     APPROVED,
+    CANCELED,
     DENIED,
-    REJECTED,
     SUBMITTING,
     TERMINAL,
-    BrokerOrder,
-    client_order_id,
     may_follow,
 )
+from common.orders import BrokerOrder, client_order_id
 from tests.unit.samples import NOON, QUESTION_ID, order
 
+OURS = (APPROVED, SUBMITTING, DENIED)
 BROKERS = ("pending_new", "new", "accepted", "partially_filled", "filled", "canceled", "rejected")
 
 
@@ -42,16 +45,59 @@ def test_nothing_follows_a_terminal_status(terminal: str) -> None:
     assert not any(may_follow(terminal, then) for then in (*BROKERS, SUBMITTING, DENIED, APPROVED))
 
 
-def test_an_approved_order_is_claimed_or_denied_and_nothing_else() -> None:
-    assert may_follow(APPROVED, SUBMITTING)
-    assert may_follow(APPROVED, DENIED)
-    assert not any(may_follow(APPROVED, then) for then in (*BROKERS, REJECTED, APPROVED))
+def test_an_approved_order_is_claimed_denied_or_taken_back_and_nothing_else() -> None:
+    allowed = {SUBMITTING, DENIED, CANCELED}
+
+    assert {then for then in (*BROKERS, *OURS) if may_follow(APPROVED, then)} == allowed
 
 
 @pytest.mark.parametrize("status", [SUBMITTING, "new", "partially_filled", "a_status_of_2030"])
 def test_the_broker_is_believed_once_an_order_was_claimed(status: str) -> None:
     assert all(may_follow(status, then) for then in (*BROKERS, "a_status_of_2030"))
-    assert not any(may_follow(status, then) for then in (APPROVED, SUBMITTING, DENIED))
+    assert not any(may_follow(status, then) for then in (APPROVED, SUBMITTING))
+
+
+def test_an_order_that_never_arrived_is_denied_and_one_at_the_broker_never() -> None:
+    assert may_follow(SUBMITTING, DENIED)
+    assert not any(may_follow(status, DENIED) for status in BROKERS)
+
+
+@given(st.lists(st.sampled_from([*BROKERS, *OURS, "a_status_of_2030"]), max_size=12))
+def test_a_terminal_status_is_reached_once_whatever_is_said(heard: list[str]) -> None:
+    status, ends = APPROVED, 0
+    for then in heard:
+        if may_follow(status, then):
+            status = then
+            ends += then in TERMINAL
+
+    assert ends <= 1
+
+
+def test_a_reading_that_says_the_same_less_or_older_is_no_news() -> None:
+    known = order(
+        status="partially_filled",
+        filled_qty=Decimal(2),
+        filled_avg_price=Decimal(10),
+        broker_updated_at=NOON,
+    )
+    told = {"status": "partially_filled", "filled_qty": "2", "filled_avg_price": "10"}
+    later = {"updated_at": NOON + timedelta(seconds=1)}
+
+    assert not broker_order(**told).is_news_of(known)
+    assert not broker_order(status="new", filled_qty="1", **later).is_news_of(known)
+    assert not broker_order(**told | {"status": SUBMITTING}).is_news_of(known)
+    older = {"status": "new", "updated_at": NOON - timedelta(seconds=1)}
+    assert not broker_order(**told | older).is_news_of(known)
+    assert broker_order(**told | {"status": "canceled"} | later).is_news_of(known)
+    assert broker_order(**told | {"status": "canceled"}).is_news_of(known)
+    assert broker_order(status="filled", filled_qty="3", **later).is_news_of(known)
+
+
+def test_an_order_has_failed_when_the_broker_ended_it_and_executed_nothing() -> None:
+    assert order(status="rejected").has_failed
+    assert order(status="expired").has_failed
+    assert not order(status="expired", filled_qty=Decimal(1)).has_failed
+    assert not order(status="canceled").has_failed
 
 
 def test_an_order_goes_out_with_money_as_strings() -> None:
@@ -70,9 +116,7 @@ def test_the_brokers_word_is_read_with_unknown_keys_and_statuses() -> None:
 
     assert said.broker_order_id == "b-1"
     assert said.filled_qty == Decimal("0.109649122")
-    assert not said.is_terminal
     assert said.last_change == said.submitted_at
-    assert broker_order(status="filled", filled_at=NOON).is_terminal
     assert broker_order(filled_at=NOON).last_change == NOON
 
 

@@ -75,6 +75,15 @@ def test_reading_the_same_or_less_again_is_no_fill() -> None:
     assert next_fill("buy", reading, (Decimal(2), Decimal(12)), NOON) is None
 
 
+def test_an_average_that_was_rounded_never_makes_a_price_of_nothing() -> None:
+    known, reported = (Decimal(1000), Decimal("0.011")), (Decimal(1001), Decimal("0.010"))
+
+    found = next_fill("buy", known, reported, NOON)
+
+    assert found is not None
+    assert found.price == Decimal("0.010")
+
+
 fills = st.lists(
     st.builds(
         fill,

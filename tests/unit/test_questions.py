@@ -20,6 +20,7 @@ from common.questions import (
     question_text,
     settle,
     terms,
+    try_again_text,
 )
 from common.rules.base import Fired
 from common.templates import render, variables
@@ -117,6 +118,9 @@ def test_a_follow_up_keeps_what_was_shown_and_gives_the_same_time_anew() -> None
     assert (again.price, again.snapshot_ids) == (bound.price, bound.snapshot_ids)
     assert (again.asked_at, again.expires_at) == (later, later + timedelta(seconds=900))
     assert follow_up_text("Buy?").endswith("Buy?")
+    assert try_again_text("Buy?", "no money").endswith(
+        "no money. Try again, or leave it? It was: Buy?"
+    )
 
 
 def test_a_repeat_gets_the_same_decision_even_after_expiry() -> None:

@@ -265,7 +265,9 @@ def test_test_mode_refuses_the_live_broker_even_with_its_key() -> None:
         )
 
 
-@pytest.mark.parametrize("variable", ["MV_KPI_TABLE", "MV_PORTFOLIO_TABLE"])
+@pytest.mark.parametrize(
+    "variable", ["MV_KPI_TABLE", "MV_SERIES_TABLE", "MV_EXTREMES_TABLE", "MV_PORTFOLIO_TABLE"]
+)
 @pytest.mark.parametrize(
     "name",
     [
@@ -351,7 +353,7 @@ def hidden_values() -> dict[str, str]:
 
 
 def test_a_secret_is_in_no_text_of_the_settings() -> None:
-    settings = read(**hidden_values())
+    settings = read(**hidden_values(), CLOUDFLARE_ACCOUNT_ID="a", D1_DATABASE_ID="d")
 
     texts = [repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()]
 
@@ -360,7 +362,10 @@ def test_a_secret_is_in_no_text_of_the_settings() -> None:
     assert [settings.require(name) for name in SECRETS] == list(hidden_values().values())
 
 
-@pytest.mark.parametrize("name", ["ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY", "INTERNAL_TOKEN"])
+@pytest.mark.parametrize(
+    "name",
+    ["ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY", "INTERNAL_TOKEN", "CLOUDFLARE_API_TOKEN"],
+)
 @pytest.mark.parametrize("damage", ["\n", "\r\n", " ", "\x00", "é"])
 def test_a_secret_that_cannot_be_a_header_is_refused_at_the_start(name: str, damage: str) -> None:
     with pytest.raises(SettingsError, match=name) as refused:

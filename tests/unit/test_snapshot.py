@@ -1,62 +1,305 @@
+"""The payload: the contract's keys and types, each key once, numbers as numbers, size."""
+
 import json
-from datetime import date
+import math
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
-from common.kpis import CATALOG
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from common.kpis import CATALOG, DASH, EXTREMES
 from common.signing import sign_body
-from common.snapshot import PortfolioAsset, assemble, missing, summarise
-from tests.unit.samples import NOON
+from common.snapshot import (
+    Day,
+    PortfolioAsset,
+    SeriesPoint,
+    SnapshotTooLargeError,
+    assemble,
+    missing,
+    value_of,
+)
+from tests.conftest import SHARED
+from tests.shapes import shape
+from tests.snapshot_day import AT, DAY, FIGURES, asset, contract, full_day, point
 
-FIGURES = {
-    "Portfolio": "1",
-    "Daily PnL": "-$1,457.99",
-    "Signals scanned": "47,324",
-    "Avg hold time": "—",
-    "Exits closed": "0",
-}
-DAY = date(2026, 2, 10)
+REFERENCE = SHARED / "reference" / "trades-2026-02-10.json"
+EMPTY = Day({}, {}, {}, [])
 
 
-def test_the_catalog_has_26_kpis_each_once() -> None:
+def written(day: Day) -> Any:
+    return json.loads(assemble(DAY, AT, day).to_body())
+
+
+def test_the_catalogs_name_26_kpis_and_18_lists_each_once() -> None:
     assert len(CATALOG) == len(set(CATALOG)) == 26
+    assert len(EXTREMES) == len(set(EXTREMES)) == 18
 
 
-def test_rows_stand_in_the_catalogs_order() -> None:
-    snapshot = assemble(DAY, NOON, FIGURES, [])
+def test_headline_and_summary_say_the_day() -> None:
+    body = written(full_day())
 
-    assert [row.kpi for row in snapshot.rows] == [
-        "Signals scanned",
-        "Exits closed",
-        "Avg hold time",
-        "Daily PnL",
-        "Portfolio",
+    assert body["date"] == "2026-02-10"
+    assert body["updated_at"] == "2026-02-10T22:44:07.984Z"
+    assert body["headline"] == "Haiphen day trading snapshot (-$1,457.99 on 2026-02-10)"
+    assert body["summary"] == (
+        "47,324 signals scanned • 10 opportunities flagged • 4 entries opened • 0 exits closed"
+        " • -$1,457.99 pnl."
+    )
+
+
+def test_a_missing_figure_leaves_its_part_of_the_summary_out() -> None:
+    known = {"Signals scanned": "7", "Opportunities flagged": DASH, "Exits closed": "0"}
+
+    body = written(replace(EMPTY, figures=known))
+
+    assert body["summary"] == "7 signals scanned • 0 exits closed"
+    assert body["headline"] == "Haiphen day trading snapshot (— on 2026-02-10)"
+
+
+def test_all_26_kpis_stand_in_order_and_one_without_a_value_shows_a_dash() -> None:
+    backwards = dict(reversed([*FIGURES.items()]))
+    del backwards["Delta"]
+
+    rows = written(replace(full_day(), figures=backwards))["rows"]
+
+    assert [row["kpi"] for row in rows] == list(CATALOG)
+    assert {row["kpi"]: row["value"] for row in rows} == FIGURES | {"Delta": DASH}
+
+
+def test_points_are_sorted_and_of_two_at_one_instant_the_later_row_counts() -> None:
+    points = [point(15, Decimal(1)), point(0, Decimal(2)), point(15, Decimal(3))]
+
+    (series,) = written(replace(EMPTY, series={"Delta": points}))["overlay"]["seriesByKpi"].items()
+
+    assert series == (
+        "Delta",
+        [
+            {"t": "2026-02-10T00:00:00.000Z", "v": 2, "src": "real"},
+            {"t": "2026-02-10T00:15:00.000Z", "v": 3, "src": "real"},
+        ],
+    )
+
+
+def test_what_is_no_kpi_of_the_catalog_is_left_out() -> None:
+    day = Day(
+        {"Alpha": "1"},
+        {"Alpha": [point(0, Decimal(1))], "Delta": []},
+        {("Alpha", "hi"): [contract(1)]},
+        [],
+    )
+
+    body = written(day)
+
+    assert "Alpha" not in json.dumps(body)
+    assert body["overlay"]["seriesByKpi"] == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-10T00:00:00Z",
+        "2026-02-10 00:00:00.000Z",
+        "2026-02-10T00:00:00.001Z",
+        "2026-02-10T00:00:00.000+00:00",
+        "2026-02-10T00:00:00.000Z\n",
+    ],
+)
+def test_an_instant_has_one_spelling(text: str) -> None:
+    with pytest.raises(ValidationError):
+        SeriesPoint(t=text, v=Decimal(1), src="real")
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, 0.5, True, "1", None, *map(Decimal, ("NaN", "sNaN", "-Infinity"))]
+)
+def test_what_is_no_exact_finite_number_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        SeriesPoint(t="2026-02-10T00:00:00.000Z", v=value, src="real")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("890", "890"),
+        ("890.000", "890"),
+        ("-0.00", "0"),
+        ("0.1", "0.1"),
+        ("-0.76963291", "-0.76963291"),
+        ("123456789012.345", "123456789012.345"),
+        ("0.3333333333333333333333", "0.333333333333333"),
+        ("1E+3", "1000"),
+    ],
+)
+def test_a_value_is_a_json_number_of_the_digits_it_has(value: str, text: str) -> None:
+    day = replace(EMPTY, series={"Delta": [point(0, Decimal(value))]})
+
+    assert f'"v":{text},'.encode() in assemble(DAY, AT, day).to_body()
+
+
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=8, min_value=-(10**6), max_value=10**6
+    )
+)
+def test_a_value_survives_the_wire_exactly(value: Decimal) -> None:
+    day = replace(EMPTY, series={"Delta": [point(0, value)]})
+    body = assemble(DAY, AT, day).to_body()
+
+    read = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+
+    assert read["overlay"]["seriesByKpi"]["Delta"][0]["v"] == value
+
+
+def test_extremes_say_themselves_where_they_stand() -> None:
+    listed = written(full_day(contracts=3))["overlay"]["extremes"]["byKpi"]
+
+    assert list(listed) == list(EXTREMES)
+    assert [(i["kpi"], i["side"], i["rank"]) for i in listed["Vega"]["items"]] == [
+        ("Vega", "hi", 1),
+        ("Vega", "hi", 2),
+        ("Vega", "lo", 1),
+    ]
+    assert listed["Vega"]["items"] == listed["Vega"]["hi"] + listed["Vega"]["lo"]
+
+
+def test_ranks_have_no_gap_where_a_contract_was_listed_twice() -> None:
+    day = replace(EMPTY, extremes={("Delta", "hi"): [contract(1), contract(1), contract(2)]})
+
+    sides = written(day)["overlay"]["extremes"]["byKpi"]["Delta"]
+
+    assert [(item["rank"], item["trade_id"]) for item in sides["hi"]] == [
+        (1, 850_001),
+        (2, 850_002),
+    ]
+    assert sides["lo"] == []
+
+
+def item(**changes: object) -> dict[str, Any]:
+    day = replace(EMPTY, extremes={("Delta", "hi"): [contract(0, **changes)]})
+    (found,) = written(day)["overlay"]["extremes"]["byKpi"]["Delta"]["hi"]
+    return dict(found)
+
+
+def broker_says(found: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("unrealized_pl", "unrealized_plpc", "market_value", "avg_entry_price")
+    return tuple(found[f"broker_{name}"] for name in names)
+
+
+def test_what_the_broker_says_follows_from_the_same_figures() -> None:
+    long_call = item(individual_pnl=Decimal(-840), cost_basis=Decimal(18_400), qty=Decimal(2))
+    short_put = item(individual_pnl=Decimal(-480), cost_basis=Decimal(-15_300), qty=Decimal(1))
+    shares = item(
+        contract_name="GOOG",
+        individual_pnl=Decimal(1),
+        cost_basis=Decimal(100),
+        qty=Decimal("0.5"),
+    )
+
+    # The first two are the reference's.
+    assert broker_says(long_call) == (-840, -0.04565, 17_560, 92)
+    assert broker_says(short_put) == (-480, -0.03137, -15_780, 153)
+    assert broker_says(shares) == (1, 0.01, 101, 200)
+
+
+def test_a_contract_that_is_not_held_has_zeros() -> None:
+    fields = ("individual_pnl", "abs_individual_pnl", "percent_change", "cost_basis", "qty")
+
+    scanned = item(**dict.fromkeys(fields, Decimal(0)))
+
+    assert broker_says(scanned) == (0, 0, 0, 0)
+    assert scanned["metric_raw"] == -100
+
+
+@pytest.mark.parametrize("unknown", ["individual_pnl", "cost_basis", "qty"])
+def test_what_follows_from_something_unknown_is_unknown(unknown: str) -> None:
+    told = dict(
+        zip(("pl", "plpc", "value", "entry"), broker_says(item(**{unknown: None})), strict=True)
+    )
+
+    assert {name for name, value in told.items() if value is None} == {
+        "individual_pnl": {"pl", "plpc", "value"},
+        "cost_basis": {"plpc", "value", "entry"},
+        "qty": {"entry"},
+    }[unknown]
+
+
+def test_an_asset_of_one_id_and_name_stands_once() -> None:
+    other = PortfolioAsset(trade_id=850_001, symbol="GOOG", contract_name="GOOG")
+
+    assets = written(replace(EMPTY, assets=[asset(1), asset(1), other]))["overlay"]
+
+    assert [each["contract_name"] for each in assets["portfolioAssets"]] == [
+        "GOOG260220C00000001",
+        "GOOG",
     ]
 
 
-def test_the_body_has_the_contracts_keys_and_types() -> None:
-    asset = PortfolioAsset(trade_id=7, symbol="SPY", contract_name="SPY")
+def test_a_body_that_is_too_large_is_refused_with_its_size_and_its_largest_part() -> None:
+    with pytest.raises(SnapshotTooLargeError, match=r"[\d,]{9} bytes.*seriesByKpi with [\d,]{7}"):
+        assemble(DAY, AT, full_day(points=800)).to_body()
 
-    body = json.loads(assemble(DAY, NOON, FIGURES, [asset]).to_body())
 
-    assert body == {
-        "date": "2026-02-10",
-        "updated_at": "2026-02-10T17:00:00.000Z",
-        "headline": "Haiphen day trading snapshot (-$1,457.99 on 2026-02-10)",
-        "summary": "47,324 signals scanned • 0 exits closed • -$1,457.99 pnl.",
-        "rows": [{"kpi": kpi, "value": FIGURES[kpi]} for kpi in CATALOG if kpi in FIGURES],
-        "overlay": {
-            "seriesByKpi": {},
-            "extremes": {"byKpi": {}},
-            "portfolioAssets": [{"trade_id": 7, "symbol": "SPY", "contract_name": "SPY"}],
-        },
-        "source": "countersign",
+def test_a_day_of_8000_rows_fits() -> None:
+    day = full_day(points=285, contracts=20, assets=200)
+
+    snapshot = assemble(DAY, AT, day)
+
+    assert sum(map(len, day.series.values())) + 26 + 360 + 200 > 7_990
+    assert len(snapshot.to_body()) < 1_000_000
+
+
+def test_a_complete_day_misses_nothing() -> None:
+    lacks = missing(assemble(DAY, AT, full_day()))
+
+    assert lacks.counts() == {"missing_kpis": 0, "missing_series": 0, "missing_extremes": 0}
+
+
+def test_what_is_missing_is_named_with_its_reason() -> None:
+    day = replace(full_day(), figures=FIGURES | {"Win rate": DASH, "Delta": DASH})
+    day = replace(day, series={}, extremes={("Vega", "hi"): [contract(1)]})
+
+    lacks = missing(assemble(DAY, AT, day))
+
+    assert lacks.kpis == {
+        "Win rate": "no position was closed that day",
+        "Delta": "no option contract was scanned that day",
     }
+    assert list(lacks.series) == list(CATALOG)
+    assert lacks.series["Signals scanned"] == "the view holds nothing of it"
+    assert list(lacks.extremes) == [kpi for kpi in EXTREMES if kpi != "Vega"]
+    assert lacks.counts() == {"missing_kpis": 2, "missing_series": 26, "missing_extremes": 17}
+    assert lacks.to_json() == vars(lacks)
 
 
-def test_a_missing_figure_leaves_its_part_of_the_summary_out_and_is_named() -> None:
-    assert summarise({"Daily PnL": "—"}) == ""
-    assert "Avg hold time" in missing(FIGURES)
-    assert "Delta" in missing(FIGURES)
-    assert "Portfolio" not in missing(FIGURES)
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("47,324", (Decimal(47324), "number")),
+        ("-0.0628", (Decimal("-0.0628"), "number")),
+        ("72.30%", (Decimal("72.30"), "percent")),
+        ("47,32", (None, "text")),
+        ("-$1,457.99", (None, "text")),
+        ("2414s", (None, "text")),
+        (DASH, (None, "text")),
+        ("", (None, "text")),
+    ],
+)
+def test_a_displayed_value_is_read_back(text: str, value: object) -> None:
+    assert value_of(text) == value
+
+
+def test_keys_and_types_are_the_references_at_every_level() -> None:
+    if not REFERENCE.exists():
+        pytest.skip("the reference snapshot does not lie beside this checkout")
+    reference = json.loads(REFERENCE.read_text())
+
+    ours = written(full_day())
+
+    assert shape(ours) == shape(reference)
 
 
 def test_the_signature_is_hex_hmac_sha256_over_the_bytes() -> None:

@@ -14,6 +14,7 @@ from infra.local.broker.books import Books
 from infra.local.broker.calendar import Calendar
 from infra.local.broker.clock import SimulatedClock
 from infra.local.broker.errors import ApiError, forbidden, unprocessable
+from infra.local.broker.faults import Faults
 from infra.local.broker.instants import from_datetime
 from infra.local.broker.market import Market
 from infra.local.broker.order_request import OrderRequest
@@ -39,6 +40,7 @@ class Admission:
     clock: SimulatedClock
     switches: Switches
     valuation: Valuation
+    faults: Faults
 
     def admit(self, request: OrderRequest) -> Order:
         """Return the order, accepted and saved; raise ApiError when it is refused."""
@@ -52,6 +54,7 @@ class Admission:
             self._check_opening(request, intent)
         order = self._order(request, intent)
         self.books.save(order)
+        self.faults.meet(order, self._begins(request))
         return order
 
     def _check_asset(self, request: OrderRequest) -> None:
@@ -72,7 +75,7 @@ class Admission:
         if not request.client_order_id:
             return
         known = self.books.order_by_client_id(request.client_order_id)
-        reusable = known is not None and known.status is Status.CANCELED
+        reusable = known is not None and known.status == Status.CANCELED
         if known and (self.switches.cancelled_ids_stay_taken or not reusable):
             body = {"code": self.switches.duplicate_code}
             raise ApiError(422, {**body, "message": "client_order_id must be unique"})
@@ -148,9 +151,7 @@ class Admission:
         return affordable(request.notional or Decimal(0), price)
 
     def _order(self, request: OrderRequest, intent: str) -> Order:
-        now = self.clock.now()
-        extended = request.extended_hours
-        open_now = is_crypto(request.symbol) or self.calendar.at(now, extended=extended)
+        open_now = self._is_open(request)
         created = self.books.stamp(self.clock.now_ns())
         return Order(
             id=str(uuid.uuid4()),
@@ -162,7 +163,7 @@ class Admission:
             qty=request.qty,
             notional=request.notional,
             limit_price=request.limit_price,
-            extended_hours=extended,
+            extended_hours=request.extended_hours,
             position_intent=intent,
             status=Status.PENDING_NEW if open_now else Status.ACCEPTED,
             created_at=created,
@@ -170,6 +171,16 @@ class Admission:
             updated_at=created,
             expires_at=self._end(request),
         )
+
+    def _is_open(self, request: OrderRequest) -> bool:
+        now, extended = self.clock.now(), request.extended_hours
+        return is_crypto(request.symbol) or self.calendar.at(now, extended=extended) is not None
+
+    def _begins(self, request: OrderRequest) -> int:
+        """Return from when on the market is open to the order."""
+        if self._is_open(request):
+            return self.clock.now_ns()
+        return from_datetime(self.calendar.next_opening(self.clock.now()).open)
 
     def _end(self, request: OrderRequest) -> int:
         now = self.clock.now()

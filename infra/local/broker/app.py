@@ -24,7 +24,7 @@ from infra.local.broker import (
     reference_api,
 )
 from infra.local.broker.errors import ApiError, not_found
-from infra.local.broker.faults import Fault
+from infra.local.broker.fault import Fault
 
 if TYPE_CHECKING:
     from infra.local.broker.broker import SimulatedBroker
@@ -67,8 +67,8 @@ class _BrokerApp(flask.Flask):
         if denied := _denied(self.broker):
             return denied
         _spend(self.broker)
-        faults = {f.group: f for f in self.broker.faults.take(request.method, request.path)}
-        flask.g.quote_fault = faults.get("quote")
+        faults = self.broker.faults.take(request.method, request.path)
+        flask.g.faults = faults
         if slow := faults.get("delay"):
             time.sleep(float(slow.parameters.get("delay", 0)))
         return self._reply(faults.get("reply"))
@@ -77,6 +77,8 @@ class _BrokerApp(flask.Flask):
         if fault and fault.kind == "status":
             flask.g.rate = {}  # with or without rate headers is the fault's own choice
             return failures.answered(fault, flask.request.path, self.broker.rate.reset_at)
+        if fault and fault.kind == "refuse_connection":
+            return failures.hang_up(flask.request.environ)
         with self.broker.turn():
             reply = super().dispatch_request()
         # Only now, with everything committed: the order exists though its sender never hears so.
@@ -85,6 +87,8 @@ class _BrokerApp(flask.Flask):
             return failures.hang_up(flask.request.environ)
         if fault and fault.kind == "accept_then_504":
             return flask.Response(status=504)
+        if fault and fault.kind == "accept_then_cut":
+            return failures.cut(flask.make_response(reply))
         return reply
 
 

@@ -13,13 +13,14 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from infra.local.broker.orders import OPEN, Fill, Order, Status
+from infra.local.broker.orders import CLOSED, Fill, Order, Status
 from infra.local.broker.positions import Position, cents
 from infra.local.broker.rows import Table
 
 START_CASH = Decimal(100_000)
 
 _LAYOUT = 1
+_INDEXES = (("orders", "client_order_id"), ("orders", "status"), ("fills", "order_id"))
 # Stamps of one instant follow each other by about a millisecond, as on paper: a fill's time differs
 # from its order's even while the simulated clock stands. The odd nanoseconds vary the digits.
 _STAMP_STEP = 1_037_410
@@ -52,10 +53,11 @@ class Books:
         self._fills = Table(self._connection, "fills", Fill)
         self._positions = Table(self._connection, "positions", Position)
         self._account = Table(self._connection, "account", Account)
-        for column in ("client_order_id", "status"):
+        for table, column in _INDEXES:
             self._connection.execute(
-                f"CREATE INDEX IF NOT EXISTS orders_{column} ON orders ({column})"
+                f"CREATE INDEX IF NOT EXISTS {table}_{column} ON {table} ({column})"
             )
+        self._before: dict[str, Order] = {}
         if not self._account.find():
             self.clear()
 
@@ -81,9 +83,9 @@ class Books:
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """Return the orders that can still change, oldest first."""
-        marks = ", ".join("?" * len(OPEN))
+        marks = ", ".join("?" * len(CLOSED))
         with self._lock:
-            found = self._orders.find(f"status IN ({marks})", sorted(OPEN))
+            found = self._orders.find(f"status NOT IN ({marks})", sorted(CLOSED))
         return [order for order in found if symbol in (None, order.symbol)]
 
     def order(self, order_id: str) -> Order | None:
@@ -99,12 +101,19 @@ class Books:
     def save(self, order: Order) -> None:
         """Insert or update an order."""
         with self.transaction():
+            if known := self.order(order.id):
+                self._before[order.id] = known
             self._orders.put(order)
 
-    def fills(self) -> list[Fill]:
-        """Return every execution, oldest first."""
+    def before(self, order_id: str) -> Order | None:
+        """Return an order as it was before its last change, as far as this process saw it."""
         with self._lock:
-            return self._fills.find()
+            return self._before.get(order_id)
+
+    def fills(self, order_id: str | None = None) -> list[Fill]:
+        """Return every execution, or those of one order, oldest first."""
+        with self._lock:
+            return self._fills.find("order_id = ?", [order_id]) if order_id else self._fills.find()
 
     def positions(self) -> list[Position]:
         """Return what is held, by symbol."""
@@ -135,22 +144,29 @@ class Books:
             self._account.put(replace(account, last_stamp=stamp))
         return stamp
 
-    def execute(self, order: Order, qty: Decimal, price: Decimal, at: int) -> None:
+    def execute(
+        self, order: Order, qty: Decimal, price: Decimal, at: int, *, leaves: Decimal
+    ) -> Order:
         """Fill a quantity of an order: the order, its fill, the position and the cash at once."""
         with self.transaction():
-            filled = _filled(order, qty, price, self.stamp(at), self.stamp(at))
-            self._orders.put(filled)
-            self._fills.put(_fill(filled, qty, price))
+            parts = [(fill.qty, fill.price) for fill in self.fills(order.id)]
+            changed = _filled(order, [*parts, (qty, price)], done=not leaves)
+            filled_at = None if leaves else self.stamp(at)
+            filled = replace(changed, filled_at=filled_at, updated_at=self.stamp(at))
+            self.save(filled)
+            self._fills.put(_fill(filled, qty, price, leaves))
             self._hold(filled.symbol, qty if order.is_buy else -qty, price, at)
             account = self.account()
             paid = cents(qty * price) * (1 if order.is_buy else -1)
             self._account.put(replace(account, cash=account.cash - paid))
+            return filled
 
     def clear(self) -> None:
         """Begin again with an empty book and the starting cash."""
         with self.transaction():
             for table in (self._orders, self._fills, self._positions, self._account):
                 table.delete()
+            self._before.clear()
             self._account.put(Account(str(uuid.uuid4()), START_CASH, START_CASH, "", 0))
 
     def close(self) -> None:
@@ -173,22 +189,21 @@ class Books:
         self._connection.execute(f"PRAGMA user_version = {_LAYOUT}")
 
 
-def _filled(order: Order, qty: Decimal, price: Decimal, filled_at: int, updated_at: int) -> Order:
-    filled_qty = order.filled_qty + qty
-    before = order.filled_qty * (order.filled_avg_price or Decimal(0))
-    # An order by notional is done with its one fill: what is left buys less than 1e-9 of a share.
-    done = order.qty is None or filled_qty == order.qty
+def _filled(order: Order, parts: list[tuple[Decimal, Decimal]], *, done: bool) -> Order:
+    """Return the order after these executions; its average is of all of them, so it is exact."""
+    filled_qty = sum((qty for qty, _ in parts), Decimal(0))
+    paid = sum((qty * price for qty, price in parts), Decimal(0))
+    # An asked-for cancellation stays asked for while parts still execute.
+    rest = order.status if order.status == Status.PENDING_CANCEL else Status.PARTIALLY_FILLED
     return replace(
         order,
-        status=Status.FILLED if done else Status.PARTIALLY_FILLED,
+        status=Status.FILLED if done else rest,
         filled_qty=filled_qty,
-        filled_avg_price=(before + qty * price) / filled_qty,
-        filled_at=filled_at if done else None,
-        updated_at=updated_at,
+        filled_avg_price=paid / filled_qty,
     )
 
 
-def _fill(order: Order, qty: Decimal, price: Decimal) -> Fill:
+def _fill(order: Order, qty: Decimal, price: Decimal, leaves: Decimal) -> Fill:
     return Fill(
         id=str(uuid.uuid4()),
         order_id=order.id,
@@ -197,7 +212,7 @@ def _fill(order: Order, qty: Decimal, price: Decimal) -> Fill:
         qty=qty,
         price=price,
         cum_qty=order.filled_qty,
-        leaves_qty=Decimal(0) if order.qty is None else order.qty - order.filled_qty,
+        leaves_qty=leaves,
         order_status=order.status,
         at=order.filled_at or order.updated_at,
     )

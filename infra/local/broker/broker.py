@@ -49,7 +49,7 @@ class SimulatedBroker:
         self.clock = clock or SimulatedClock()
         self.calendar = calendars.always_open() if always_open else calendars.nyse()
         self.switches = Switches()
-        self.faults = Faults()
+        self.faults = Faults(self.clock.now, self.switches)
         self.rate = RateBudget(self.clock)
         self.market = Market(self.clock, self.calendar, recording, self.lock)
         self.options = OptionMarket(self.clock, self.lock)
@@ -64,8 +64,11 @@ class SimulatedBroker:
             self.clock,
             self.switches,
             self.valuation,
+            self.faults,
         )
-        self.matching = Matching(self.books, self.market, self.calendar, self.clock, self.switches)
+        self.matching = Matching(
+            self.books, self.market, self.calendar, self.clock, self.switches, self.faults
+        )
         self.clock.on_change(self.work)
         self.market.on_change(before=self.matching.settle, after=self.matching.work)
         self.work()

@@ -5,10 +5,14 @@ PUT    /sim/clock            one of {"now": TIME}, {"advance_seconds": N}, {"spe
                              stops the clock, and "now" only goes forward (reset goes back)
        /sim/market, /sim/options, /sim/assets: see control_market.py
 GET    /sim/orders           every order ever placed, oldest first, as in the trading API
-GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills"}
+POST   /sim/orders/OURS/end  {["status"]}: the broker ends the order with the client's id OURS of
+                             its own accord: canceled (default), expired or rejected
+GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills",
+                             "problems": what does not fit together in the books, none as a rule}
 GET    /sim/faults           {"waiting": [...], "injected": {KIND: COUNT}}
 POST   /sim/faults           {"kind", ["times", "method", "path", ...parameters]}; see faults.py
 DELETE /sim/faults           forget faults and counts
+DELETE /sim/faults/waiting   forget the faults only: what is left of the orders goes well
 GET    /sim/switches         the switches of switches.py
 PATCH  /sim/switches         change some of them
 POST   /sim/reset            {["now": TIME]}; empty books, no faults, only recorded prices
@@ -24,10 +28,11 @@ from typing import TYPE_CHECKING
 import flask
 from flask.typing import ResponseReturnValue
 
-from infra.local.broker import wire_orders
+from infra.local.broker import audit, wire_orders
 from infra.local.broker.control_script import Json, bad_script, body, time_of
 from infra.local.broker.errors import bad_data_request
-from infra.local.broker.faults import KINDS
+from infra.local.broker.fault_kinds import KINDS
+from infra.local.broker.orders import Status
 from infra.local.broker.texts import money
 
 if TYPE_CHECKING:
@@ -84,6 +89,14 @@ def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
     def orders() -> ResponseReturnValue:
         return flask.jsonify([wire_orders.order(order) for order in broker.books.orders()])
 
+    @routes.post("/orders/<client_order_id>/end")
+    def end_order(client_order_id: str) -> Json:
+        order = broker.books.order_by_client_id(client_order_id)
+        if order is None or not order.is_open:
+            raise bad_data_request(f"no open order {client_order_id}")
+        broker.matching.end(order, Status(body().get("status", Status.CANCELED)))
+        return book()
+
     @routes.get("/book")
     def book() -> Json:
         return {
@@ -92,6 +105,7 @@ def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
             "positions": {p.symbol: money(p.qty) for p in broker.books.positions()},
             "orders": [wire_orders.order(order) for order in broker.books.orders()],
             "fills": [wire_orders.activity(fill) for fill in broker.books.fills()],
+            "problems": audit.problems(broker.books),
         }
 
 
@@ -99,17 +113,23 @@ def _fault_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
     @routes.get("/faults")
     def faults() -> Json:
         counts = {kind: broker.faults.injected(kind) for kind in KINDS}
-        return {"waiting": [asdict(f) for f in broker.faults.waiting()], "injected": counts}
+        return {"waiting": [fault.told() for fault in broker.faults.waiting()], "injected": counts}
 
     @routes.post("/faults")
     def add_fault() -> Json:
         wanted = body()
-        broker.faults.add(wanted.pop("kind", ""), **wanted)
+        times = {name: time_of(wanted[name]) for name in wanted.keys() & {"since", "until"}}
+        broker.faults.add(wanted.pop("kind", ""), **wanted | times)
         return faults()
 
     @routes.delete("/faults")
     def clear_faults() -> Json:
         broker.faults.clear()
+        return faults()
+
+    @routes.delete("/faults/waiting")
+    def stop_faults() -> Json:
+        broker.faults.stop()
         return faults()
 
     @routes.get("/switches")

@@ -7,7 +7,7 @@ from typing import Any
 import flask
 
 from infra.local.broker.errors import ApiError
-from infra.local.broker.faults import Fault
+from infra.local.broker.fault import Fault
 
 HTML_401 = (
     "<html>\r\n<head><title>401 Authorization Required</title></head>\r\n<body>\r\n"
@@ -67,6 +67,14 @@ def rate_headers(limit: int, remaining: int, reset_at: int) -> dict[str, str]:
 def is_data(path: str) -> bool:
     """Whether a path belongs to the data API; its limits are counted apart (section 1)."""
     return path.startswith(("/v2/stocks", "/v1beta"))
+
+
+def cut(reply: flask.Response) -> flask.Response:
+    """Return the reply as the client gets it when the connection ends in its middle."""
+    whole = reply.get_data()
+    reply.set_data(whole[: len(whole) // 2])
+    reply.content_length = len(whole)
+    return reply
 
 
 def hang_up(environ: dict[str, Any]) -> flask.Response:

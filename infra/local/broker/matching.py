@@ -25,12 +25,20 @@ from typing import Any
 from infra.local.broker.books import Books
 from infra.local.broker.calendar import Calendar
 from infra.local.broker.clock import SimulatedClock
+from infra.local.broker.faults import Faults
 from infra.local.broker.instants import SECOND, from_datetime, to_datetime
 from infra.local.broker.market import Market
+from infra.local.broker.order_fates import Fate
 from infra.local.broker.orders import Order, Status
 from infra.local.broker.switches import Switches
 from infra.local.broker.symbols import is_crypto
 from infra.local.broker.valuation import Valuation
+
+_ENDED_AT = {
+    Status.CANCELED: "canceled_at",
+    Status.EXPIRED: "expired_at",
+    Status.REJECTED: "failed_at",
+}
 
 
 class Matching:
@@ -43,9 +51,10 @@ class Matching:
         calendar: Calendar,
         clock: SimulatedClock,
         switches: Switches,
+        faults: Faults,
     ) -> None:
         self._books, self._market, self._calendar = books, market, calendar
-        self._clock, self._switches = clock, switches
+        self._clock, self._switches, self._faults = clock, switches, faults
         self._valuation = Valuation(books, market)
         self._worked = clock.now_ns()
 
@@ -55,8 +64,8 @@ class Matching:
             self.settle()
             now = self._worked
             for order in self._books.open_orders():
-                if order.status is Status.PENDING_CANCEL:
-                    self._save(order, Status.CANCELED, now, canceled_at=self._books.stamp(now))
+                if order.status == Status.PENDING_CANCEL:
+                    self.end(order, Status.CANCELED, now)
             self._mark_close(now)
 
     def settle(self) -> None:
@@ -76,38 +85,83 @@ class Matching:
             found.update(self._market.tape(symbol).moments(after, now))
         first, last = (to_datetime(instant).date() for instant in (after, now))
         found.update(from_datetime(s.open) for s in self._calendar.between(first, last))
-        found.update(order.expires_at for order in orders)
+        for order in orders:
+            found.update(self._faults.fate(order.id).dues(), [order.expires_at])
         return sorted(moment for moment in found if after <= moment <= now)
 
     def _advance(self, order: Order, moment: int) -> None:
         if moment >= order.expires_at:
             self._expire(order)
-            return
-        delay = int(self._switches.fill_delay_seconds * SECOND)
-        extended = order.extended_hours
-        is_open = is_crypto(order.symbol) or self._calendar.at(
-            to_datetime(moment), extended=extended
-        )
-        if is_open and (moment >= order.created_at + delay or not delay):
+        elif self._is_worked(order, moment) and not self._is_held(order, moment):
             order = self._activated(order, moment)
-            if price := self._execution_price(order, moment):
-                self._books.execute(order, self._quantity(order, price), price, moment)
-            elif order.time_in_force == "ioc":
-                self._save(order, Status.CANCELED, moment, canceled_at=self._books.stamp(moment))
+            fate = self._faults.fate(order.id)
+            if (status := fate.end(moment)) and fate.course:
+                self.end(order, status, moment)
+                self._faults.count(fate.course.kind)
+            else:
+                self._trade(order, fate, moment)
+
+    def _is_worked(self, order: Order, moment: int) -> bool:
+        """Whether the market is open to an order, and the order old enough."""
+        delay = int(self._switches.fill_delay_seconds * SECOND)
+        if delay and moment < order.created_at + delay:
+            return False
+        at, extended = to_datetime(moment), order.extended_hours
+        return is_crypto(order.symbol) or self._calendar.at(at, extended=extended) is not None
+
+    def _is_held(self, order: Order, moment: int) -> bool:
+        fate = self._faults.fate(order.id)
+        status = fate.held_as(moment)
+        if status is None or fate.hold is None:
+            return False
+        if order.status not in (status, Status.PENDING_CANCEL):
+            self._save(order, status, moment)
+        if not fate.was_held:
+            fate.was_held = True
+            self._faults.count(fate.hold.kind)
+        return True
 
     def _activated(self, order: Order, moment: int) -> Order:
-        if order.status not in (Status.ACCEPTED, Status.PENDING_NEW):
+        if order.status in (Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL):
             return order
         return self._save(order, Status.NEW, moment, submitted_at=self._books.stamp(moment))
 
-    def _expire(self, order: Order) -> None:
-        at = self._books.stamp(order.expires_at)
-        if self._switches.unfilled_day_order_expires:
-            self._save(order, Status.EXPIRED, order.expires_at, expired_at=at)
-        else:
-            self._save(order, Status.CANCELED, order.expires_at, canceled_at=at)
+    def _trade(self, order: Order, fate: Fate, moment: int) -> None:
+        """Execute what the market and the order's fate let execute; the rest may wait."""
+        if price := self._execution_price(order, moment):
+            price = fate.price(order, price)
+            left = self._quantity(order, price)
+            if part := fate.part(order, left, moment):
+                order = self._books.execute(order, part, price, moment, leaves=left - part)
+                fate.executions += 1
+                if order.is_open and fate.executions == 1:
+                    self._faults.count("partial_fill")
+        if order.is_open and order.time_in_force == "ioc":
+            self.end(order, Status.CANCELED, moment)
 
-    def _save(self, order: Order, status: Status, moment: int, **times: Any) -> Order:
+    def end(self, order: Order, status: Status, moment: int | None = None) -> None:
+        """Let the broker end an open order: canceled, expired or rejected, at once or then."""
+        if status not in _ENDED_AT:
+            raise ValueError(f"the broker does not end an order as {status}")
+        stamp = self._books.stamp(self._worked if moment is None else moment)
+        ended: dict[str, Any] = {_ENDED_AT[status]: stamp}
+        self._books.save(replace(order, status=status, updated_at=stamp, **ended))
+
+    def overtake(self, order: Order) -> bool:
+        """Fill an open order at once, at its limit if need be; False when the market is closed."""
+        price = self._execution_price(order, self._worked) or order.limit_price
+        if price is None or not self._is_worked(order, self._worked):
+            return False
+        order = self._activated(order, self._worked)
+        left = self._quantity(order, price)
+        self._books.execute(order, left, price, self._worked, leaves=Decimal(0))
+        return True
+
+    def _expire(self, order: Order) -> None:
+        expires = self._switches.unfilled_day_order_expires
+        self.end(order, Status.EXPIRED if expires else Status.CANCELED, order.expires_at)
+
+    def _save(self, order: Order, status: str, moment: int, **times: Any) -> Order:
         changed = replace(order, status=status, updated_at=self._books.stamp(moment), **times)
         self._books.save(changed)
         return changed

@@ -8,7 +8,7 @@ from infra.local.broker import option_list, wire_options
 from infra.local.broker.errors import ApiError, bad_data_request
 from infra.local.broker.option_market import Listing, OptionView, spoilt
 from infra.local.broker.symbols import is_option
-from infra.local.broker.views import listed
+from infra.local.broker.views import listed, quote_under
 
 if TYPE_CHECKING:
     from infra.local.broker.broker import SimulatedBroker
@@ -48,10 +48,10 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
 
 
 def _view(broker: "SimulatedBroker", symbol: str) -> OptionView | None:
-    view, fault = broker.options.view(symbol), flask.g.get("quote_fault")
+    view, fault = broker.options.view(symbol), flask.g.faults.get("quote")
     if not (view and fault):
         return view
-    return spoilt(view, lambda quote: fault.spoil(symbol, quote, broker.clock.now_ns()))
+    return spoilt(view, lambda quote: quote_under(fault, symbol, quote, broker.clock.now_ns()))
 
 
 def _symbols() -> list[str]:

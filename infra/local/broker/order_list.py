@@ -1,14 +1,18 @@
 """Which orders GET /v2/orders shows (section 5.5): a filter, a direction and a limit, no pages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from infra.local.broker.errors import bad_input
 from infra.local.broker.instants import parse
-from infra.local.broker.orders import Order
+from infra.local.broker.orders import HELD, Order
 from infra.local.broker.symbols import asset_class, held_as
 
 _LARGEST = 500
-_STATES = {"open": {True}, "closed": {False}, "all": {True, False}}
+_STATES: dict[str, Callable[[Order], bool]] = {
+    "open": lambda order: order.is_open and order.status != HELD,
+    "closed": lambda order: not order.is_open,
+    "all": lambda _: True,
+}
 
 
 def select(orders: Iterable[Order], arguments: Mapping[str, str]) -> list[Order]:
@@ -19,10 +23,18 @@ def select(orders: Iterable[Order], arguments: Mapping[str, str]) -> list[Order]
     direction = arguments.get("direction", "desc")
     if direction not in ("asc", "desc"):
         raise bad_input("invalid direction")
-    found = [order for order in orders if order.is_open in wanted and _matches(order, arguments)]
+    found = [order for order in orders if wanted(order) and _matches(order, arguments)]
     found = _around(found, arguments)
     found.sort(key=lambda order: order.submitted_at, reverse=direction == "desc")
-    return found[: _limit(arguments.get("limit", "50"))]
+    return found[: limit(arguments)]
+
+
+def limit(arguments: Mapping[str, str]) -> int:
+    """Return how many orders the list may hold."""
+    text = arguments.get("limit", "50")
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _LARGEST):
+        raise bad_input(f"limit must be between 1 and {_LARGEST}")
+    return int(text)
 
 
 def _matches(order: Order, arguments: Mapping[str, str]) -> bool:
@@ -57,9 +69,3 @@ def _instant(arguments: Mapping[str, str], name: str) -> int | None:
         return parse(arguments[name])
     except ValueError as error:
         raise bad_input(f"invalid {name}") from error
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _LARGEST):
-        raise bad_input(f"limit must be between 1 and {_LARGEST}")
-    return int(text)

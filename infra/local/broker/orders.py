@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from infra.local.broker.symbols import is_crypto
+
 
 class Status(StrEnum):
-    """The states the simulator puts an order into; fewer than the protocol knows."""
+    """The states the simulator puts an order into of itself; a fault may show any other word."""
 
     ACCEPTED = "accepted"
     PENDING_NEW = "pending_new"
@@ -19,15 +21,11 @@ class Status(StrEnum):
     REJECTED = "rejected"
 
 
-OPEN = frozenset(
-    {
-        Status.ACCEPTED,
-        Status.PENDING_NEW,
-        Status.NEW,
-        Status.PARTIALLY_FILLED,
-        Status.PENDING_CANCEL,
-    }
-)
+# Whatever else an order is, also in words that nobody knows yet, it can still change.
+CLOSED = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED})
+HELD = "held"  # open, and yet in no list of open orders (section 5.1)
+
+_SMALLEST_PART = Decimal("1e-9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Order:
     limit_price: Decimal | None
     extended_hours: bool
     position_intent: str
-    status: Status
+    status: str
     created_at: int
     submitted_at: int
     updated_at: int
@@ -63,12 +61,23 @@ class Order:
     @property
     def is_open(self) -> bool:
         """Whether the order can still change."""
-        return self.status in OPEN
+        return self.status not in CLOSED
 
     @property
     def is_buy(self) -> bool:
         """Whether the order buys."""
         return self.side == "buy"
+
+    @property
+    def smallest_part(self) -> Decimal:
+        """The least that it can execute by: one share, or nine decimals of it."""
+        whole = self.qty is not None and self.qty == self.qty.to_integral_value()
+        return Decimal(1) if whole and not is_crypto(self.symbol) else _SMALLEST_PART
+
+    @property
+    def can_be_parted(self) -> bool:
+        """Whether it can execute in more than one part."""
+        return self.qty is None or self.qty > self.smallest_part
 
     def remaining(self, price: Decimal) -> Decimal:
         """Return the quantity still to fill, at a price when the order is by notional."""
@@ -90,10 +99,10 @@ class Fill:
     price: Decimal
     cum_qty: Decimal
     leaves_qty: Decimal
-    order_status: Status
+    order_status: str
     at: int
 
 
 def affordable(money: Decimal, price: Decimal) -> Decimal:
     """Return the quantity, cut to nine decimals, that is worth the money at most."""
-    return (money / price).quantize(Decimal("1e-9"), rounding="ROUND_DOWN")
+    return (money / price).quantize(_SMALLEST_PART, rounding="ROUND_DOWN")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import flask
 from flask.typing import ResponseReturnValue
 
-from infra.local.broker import order_list, order_request, wire_orders
+from infra.local.broker import failures, order_request, wire_orders
 from infra.local.broker.errors import ApiError, bad_input, not_found, not_simulated, unprocessable
 from infra.local.broker.orders import Order, Status
+from infra.local.broker.shown_orders import ShownOrders
 
 if TYPE_CHECKING:
     from infra.local.broker.broker import SimulatedBroker
@@ -28,7 +29,10 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
 
     @routes.delete("/orders/<order_id>")
     def cancel(order_id: str) -> ResponseReturnValue:
-        _cancel(broker, _known(broker, order_id))
+        order = _known(broker, order_id)
+        if race := _overtaken(broker, order):
+            return race
+        _cancel(broker, order)
         return "", 204
 
     @routes.delete("/orders")
@@ -46,21 +50,23 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
 
 
 def _lookups(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+    shown = ShownOrders(broker)
+
     @routes.get("/orders")
     def listed() -> ResponseReturnValue:
-        chosen = order_list.select(broker.books.orders(), flask.request.args)
+        chosen = shown.listed(flask.request.args)
         return flask.jsonify([wire_orders.order(order) for order in chosen])
 
     @routes.get("/orders/<order_id>")
     def by_id(order_id: str) -> Json:
-        return wire_orders.order(_known(broker, order_id))
+        return wire_orders.order(shown.shown(_known(broker, order_id)))
 
     @routes.get("/orders:by_client_order_id")
     def by_client_order_id() -> Json:
         client_order_id = flask.request.args.get("client_order_id", "")
         if not client_order_id:
             raise bad_input("client_order_id is required")
-        order = broker.books.order_by_client_id(client_order_id)
+        order = shown.found(client_order_id)
         if order is None:
             raise not_found(f"order not found for {client_order_id}")
         return wire_orders.order(order)
@@ -84,11 +90,27 @@ def _known(broker: "SimulatedBroker", order_id: str) -> Order:
     return order
 
 
+def _overtaken(broker: "SimulatedBroker", order: Order) -> ResponseReturnValue | None:
+    """Let the order fill before its cancellation, if a fault wants it; return the answer then."""
+    fault = flask.g.faults.get("cancel")
+    if not (fault and fault.times and order.is_open and broker.matching.overtake(order)):
+        return None
+    broker.faults.hit(fault)
+    if fault.parameters.get("answer", 204) == 204:  # noqa: PLR2004 (named by the protocol)
+        return "", 204
+    # Not raised: what a refused request changed is undone, and this fill is to stay.
+    return failures.refusal(_too_late(Status.FILLED))
+
+
+def _too_late(status: str) -> ApiError:
+    return unprocessable(f'order is already in "{status}" state')
+
+
 def _cancel(broker: "SimulatedBroker", order: Order) -> None:
     """Ask for the cancellation; it takes effect when the order is next worked."""
     if order.status in (Status.CANCELED, Status.PENDING_CANCEL):
         return  # asking again was no error on paper
     if not order.is_open:
-        raise unprocessable(f'order is already in "{order.status}" state')
+        raise _too_late(order.status)
     at = broker.books.stamp(broker.clock.now_ns())
     broker.books.save(replace(order, status=Status.PENDING_CANCEL, updated_at=at))

@@ -25,6 +25,12 @@ class Switches:
     fill_delay_seconds: float = 0.0
     """How long, in simulated time, an order stays `pending_new` before it is worked at all."""
 
+    partial_fill_probability: float = 0.0
+    """How often an order that can be parted fills in parts; about 0.1 on paper (section 5.3)."""
+
+    partial_fill_seed: int = 0
+    """Which orders these are, and in which parts: repeated by the same seed, order by order."""
+
     enforce_rate_limits: bool = False
     """Whether more than 200 requests in a simulated minute are answered with 429 (section 1)."""
 

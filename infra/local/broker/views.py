@@ -1,10 +1,14 @@
 """What a data request gets to see: its symbols, as far as its faults let them through."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import flask
 
+from infra.local.broker.bars import Quote
 from infra.local.broker.errors import ApiError, bad_data_request
+from infra.local.broker.fault import Fault
+from infra.local.broker.instants import SECOND
 from infra.local.broker.tape import View
 
 if TYPE_CHECKING:
@@ -20,10 +24,10 @@ class Views:
     def view(self, symbol: str) -> View | None:
         """Return the view of a symbol, None when it is unknown."""
         view = self._broker.market.view(symbol)
-        fault = flask.g.get("quote_fault")
+        fault = flask.g.faults.get("quote")
         if not (view and view.quote and fault):
             return view
-        quote = fault.spoil(symbol, view.quote, self._broker.clock.now_ns())
+        quote = quote_under(fault, symbol, view.quote, self._broker.clock.now_ns())
         return View(view.trade, quote, view.minute, view.daily, view.previous_daily)
 
     def known(self, symbol: str, what: str) -> View:
@@ -40,3 +44,16 @@ def listed(name: str) -> list[str]:
     if not text:
         raise bad_data_request(f"{name} is required")
     return list(dict.fromkeys(text.split(",")))
+
+
+def quote_under(fault: Fault, symbol: str, quote: Quote, now: int) -> Quote:
+    """Return the quote as a client gets to see it under a quote fault."""
+    wanted = fault.parameters
+    if wanted.get("symbol") not in (None, symbol):
+        return quote
+    if fault.kind == "stale_quote":
+        return replace(quote, at=now - int(float(wanted.get("age", 3600)) * SECOND))
+    side = wanted.get("side", "ask")
+    emptied = ("bid", "ask") if side == "both" else (side,)
+    zeros: dict[str, Any] = dict.fromkeys(emptied, quote.bid * 0)
+    return replace(quote, **zeros)

@@ -44,7 +44,7 @@ def order(order: Order) -> dict[str, Any]:
         "time_in_force": order.time_in_force,
         "limit_price": _money(order.limit_price),
         "stop_price": None,
-        "status": order.status.value,
+        "status": str(order.status),
         "extended_hours": order.extended_hours,
         "legs": None,
         "trail_percent": None,
@@ -70,7 +70,7 @@ def activity(fill: Fill) -> dict[str, Any]:
         "price": money(fill.price),
         "transaction_time": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "type": "partial_fill" if fill.leaves_qty else "fill",
-        "order_status": fill.order_status.value,
+        "order_status": str(fill.order_status),
     }
 
 

@@ -16,7 +16,7 @@ CREATE TABLE market_data_snapshots (
 );
 
 -- "Signals scanned" counts a day's facts, and retention prunes by age.
-CREATE INDEX market_data_snapshots_created_at ON market_data_snapshots USING brin (created_at);
+CREATE INDEX market_data_snapshots_created_at ON market_data_snapshots (created_at);
 
 -- When each distinct data input was last fetched. Inputs are shared by all users who state the same
 -- one, so the cursor belongs to the input and not to a user: a tick touches inputs, not users.

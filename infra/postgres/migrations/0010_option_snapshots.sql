@@ -41,4 +41,4 @@ CREATE TABLE option_snapshots (
     created_at         timestamptz NOT NULL DEFAULT now(),
     UNIQUE (contract, feed, as_of)
 );
-CREATE INDEX option_snapshots_created_at ON option_snapshots USING brin (created_at);
+CREATE INDEX option_snapshots_created_at ON option_snapshots (created_at);

@@ -1,0 +1,100 @@
+"""The highest and lowest contracts of a KPI, and what the dashboard shows of each."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import computed_field
+
+from common.model import Model
+from common.snapshot.numbers import Number
+
+Side = Literal["hi", "lo"]
+
+_NOTHING = Decimal(0)
+_SHARES_PER_CONTRACT = 100
+_RATIO_PLACES = Decimal("0.00001")
+_PRICE_PLACES = Decimal("0.000001")
+
+
+class Contract(Model):
+    """A contract with its metric, as the view holds it.
+
+    0 where nothing is held; None where something is not known, as a quote.
+    """
+
+    trade_id: int
+    symbol: str
+    contract_name: str
+    metric_raw: Number
+    metric_abs: Number
+    individual_pnl: Number | None
+    abs_individual_pnl: Number | None
+    percent_change: Number | None
+    cost_basis: Number | None
+    qty: Number | None
+    bid_price: Number | None
+    ask_price: Number | None
+    mid_price: Number | None
+    mid_ts: str | None
+    mid_mark_pnl: Number | None
+    liquidity_drag: Number | None
+
+
+class ExtremeItem(Contract):
+    """One item of a list. It says itself where it stands, which a reader there needs."""
+
+    day: str
+    kpi: str
+    side: Side
+    rank: int
+    broker_unrealized_pl: Number | None
+    broker_unrealized_plpc: Number | None
+    broker_market_value: Number | None
+    broker_avg_entry_price: Number | None
+
+    @classmethod
+    def of(cls, contract: Contract, day: dt.date, kpi: str, side: Side, rank: int) -> "ExtremeItem":
+        """Place a contract; what the broker says of it follows from the same figures."""
+        pnl, cost = contract.individual_pnl, contract.cost_basis
+        return cls.model_construct(
+            **dict(contract),
+            day=f"{day:%a %b %d}",
+            kpi=kpi,
+            side=side,
+            rank=rank,
+            broker_unrealized_pl=pnl,
+            broker_unrealized_plpc=_ratio(pnl, cost),
+            broker_market_value=None if pnl is None or cost is None else cost + pnl,
+            broker_avg_entry_price=_average_entry(contract),
+        )
+
+
+class Sides(Model):
+    """A KPI's highest contracts, descending, and its lowest, ascending."""
+
+    hi: list[ExtremeItem]
+    lo: list[ExtremeItem]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def items(self) -> list[ExtremeItem]:
+        """Both lists in one, for readers that want them so."""
+        return self.hi + self.lo
+
+
+def _ratio(pnl: Decimal | None, cost: Decimal | None) -> Decimal | None:
+    """Return the gain as a fraction of the cost; of nothing it is 0, as its percentage."""
+    if pnl is None or cost is None:
+        return None
+    return (pnl / abs(cost)).quantize(_RATIO_PLACES) if cost else _NOTHING
+
+
+def _average_entry(contract: Contract) -> Decimal | None:
+    """Return what one share cost, 0 where none is held."""
+    cost, qty = contract.cost_basis, contract.qty
+    if cost is None or qty is None:
+        return None
+    # A plain equity's contract is named by its symbol.
+    each = 1 if contract.contract_name == contract.symbol else _SHARES_PER_CONTRACT
+    return abs(cost / (qty * each)).quantize(_PRICE_PLACES) if qty else _NOTHING

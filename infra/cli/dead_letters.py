@@ -1,0 +1,96 @@
+"""`countersign dead-letters …`: messages that were given up, and the way back."""
+
+import textwrap
+from datetime import timedelta
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from common.errors import PermanentError
+from infra.cli.operated import operated
+from infra.clock import SystemClock
+from infra.postgres import dead_letters as stored
+from infra.postgres.dead_letters import Letter
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """See what was given up (in the database of DATABASE_URL), and try it again."""
+
+
+@dead_letters.command("list")
+def list_letters() -> None:
+    """List what waits for a person, oldest first."""
+    now = SystemClock().now()
+    with operated()[1].transaction() as tx:
+        letters = stored.open_letters(tx)
+    if not letters:
+        click.echo("no dead letters")
+        return
+    table = Table("id", "given up by", "age", "times", "error", "message", box=None)
+    for each in letters:
+        age = _age(now - each.created_at)
+        table.add_row(
+            str(each.id),
+            each.consumer,
+            age,
+            str(each.attempts),
+            _short(each.error),
+            _short(each.payload),
+        )
+    Console(highlight=False, markup=False).print(table)
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="ID", type=int)
+def show(letter_id: int) -> None:
+    """Show a letter whole."""
+    with operated()[1].transaction() as tx:
+        letter = stored.read(tx, letter_id)
+    if letter is None:
+        raise PermanentError(f"there is no dead letter {letter_id}")
+    for name, value in vars(letter).items():
+        click.echo(f"{name.replace('_', ' '):>12}  {'–' if value is None else value}")  # noqa: RUF001 (a dash, for people)
+
+
+@dead_letters.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="All that wait, oldest first.")
+def retry(*, ids: tuple[int, ...], everything: bool) -> None:
+    """Put letters back into the outbox; `relay_outbox` publishes them within a minute.
+
+    What fails again is listed again. Every reader drops a message that it has had.
+    """
+    if bool(ids) == everything:
+        raise click.UsageError("name the letters, or say --all")
+    _, database = operated()
+    with database.transaction() as tx:
+        letters = stored.open_letters(tx)
+        wanted = [each.id for each in letters] if everything else list(ids)
+        retried = stored.retry(tx, wanted, SystemClock().now())
+    click.echo(f"put back: {_listed(retried)}")
+    if left := [each for each in wanted if each not in retried]:
+        raise PermanentError("; ".join(_why(each, letters) for each in left))
+
+
+def _why(letter_id: int, letters: list[Letter]) -> str:
+    is_open = letter_id in {each.id for each in letters}
+    return f"{letter_id}: " + ("is not JSON, no retry helps" if is_open else "does not wait here")
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, 120, placeholder=" ...")
+
+
+def _listed(ids: list[int]) -> str:
+    return ", ".join(map(str, ids)) or "none"
+
+
+def _age(age: timedelta) -> str:
+    """Say an age in its largest unit."""
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 120:  # noqa: PLR2004 (two hours, then hours are enough)
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} d"  # noqa: PLR2004 (two days)

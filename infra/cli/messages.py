@@ -1,0 +1,20 @@
+"""`countersign messages …`: the contract with the app backend."""
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def messages() -> None:
+    """Describe what the app backend is told."""
+
+
+@messages.command("docs")
+@click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
+def write_message_docs(folder: Path) -> None:
+    """Write the JSON Schema of each topic, and the page for the app backend's developer."""
+    from infra.local.message_docs import write  # noqa: PLC0415
+
+    write(folder)
+    click.echo(f"wrote {folder}")

@@ -1,0 +1,100 @@
+"""The record of every push of a snapshot: what was sent, and what the dashboard may hold now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from infra.postgres.database import Transaction, to_json
+
+Result = Literal[
+    "sending", "unknown", "accepted", "unchanged", "refused", "unreachable", "stored_in_d1"
+]
+
+
+@dataclass(frozen=True)
+class Push:
+    """One attempt to push a day's snapshot."""
+
+    report_date: date
+    updated_at: datetime
+    body_sha256: str
+    content_sha256: str
+    body_bytes: int
+    missing: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the dashboard may hold of a day: the newest attempt that it did not refuse."""
+
+    updated_at: datetime
+    content_sha256: str
+    result: Result
+
+
+def held(tx: Transaction, report_date: date) -> Held | None:
+    """Read what the dashboard may hold of a day; None when nothing was ever sent.
+
+    Attempts of unknown result count: a lost answer does not mean that nothing arrived.
+    """
+    row = tx.row(
+        """
+        SELECT updated_at, content_sha256, result FROM snapshot_pushes
+        WHERE report_date = :day AND result NOT IN ('unchanged', 'refused')
+        ORDER BY updated_at DESC, id DESC LIMIT 1
+        """,
+        day=report_date,
+    )
+    return Held(**row) if row else None
+
+
+def give_up_lost(tx: Transaction) -> int:
+    """Close the attempts of processes that died; only the holder of the push lock may ask."""
+    return tx.run(
+        """
+        UPDATE snapshot_pushes
+        SET result = 'unknown', error = 'the process ended before it recorded an answer'
+        WHERE result = 'sending'
+        """
+    )
+
+
+def store(tx: Transaction, push: Push, result: Result) -> int:
+    """Record an attempt, before anything is sent; return its id."""
+    row = tx.rows(
+        """
+        INSERT INTO snapshot_pushes (report_date, updated_at, body_sha256, content_sha256,
+                                     body_bytes, missing, result)
+        VALUES (:report_date, :updated_at, :body_sha256, :content_sha256, :body_bytes,
+                CAST(:missing AS jsonb), :result)
+        RETURNING id
+        """,
+        report_date=push.report_date,
+        updated_at=push.updated_at,
+        body_sha256=push.body_sha256,
+        content_sha256=push.content_sha256,
+        body_bytes=push.body_bytes,
+        missing=to_json(push.missing),
+        result=result,
+    )
+    return int(row[0]["id"])
+
+
+def finish(
+    tx: Transaction,
+    push_id: int,
+    result: Result,
+    *,
+    request_id: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Record what came of an attempt."""
+    tx.run(
+        "UPDATE snapshot_pushes SET result = :result, request_id = :request_id, error = :error"
+        " WHERE id = :id",
+        id=push_id,
+        result=result,
+        request_id=request_id,
+        error=error,
+    )

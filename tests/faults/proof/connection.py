@@ -1,0 +1,86 @@
+"""A connection to the real database that stops at every statement and commit, and can break."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pg8000.dbapi
+
+from tests.faults.proof import turns
+from tests.faults.proof.trouble import Place
+
+if TYPE_CHECKING:
+    from tests.faults.proof.instance import Instance
+
+_SQLSTATES = {"serialization": "40001", "deadlock": "40P01"}
+
+
+class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
+    """What `connector` made, with an instance that it belongs to."""
+
+    instance: Instance
+    _usock: Any
+    _sock: Any
+
+    @classmethod
+    def watch(cls, connection: pg8000.dbapi.Connection, instance: Instance) -> WatchedConnection:
+        """Turn a connection into a watched one: it stays as its maker has set it up."""
+        connection.__class__ = cls
+        connection.instance = instance
+        watched: WatchedConnection = connection
+        return watched
+
+    @property
+    def backend(self) -> int:
+        """The server's process."""
+        return int(struct.unpack("!ii", self._backend_key_data)[0])
+
+    def execute_unnamed(self, statement: str, *arguments: Any, **options: Any) -> Any:
+        """Stop, then run one statement."""
+        if statement not in ("commit", "rollback"):
+            self._reach("statement")
+        with turns.inside(self.backend):
+            return super().execute_unnamed(statement, *arguments, **options)
+
+    def commit(self) -> None:
+        """Stop, commit, stop."""
+        self._reach("before_commit")
+        super().commit()
+        self._reach("after_commit")
+
+    def rollback(self) -> None:
+        """Roll back, unless the process is gone and the server does."""
+        self.instance.live()
+        super().rollback()
+
+    def close(self) -> None:
+        """Say goodbye, and wait until the server has given back what this connection held."""
+        backend = self.backend
+        super().close()
+        self.instance.parts.server.wait_until_gone([backend])
+
+    def cut(self) -> None:
+        """Break the line: neither side says goodbye."""
+        with suppress(OSError):  # the server was faster
+            self._usock.shutdown(socket.SHUT_RDWR)
+
+    def drop(self) -> None:
+        """Give the socket back without another word."""
+        self.cut()
+        with suppress(OSError):
+            self._sock.close()
+        self._usock.close()
+        self._usock = self._sock = None
+
+    def _reach(self, place: Place) -> None:
+        kind = self.instance.reach(place)
+        if kind == "lost":
+            self.cut()
+            self.instance.parts.server.wait_until_gone([self.backend])
+            raise pg8000.dbapi.InterfaceError("network error")
+        if kind in _SQLSTATES:
+            raised = f"RAISE EXCEPTION 'injected' USING ERRCODE = '{_SQLSTATES[kind]}'"
+            super().execute_unnamed(f"DO $$ BEGIN {raised}; END $$")

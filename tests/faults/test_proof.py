@@ -1,0 +1,145 @@
+"""The fault proof, in small: generated schedules, and a few by seed (`make faults` runs many)."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+
+from infra.local.broker.fault_kinds import KINDS as BROKER_KINDS
+from tests.faults.proof import steps
+from tests.faults.proof.broker_troubles import SWITCHES, TROUBLES
+from tests.faults.proof.instants import STARTS
+from tests.faults.proof.laboratory import Beginning, Laboratory, laboratory
+from tests.faults.proof.people import PEOPLE, PRICES
+from tests.faults.proof.schedules import schedule
+from tests.faults.proof.trial import conclude, live_through, take
+from tests.faults.proof.trouble import KINDS
+from tests.faults.proof.workers import database_server, fresh_database
+from tests.faults.proof.world import World
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with database_server() as url, laboratory(fresh_database(url, "proof")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_schedule_by_chance_violates_nothing(lab: Laboratory, seed: int) -> None:
+    assert live_through(lab, schedule(seed)).violations == []
+
+
+def test_a_seed_takes_the_same_turns_every_time(lab: Laboratory) -> None:
+    first, again = (live_through(lab, schedule(7)) for _ in range(2))
+
+    assert first.happened == again.happened
+
+
+def test_every_fault_of_the_broker_is_in_the_vocabulary() -> None:
+    assert {each.kind for each in TROUBLES} == BROKER_KINDS.keys()
+
+
+some = st.integers(min_value=0, max_value=30)
+on = st.integers(min_value=0, max_value=1)
+calls = st.one_of(
+    st.builds(steps.Tick, on),
+    st.builds(steps.Answer, some, st.sampled_from([Decimal(n) for n in (10, 5, 0, -5)]), on),
+    st.builds(steps.Deliver, some, on),
+    st.builds(steps.Insist, some, on),
+    st.builds(steps.Redeliver, some, on),
+    st.builds(steps.Cancel, some, on),
+    st.builds(steps.Reconcile, on),
+    st.builds(steps.Relay, on),
+)
+
+
+@st.composite
+def troubles(draw: st.DrawFn) -> steps.Step:
+    kind = draw(st.sampled_from(list(KINDS)))
+    skip = draw(st.integers(min_value=0, max_value=6))
+    return steps.Fails(kind, draw(st.sampled_from(KINDS[kind])), skip, draw(on))
+
+
+class Schedules(RuleBasedStateMachine):
+    """Any steps in any order; when they are over, everything must hold."""
+
+    lab: Laboratory
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened = ExitStack()
+        self._world: World | None = None
+
+    @initialize(
+        start=st.sampled_from(list(STARTS)), pool=st.sampled_from([4, 1]), freed=st.booleans()
+    )
+    def begin(self, *, start: str, pool: int, freed: bool) -> None:
+        self._world = self._opened.enter_context(self.lab.world(Beginning(start, pool, freed)))
+        self._take(steps.Tick())
+
+    @rule(call=calls)
+    def call(self, call: steps.Step) -> None:
+        self._take(call)
+
+    @rule(racing=st.lists(calls, min_size=2, max_size=4), seed=some)
+    def race(self, racing: list[steps.Step], seed: int) -> None:
+        self._take(steps.AtOnce(tuple(racing), seed))
+
+    @rule(trouble=troubles(), call=calls)
+    def fail(self, trouble: steps.Step, call: steps.Step) -> None:
+        self._take(trouble)
+        self._take(call)
+
+    @rule(trouble=st.sampled_from([*TROUBLES, *SWITCHES]))
+    def fail_at_the_broker(self, trouble: steps.Step) -> None:
+        self._take(trouble)
+
+    @rule(seconds=st.sampled_from([1, 61, 301, 3600]))
+    def wait(self, seconds: int) -> None:
+        self._take(steps.Wait(seconds))
+
+    @rule(symbol=st.sampled_from(list(PRICES)), pct=st.sampled_from([-3, 0, 3]))
+    def move(self, symbol: str, pct: int) -> None:
+        self._take(steps.Price(symbol, Decimal(pct)))
+
+    @rule(scope=st.sampled_from(["*", *PEOPLE]), on=st.booleans())
+    def halt(self, scope: str, *, on: bool) -> None:
+        self._take(steps.Halt(scope) if on else steps.Resume(scope))
+
+    @rule()
+    def restart_the_database(self) -> None:
+        self._take(steps.ServerRestarts())
+
+    def _take(self, step: steps.Step) -> None:
+        assert self._world is not None
+        take(self._world, step)
+
+    def teardown(self) -> None:
+        with self._opened:
+            if self._world is not None:
+                assert conclude(self._world).violations == []
+
+
+def test_generated_schedules_violate_nothing(lab: Laboratory) -> None:
+    Schedules.lab = lab
+    run_state_machine_as_test(
+        Schedules,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+        ),
+    )

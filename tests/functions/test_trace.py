@@ -1,0 +1,111 @@
+"""From any order one can walk back to what its rule saw, and forward to its trade."""
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from common.errors import PermanentError
+from infra.cli import main
+from infra.local.broker.broker import SimulatedBroker
+from infra.postgres.database import Database
+from tests.conftest import USER, enroll, function, rows
+from tests.functions.steps import approved, submit, tick
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+CHAIN = ["Snapshot", "Opportunity", "Rule", "Question", "Answer", "Guardrails", "Broker order"]
+WIDE = {"COLUMNS": "300"}
+
+
+def trace(*arguments: str) -> str:
+    done = CliRunner(env=WIDE).invoke(main, ["trace", *arguments])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def parts(printed: str) -> list[tuple[str, str]]:
+    """Return the parts of the chain in their order: title and text."""
+    lines = [line[4:].rstrip() for line in printed.splitlines()[1:]]
+    return [(line[:13].rstrip(), line[13:]) for line in lines]
+
+
+@pytest.fixture
+def filled(db: Database, simulator: SimulatedBroker) -> uuid.UUID:
+    """An order that went the whole way."""
+    enroll(db, USER)
+    order_id = approved(db)
+    submit(order_id)
+    simulator.clock.advance(timedelta(seconds=5))
+    assert function("reconcile_orders").post("/").status_code == 200
+    return order_id
+
+
+def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(
+    db: Database, filled: uuid.UUID
+) -> None:
+    printed = trace(str(filled))
+
+    (opportunity,) = rows(db, "SELECT * FROM opportunities")
+    (fill,) = rows(db, "SELECT * FROM fills")
+    said = parts(printed)
+    assert printed.startswith(f"Order {filled} of {USER}: buy $10 of SPY: filled\n")
+    assert list(dict(said)) == [*CHAIN, "Fill", "Trade"]
+    snapshots = [text.split(":")[0] for title, text in said if title == "Snapshot"]
+    assert list(map(int, snapshots)) == opportunity["snapshot_ids"]
+    assert f"config version {opportunity['config_hash']}" in dict(said)["Rule"]
+    assert dict(said)["Question"].startswith("SPY is down 1.6% vs yesterday.")
+    assert dict(said)["Answer"].startswith("10: approve")
+    assert dict(said)["Guardrails"].startswith("passed, $10 reserved 2026-02-10T17:00:00")
+    assert dict(said)["Fill"].startswith(f"{fill['qty']} at {fill['price']},")
+    assert f"{fill['qty']} held" in dict(said)["Trade"]
+
+
+def test_json_is_what_the_account_api_shows(filled: uuid.UUID) -> None:
+    chain: dict[str, Any] = json.loads(trace(str(filled), "--json"))
+
+    assert chain["order"]["id"] == str(filled)
+    assert [bool(chain[part]) for part in ("question", "answer", "broker_order")] == [True] * 3
+    assert chain["fills"][0]["cum_qty"] == chain["order"]["filled_qty"]
+
+
+def test_a_denial_says_why_and_that_nothing_was_sent(db: Database) -> None:
+    enroll(db, USER, guardrails={"symbols_blocklist": ["SPY"]})
+    order_id = approved(db)
+    submit(order_id)
+
+    said = dict(parts(trace(str(order_id))))
+
+    assert said["Guardrails"].startswith("denied, SYMBOL_BLOCKED symbol=SPY")
+    assert said["Broker order"] == "none that is known of"
+    assert (said["Fill"], said["Trade"]) == ("none", "none")
+
+
+def test_an_order_without_a_question_says_so(db: Database) -> None:
+    enroll(db, USER, guardrails={"require_question_before_order": False})
+    tick()
+    (order,) = rows(db, "SELECT id FROM trade_orders")
+
+    said = dict(parts(trace(str(order["id"]))))
+
+    assert (said["Question"], said["Answer"]) == ("its rule asks none", "none")
+    assert said["Guardrails"] == "not judged"
+
+
+def test_facts_that_retention_has_pruned_are_named_as_gone(db: Database, filled: uuid.UUID) -> None:
+    with db.transaction() as tx:
+        tx.run("DELETE FROM market_data_snapshots")
+
+    assert parts(trace(str(filled)))[0] == ("Snapshot", "pruned")
+
+
+def test_an_unknown_order_is_a_clear_error() -> None:
+    done = CliRunner().invoke(main, ["trace", str(uuid.UUID(int=7))])
+
+    assert done.exit_code == 1
+    assert isinstance(done.exception, PermanentError)
+    assert "there is no order 00000000-0000-0000-0000-000000000007" in str(done.exception)
+    assert CliRunner().invoke(main, ["trace", "seven"]).exit_code == 2

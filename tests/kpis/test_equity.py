@@ -1,0 +1,109 @@
+"""KPIs 9 and 10: the broker's readings of the account, recomputed in Python."""
+
+import random
+import statistics
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.postgres.database import Database
+from tests.kpis import told
+from tests.kpis.books import Books, forgotten
+from tests.kpis.told import DAYS, Numbers, random_days, shown
+
+QUARTER = timedelta(minutes=15)
+
+
+class Day:
+    """A day's readings, of which some are missing, around a session that may be short."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.day = self.chance.choice(DAYS)
+        self.since = told.midnight(self.day).astimezone(UTC)
+        self.as_of = self.since + timedelta(minutes=self.chance.randint(0, 1700))
+        self.opens = self.since + timedelta(hours=9.5)
+        self.closes = self.opens + timedelta(hours=self.chance.choice((3.5, 6.5)))
+        self.books = Books()
+        if self.chance.random() < 0.9:
+            self.books.session(self.day, self.opens, self.closes)
+        self.readings: list[tuple[datetime, datetime, Decimal]] = []
+        for number in range(-8, 104):
+            quarter = self.since + number * QUARTER
+            read_at = quarter + timedelta(seconds=self.chance.randint(0, 899))
+            equity = Decimal(self.chance.randint(9_000, 11_000))
+            if self.chance.random() < 0.9:
+                self.readings.append((quarter, read_at, equity))
+                self.books.equity(read_at, equity)
+
+    def expected(self, until: datetime) -> Numbers:
+        """Return both figures as of an instant."""
+        known = {
+            quarter: equity
+            for quarter, read_at, equity in self.readings
+            if self.since <= quarter and read_at < until
+        }
+        return {"Max drawdown": self._drawdown(known), "Sharpe ratio": self._sharpe(known)}
+
+    @staticmethod
+    def _drawdown(known: dict[datetime, Decimal]) -> Decimal | None:
+        worst, peak = None, Decimal(0)
+        for equity in known.values():
+            peak = max(peak, equity)
+            fall = (peak - equity) / peak
+            worst = fall if worst is None else max(worst, fall)
+        return worst
+
+    def _sharpe(self, known: dict[datetime, Decimal]) -> Decimal | None:
+        if not self.books.rows["market_sessions"]:
+            return None
+        returns = [
+            known[quarter + QUARTER] / equity - 1
+            for quarter, equity in known.items()
+            if self.opens <= quarter < self.closes and quarter + QUARTER in known
+        ]
+        if len(returns) < 2 or (deviation := statistics.stdev(returns)) == 0:
+            return None
+        return statistics.mean(returns) / deviation * Decimal(26 * 252).sqrt()
+
+
+@random_days
+@given(seed=st.integers(0, 10**9))
+def test_drawdown_and_sharpe_follow_the_account(db: Database, seed: int) -> None:
+    day = Day(seed)
+
+    with forgotten(db) as tx:
+        day.books.save(tx)
+        headlines = told.figures(tx, day.day, day.as_of)
+        found = told.series(tx, day.day, day.as_of)
+
+    with localcontext(prec=40):
+        since, until = told.span(day.day, day.as_of)
+        for kpi, value in day.expected(until).items():
+            assert headlines[kpi] == shown(kpi, value)
+        points = {
+            start: day.expected(end) for start, end in told.quarters(day.day, day.as_of).items()
+        }
+        for kpi in ("Max drawdown", "Sharpe ratio"):
+            expected = {start: p[kpi] for start, p in points.items() if p[kpi] is not None}
+            assert list(found[kpi]) == list(expected)
+            assert all(
+                abs(found[kpi][start] - value) < Decimal("1e-9")  # type: ignore[operator]
+                for start, value in expected.items()
+            )
+    assert since <= until
+
+
+def test_a_quiet_account_never_fell_and_has_no_sharpe_ratio(db: Database) -> None:
+    day = Day(1)
+    day.books.rows["account_equity"].clear()
+    for number in range(40, 60):
+        day.books.equity(day.since + number * QUARTER, 10_000)
+
+    with db.transaction() as tx:
+        day.books.save(tx)
+        found = told.figures(tx, day.day, day.since + timedelta(days=1))
+
+    assert (found["Max drawdown"], found["Sharpe ratio"]) == ("0.00%", "—")

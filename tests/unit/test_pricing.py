@@ -1,0 +1,92 @@
+"""The pricing library against the textbook, and against what the broker's feed said once."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from infra import pricing
+from infra.pricing import DIVIDEND_YIELD, RISK_FREE_RATE, Terms
+from tests.conftest import SHARED
+from tests.kpis.black_scholes import European
+
+EXAMPLE = SHARED / "alpaca-examples" / "option_snapshots.json"
+
+terms = st.builds(
+    Terms,
+    type=st.sampled_from(["call", "put"]),
+    strike=st.floats(50, 200),
+    years=st.floats(1, 800).map(lambda days: days / 365.25),
+    underlying_price=st.floats(50, 200),
+)
+volatilities = st.floats(0.05, 2)
+
+
+def textbook(option: Terms, volatility: float) -> European:
+    return European(
+        option.type,
+        option.underlying_price,
+        option.strike,
+        option.years,
+        RISK_FREE_RATE,
+        DIVIDEND_YIELD,
+        volatility,
+    )
+
+
+@given(terms, volatilities)
+def test_fair_price_is_the_textbooks(option: Terms, volatility: float) -> None:
+    expected = textbook(option, volatility).price
+
+    assert pricing.fair_price(option, volatility) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(terms, volatilities)
+def test_greeks_are_the_textbooks(option: Terms, volatility: float) -> None:
+    greeks = pricing.greeks(option, volatility)
+
+    assert greeks is not None
+    expected = textbook(option, volatility).greeks()
+    assert asdict(greeks) == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+@given(terms, volatilities)
+def test_implied_volatility_gives_the_price_back(option: Terms, volatility: float) -> None:
+    price = pricing.fair_price(option, volatility)
+    assume(textbook(option, volatility).greeks()["vega"] > 1e-3)
+
+    implied = pricing.implied_volatility(option, price)
+
+    assert implied == pytest.approx(volatility, rel=1e-5)
+
+
+@pytest.mark.parametrize("price", [0.0, 3.0, 200.0])
+def test_a_price_outside_of_arbitrage_has_no_volatility(price: float) -> None:
+    option = Terms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84)
+
+    assert pricing.implied_volatility(option, price) is None
+
+
+def test_on_the_last_day_there_is_a_fair_price_and_nothing_else() -> None:
+    option = Terms("put", strike=170, years=0, underlying_price=165)
+
+    assert pricing.fair_price(option, 0.3) == pytest.approx(5)
+    assert pricing.greeks(option, 0.3) is None
+    assert pricing.implied_volatility(option, 5.1) is None
+
+
+def test_greeks_are_scaled_as_the_brokers() -> None:
+    """AAPL closed at 165.84 on 22 April 2024; the feed counts three days to the 26th's expiry."""
+    if not EXAMPLE.exists():
+        pytest.skip("the broker's example is not at hand")
+    said = json.loads(EXAMPLE.read_text())["snapshots"]["AAPL240426C00162500"]
+
+    greeks = pricing.greeks(
+        Terms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84),
+        said["impliedVolatility"],
+    )
+
+    assert greeks is not None
+    assert asdict(greeks) == pytest.approx(said["greeks"], rel=0.03)
