@@ -43,7 +43,8 @@ lint: $(STAMP) ## ruff, mypy strict, import-linter, the schema of the Cloud Buil
 # Apart from the rest: it pins what it needs, and nobody else needs it.
 $(VENV)/checkov/bin/checkov: requirements-checkov.txt $(STAMP)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/checkov
-	@$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements-checkov.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements-checkov.txt \
+		|| $(BIN)/pip --python $(VENV)/checkov/bin/python install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
 	@touch $@
 
 checkov: $(VENV)/checkov/bin/checkov ## the Terraform code against checkov's rules

@@ -4,8 +4,9 @@
 """
 
 import logging
+import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -46,15 +47,27 @@ class CloudFormatter(JsonFormatter):
         return {key: redaction.cleaned(value) for key, value in log_data.items()}
 
 
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is at that moment, never to one that was closed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+_REPLACED = (logging.StreamHandler, StandardError)
+
+
 def configure(level: int = logging.INFO, *, project: str = "") -> None:
     """Write the log of this process to standard error, and nowhere else.
 
     Calling it again replaces what it set up. Handlers of a framework that write plain text go.
     """
     root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+    for handler in [each for each in root.handlers if type(each) in _REPLACED]:
         root.removeHandler(handler)
-    ours = logging.StreamHandler()
+    ours = StandardError()
     ours.setFormatter(CloudFormatter(project))
     root.addHandler(ours)
     root.setLevel(level)

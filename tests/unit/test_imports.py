@@ -24,6 +24,7 @@ HEAVY = (
     "numpy",
     "scipy",
     "pandas",
+    "QuantLib",
     "yaml",
     "infra.local",
     "infra.cli",

@@ -1,7 +1,9 @@
 """Log lines as Cloud Logging reads them: severity, time, trace, and what they are about."""
 
+import io
 import json
 import logging
+import sys
 import threading
 from datetime import datetime
 
@@ -85,3 +87,17 @@ def test_configuring_replaces_plain_handlers_and_is_done_once(
 
     (ours,) = (each for each in root.handlers if each not in others)
     assert isinstance(ours.formatter, CloudFormatter)
+
+
+def test_a_line_goes_to_the_standard_error_of_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    earlier, now = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", earlier)
+    configure()
+    earlier.close()
+    monkeypatch.setattr(sys, "stderr", now)
+
+    logging.getLogger("x").warning("late")
+
+    assert json.loads(now.getvalue())["message"] == "late"
