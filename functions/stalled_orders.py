@@ -13,6 +13,7 @@ from common.guardrails.consent import expired_approval
 from common.guardrails.facts import Code, Denied
 from common.order_status import SUBMITTING
 from common.orders import Order
+from infra import log_context
 from infra.postgres import orders
 from infra.postgres.database import Database, Transaction
 
@@ -60,7 +61,7 @@ def _is_over(order: Order, now: datetime) -> bool:
 
 def _give_up(database: Database, order: Order, now: datetime) -> bool:
     """Deny an order for good, unless a delivery is at work on it this very moment."""
-    with database.exclusive(f"order {order.id}") as session:
+    with database.exclusive(orders.delivery_of(order.id)) as session:
         if session is None:
             return False
         with session.transaction() as tx:
@@ -70,4 +71,6 @@ def _give_up(database: Database, order: Order, now: datetime) -> bool:
             arrived = "never" if locked.status == SUBMITTING else "not sent"
             context = {"expires_at": locked.expires_at, "now": now, "arrived": arrived}
             orders.deny(tx, locked, Denied(Code.QUESTION_EXPIRED, context), now)
+    with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+        log.warning("given up: %s", arrived, extra={"event": "order_given_up"})
     return True

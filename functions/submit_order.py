@@ -45,7 +45,7 @@ def submit_order(message: OrderApproved) -> None:
     """Place an approved order at the broker, at most once."""
     app = wiring.current()
     try:
-        with app.database.exclusive(f"order {message.order_id}") as session:
+        with app.database.exclusive(orders.delivery_of(message.order_id)) as session:
             if session is None:
                 raise TransientError(f"order {message.order_id} is being submitted already")
             limits, now = app.settings.server_limits, app.clock.now()

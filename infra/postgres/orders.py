@@ -87,6 +87,11 @@ def read(tx: Transaction, order_id: UUID) -> Order | None:
     return Order(**row) if row else None
 
 
+def delivery_of(order_id: UUID) -> str:
+    """Name the lock that is held while a delivery is at work on an order."""
+    return f"order {order_id}"
+
+
 def lock(tx: Transaction, order_id: UUID) -> Order:
     """Lock the order's user, then the order: one submission of a user decides at a time."""
     tx.row(
