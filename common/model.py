@@ -55,6 +55,12 @@ class Model(BaseModel):
             raise MalformedMessageError(*problems(error, document)) from error
 
 
+class WireModel(BaseModel):
+    """What somebody else says, as a frozen value: keys that we do not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON with exact decimals; raises MalformedMessageError."""
     try:

@@ -6,10 +6,10 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, Field
 
 from common.market import AssetClass, Quote
-from common.model import plain
+from common.model import WireModel, plain
 from common.order_status import EXPIRED, REJECTED, may_follow
 
 Side = Literal["buy", "sell"]
@@ -110,10 +110,8 @@ def _on_grid(price: Decimal, rounding: str) -> Decimal:
     return price.quantize(_CENT if price >= 1 else _SUB_CENT, rounding)
 
 
-class BrokerOrder(BaseModel):
+class BrokerOrder(WireModel):
     """The broker's word on an order (alpaca-api.md section 5.2); unknown keys are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     broker_order_id: str = Field(
         validation_alias=AliasChoices("id", "broker_order_id"), min_length=1

@@ -1,19 +1,19 @@
 """What the broker says of the account, of assets and of the market (section 5.5)."""
 
 from decimal import Decimal
-from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from common.errors import BrokerRefusedError, TransientError
+from common.errors import BrokerRefusedError
 from common.guardrails.facts import Account, Asset
-from common.model import problems
+from common.model import WireModel
+from infra.alpaca.answers import read
 from infra.alpaca.http import AlpacaHttp
 
 _NOT_FOUND = 404
 
 
-class _Account(BaseModel):
+class _Account(WireModel):
     status: str
     buying_power: Decimal = Field(allow_inf_nan=False)
     trading_blocked: bool = False
@@ -21,30 +21,30 @@ class _Account(BaseModel):
     trade_suspended_by_user: bool = False
 
 
-class _Worth(BaseModel):
+class _Worth(WireModel):
     equity: Decimal = Field(allow_inf_nan=False)
 
 
-class _Asset(BaseModel):
+class _Asset(WireModel):
     status: str
     tradable: bool
     fractionable: bool = False
 
 
-class _Clock(BaseModel):
+class _Clock(WireModel):
     is_open: bool
 
 
 def account(http: AlpacaHttp) -> Account:
     """Read `GET /v2/account`; anything but ACTIVE is blocked."""
-    said: _Account = _parse(_Account, http.get("/v2/account"))
+    said = read(_Account, http.get("/v2/account"))
     blocked = said.trading_blocked or said.account_blocked or said.trade_suspended_by_user
     return Account(blocked=blocked or said.status != "ACTIVE", buying_power=said.buying_power)
 
 
 def equity(http: AlpacaHttp) -> Decimal:
     """Read from `GET /v2/account` what everything in it is worth, in USD."""
-    said: _Worth = _parse(_Worth, http.get("/v2/account"))
+    said = read(_Worth, http.get("/v2/account"))
     return said.equity
 
 
@@ -56,18 +56,11 @@ def asset(http: AlpacaHttp, symbol: str) -> Asset | None:
         if error.status == _NOT_FOUND:
             return None
         raise
-    said: _Asset = _parse(_Asset, raw)
+    said = read(_Asset, raw)
     return Asset(said.tradable and said.status == "active", said.fractionable)
 
 
 def market_is_open(http: AlpacaHttp) -> bool:
     """Read `GET /v2/clock`: whether the market is open right now."""
-    said: _Clock = _parse(_Clock, http.get("/v2/clock"))
+    said = read(_Clock, http.get("/v2/clock"))
     return said.is_open
-
-
-def _parse(model: type[Any], raw: object) -> Any:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise TransientError(f"broker's answer is unreadable: {problems(error)}") from error

@@ -3,10 +3,11 @@
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BeforeValidator
 
 from common.errors import MalformedMessageError, TransientError
 from common.market import NEW_YORK, Session
+from common.model import WireModel
 from common.sessions import CalendarDay
 from infra.alpaca.batches import parse
 from infra.alpaca.http import AlpacaHttp
@@ -22,7 +23,7 @@ def _wall_time(text: object) -> object:
 _WallTime = Annotated[time, BeforeValidator(_wall_time)]
 
 
-class _Row(BaseModel):
+class _Row(WireModel):
     date: date
     open: _WallTime
     close: _WallTime

@@ -4,8 +4,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from common.model import WireModel
 from common.options import Bounds, OptionContract, OptionStyle, OptionType
 from infra.alpaca.batches import Fetched, parse, parse_each, part, read_isolating
 from infra.alpaca.http import AlpacaHttp
@@ -15,7 +16,7 @@ from infra.alpaca.pages import pages
 _LARGEST_PAGE = "10000"
 
 
-class _Contract(BaseModel):
+class _Contract(WireModel):
     symbol: str
     underlying: str = Field(alias="underlying_symbol")
     type: OptionType

@@ -6,15 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from common.market import AssetClass, Metric, Snapshot, trading_day
+from common.model import WireModel
 from infra.alpaca.batches import parse
 
 _MINUTE = timedelta(minutes=1)
 
 
-class WireTrade(BaseModel):
+class WireTrade(WireModel):
     """A print on the tape."""
 
     price: Decimal = Field(alias="p", gt=0, allow_inf_nan=False)
@@ -22,7 +23,7 @@ class WireTrade(BaseModel):
     size: Decimal = Field(alias="s", default=Decimal(0))
 
 
-class WireBar(BaseModel):
+class WireBar(WireModel):
     """A bar; its time is its opening."""
 
     close: Decimal = Field(alias="c", gt=0, allow_inf_nan=False)
@@ -33,7 +34,7 @@ class WireBar(BaseModel):
     low: Decimal | None = Field(alias="l", default=None, gt=0, allow_inf_nan=False)
 
 
-class _SymbolSnapshot(BaseModel):
+class _SymbolSnapshot(WireModel):
     """Every part may be missing or null: then there is no such fact."""
 
     latest_trade: WireTrade | None = Field(alias="latestTrade", default=None)

@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from common.market import trading_day
-from common.model import plain
+from common.model import WireModel, plain
 from common.options import Bounds, OptionContract, OptionSnapshot
 from infra.alpaca.batches import BATCH_SIZE, Fetched, parse, parse_each, part, read_isolating
 from infra.alpaca.facts import WireBar, WireTrade
@@ -21,7 +21,7 @@ _PATH = "/v1beta1/options/snapshots"
 _LARGEST_PAGE = "1000"
 
 
-class _Greeks(BaseModel):
+class _Greeks(WireModel):
     delta: Decimal | None = None
     gamma: Decimal | None = None
     theta: Decimal | None = None
@@ -29,7 +29,7 @@ class _Greeks(BaseModel):
     rho: Decimal | None = None
 
 
-class _OptionSnapshot(BaseModel):
+class _OptionSnapshot(WireModel):
     """Every part may be missing: greeks and volatility need a two-sided quote to be worked out."""
 
     latest_quote: WireQuote | None = Field(alias="latestQuote", default=None)

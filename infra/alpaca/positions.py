@@ -3,27 +3,21 @@
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from common.errors import TransientError
-from common.model import problems
+from common.model import WireModel
+from infra.alpaca.answers import read_all
 from infra.alpaca.http import AlpacaHttp
 
 
-class _Position(BaseModel):
+class _Position(WireModel):
     symbol: str
     # The sign of a short's quantity is documented both ways: the side decides.
     qty: Decimal = Field(allow_inf_nan=False)
     side: Literal["long", "short"]
 
 
-_POSITIONS = TypeAdapter(list[_Position])
-
-
 def positions(http: AlpacaHttp) -> dict[str, Decimal]:
     """Return signed units by symbol; a pair of crypto currencies is written without its slash."""
-    try:
-        said = _POSITIONS.validate_python(http.get("/v2/positions"))
-    except ValidationError as error:
-        raise TransientError(f"broker's answer is unreadable: {problems(error)}") from error
+    said = read_all(_Position, http.get("/v2/positions"))
     return {each.symbol: abs(each.qty) * (1 if each.side == "long" else -1) for each in said}

@@ -3,13 +3,14 @@
 from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from common.market import Quote
+from common.model import WireModel
 from infra.alpaca.batches import parse
 
 
-class WireQuote(BaseModel):
+class WireQuote(WireModel):
     """Best bid and ask; a side that is empty has price and size 0."""
 
     bid: Decimal = Field(alias="bp", ge=0, allow_inf_nan=False)
