@@ -155,12 +155,15 @@ def _settings(database_url: str) -> Settings:
 
 
 def _sweep(database: Database) -> str:
-    """Say how to empty every table but the kept ones; a row less costs less than a file anew."""
+    """Say how to empty every table but the kept ones.
+
+    They are truncated: rows lie in the order of their insertion then, and a schedule that is lived
+    through again finds them as it did before.
+    """
     with database.transaction() as tx:
         tables = tx.rows(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
             " AND tablename <> ALL(CAST(:kept AS text[])) ORDER BY tablename",
             kept=list(_KEPT),
         )
-    deletes = "; ".join(f'DELETE FROM "{each["tablename"]}"' for each in tables)  # noqa: S608
-    return f"SET session_replication_role = replica; {deletes}"
+    return "TRUNCATE " + ", ".join(f'"{each["tablename"]}"' for each in tables)
