@@ -155,7 +155,11 @@ def _settings(database_url: str) -> Settings:
 
 
 def _sweep(database: Database) -> str:
-    """Say how to empty every table but the kept ones; a row less costs less than a file anew."""
+    """Say how to empty every table but the kept ones.
+
+    A row less costs less than a file anew; only orders are truncated, so that they lie in the order
+    of their insertion, and a schedule that is lived through again finds them as it did before.
+    """
     with database.transaction() as tx:
         tables = tx.rows(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
@@ -163,4 +167,4 @@ def _sweep(database: Database) -> str:
             kept=list(_KEPT),
         )
     deletes = "; ".join(f'DELETE FROM "{each["tablename"]}"' for each in tables)  # noqa: S608
-    return f"SET session_replication_role = replica; {deletes}"
+    return f"SET session_replication_role = replica; TRUNCATE trade_orders CASCADE; {deletes}"

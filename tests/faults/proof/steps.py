@@ -99,7 +99,8 @@ class Cancel:
 
     def run(self, world: World) -> None:
         """Ask the account API."""
-        known = world.rows("SELECT id, firebase_uid, status FROM trade_orders ORDER BY created_at")
+        known = world.rows("SELECT id, firebase_uid, status, question_id FROM trade_orders")
+        known.sort(key=world.place)
         still_open = [each for each in known if each["status"] not in TERMINAL]
         order = _pick(still_open or known, self.order)
         if order is not None:

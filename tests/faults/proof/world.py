@@ -118,6 +118,15 @@ class World:
         with self.database.transaction() as tx:
             return tx.rows(sql, **parameters)
 
+    def place(self, order: Row) -> int:
+        """Return where an order stands in the sequence of what was asked and announced.
+
+        Ids are drawn anew each time that a schedule is lived through; this is not.
+        """
+        named = {str(order["id"]).encode(), str(order["question_id"] or order["id"]).encode()}
+        told = self.topics.messages
+        return next((n for n, m in enumerate(told) if any(i in m.data for i in named)), len(told))
+
     def close(self) -> None:
         """End the instances."""
         for instance in self.instances + self.fallen:
