@@ -1,17 +1,13 @@
 """What the broker's word on an order sets off, whichever function hears it."""
 
-import logging
 from datetime import datetime
 from uuid import UUID
 
 from common.errors import BrokerRefusedError
-from common.order_status import SUBMITTING
 from common.orders import BrokerOrder, Order
 from common.questions import try_again_text
 from infra.postgres import configs, confirmations, orders, positions
 from infra.postgres.database import Transaction
-
-log = logging.getLogger(__name__)
 
 
 def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) -> bool:
@@ -23,15 +19,8 @@ def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) ->
 
 
 def reject(tx: Transaction, order_id: UUID, refusal: BrokerRefusedError, now: datetime) -> None:
-    """Store the broker's no.
-
-    A refused re-send says nothing about an order that has been found at the broker meanwhile.
-    """
-    order = orders.lock(tx, order_id)
-    if order.status != SUBMITTING:
-        log.warning("order %s is %s: its re-send was refused: %s", order.id, order.status, refusal)
-        return
-    rejected = orders.reject(tx, order, str(refusal), now)
+    """Store the broker's no to an order that was sent once."""
+    rejected = orders.reject(tx, orders.lock(tx, order_id), str(refusal), now)
     ask_again(tx, rejected, f"the broker said: {refusal.message}", now)
 
 

@@ -86,7 +86,7 @@ class Submission:
             with self.session.transaction() as tx:
                 claimed = self.claim(tx, order.id, broker)
             if claimed is not None:
-                self.send(claimed)
+                self.send_first(claimed)
 
     def ask_broker(self, order: Order) -> BrokerFacts:
         """Ask for the broker's facts, with no transaction open."""
@@ -153,16 +153,30 @@ class Submission:
         denied = deny(order, alone)
         if denied is not None:
             raise TransientError(f"order {order.id} is not sent again: {denied.code}")
-        self.send(order)
+        self.send_again(order)
+
+    def send_first(self, order: Order) -> None:
+        """Send what this very delivery has claimed: a refusal is a proven rejection."""
+        try:
+            self.send(order)
+        except BrokerRefusedError as refusal:
+            with self.session.transaction() as tx:
+                outcomes.reject(tx, order.id, refusal, self.now)
+
+    def send_again(self, order: Order) -> None:
+        """Send what an earlier delivery has claimed, and may have sent.
+
+        A refusal is of this request, and proves nothing about that one: it could still arrive.
+        """
+        try:
+            self.send(order)
+        except BrokerRefusedError as refusal:
+            raise TransientError(f"order {order.id} was refused now: {refusal}") from refusal
 
     def send(self, order: Order) -> None:
         """Send a claimed order, with no transaction open, and record what the broker says."""
         try:
             said = self.trading.submit(order)
-        except BrokerRefusedError as error:
-            with self.session.transaction() as tx:
-                outcomes.reject(tx, order.id, error, self.now)
-            return
         except OutcomeUnknownError:
             with self.session.transaction() as tx:
                 orders.mark_unknown(tx, order.id, self.now)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from functions import wiring
@@ -180,3 +181,33 @@ def test_an_order_that_was_accepted_and_canceled_is_adopted_and_not_placed_anew(
     assert redelivered.status_code == 200
     assert len(simulator.books.orders()) == 1
     assert order_row(db, order_id)["status"] == "canceled"
+
+
+@pytest.mark.usefixtures("user")
+def test_a_refused_resend_proves_nothing_about_a_request_that_arrives_late(
+    db: Database, simulator: SimulatedBroker, broker_url: str
+) -> None:
+    order_id = approved(db)
+    simulator.faults.add("status", status=503, method="POST", path="/v2/orders")
+    refusal = {"code": 40310000, "message": "insufficient buying power"}
+    simulator.faults.add("status", status=403, body=refusal, method="POST", path="/v2/orders")
+
+    lost, refused = submit(order_id), submit(order_id)
+    between = order_row(db, order_id)
+    late = httpx.post(
+        f"{broker_url}/v2/orders",
+        headers={"APCA-API-KEY-ID": "sim-key", "APCA-API-SECRET-KEY": "sim-secret"},
+        json={
+            "client_order_id": between["client_order_id"],
+            "symbol": "SPY",
+            "side": "buy",
+            "notional": "10",
+            "type": "market",
+            "time_in_force": "day",
+        },
+    )
+    submit(order_id)
+
+    assert (lost.status_code, refused.status_code, late.status_code) == (500, 500, 200)
+    assert (between["status"], between["reserved_usd"]) == ("submitting", 10)
+    assert order_row(db, order_id)["alpaca_order_id"] == simulator.books.orders()[0].id
