@@ -6,7 +6,6 @@ middle of writing: a cluster that was never finished, and files that name proces
 
 import json
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,6 +20,8 @@ def forget_the_killed(data: Path) -> None:
         shutil.rmtree(data)  # no server has ever run here: it was killed while it was being made
     if not _serves(data):
         (data / ".handle_pids.json").unlink(missing_ok=True)
+        for lock in data.glob(".s.PGSQL.*.lock"):  # it names the process that the pid file named
+            lock.unlink()
     _keep_the_living(data / ".handle_pids.json")
 
 
@@ -34,12 +35,15 @@ def _serves(data: Path) -> bool:
     if len(lines) < _PID_FILE_LINES:
         pid_file.unlink(missing_ok=True)
         return False
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(int(lines[0]))
-        if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
-            return True
-        pid_file.unlink()  # nobody has buried it yet, or its number is another's by now
-    return False
+    try:
+        serves = str(data.resolve()) in psutil.Process(int(lines[0])).cmdline()
+    except psutil.ZombieProcess:  # killed, and nobody has buried it yet
+        serves = False
+    except psutil.NoSuchProcess:
+        return False
+    if not serves:
+        pid_file.unlink()  # of the dead, or its number is another's by now
+    return serves
 
 
 def _keep_the_living(handles: Path) -> None:

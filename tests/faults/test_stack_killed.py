@@ -55,9 +55,18 @@ def test_a_pid_file_that_was_never_finished_keeps_no_server_from_starting(
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n" * lines)
 
 
-def test_a_pid_that_is_another_process_by_now_keeps_no_server_from_starting(data: Path) -> None:
-    status = [str(os.getpid()), str(data), "1", "5432", str(data), "", "1 2", "ready"]
-    (data / "postmaster.pid").write_text("\n".join(status) + "\n")
+def test_a_pid_that_is_another_server_by_now_keeps_no_server_from_starting(data: Path) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="countersign-other-") as other,
+        embedded_postgres(Path(other)),
+    ):
+        pid = (Path(other) / "data" / "postmaster.pid").read_text().splitlines()[0]
+        status = [pid, str(data), "1", "5432", str(data), "", "1 2", "ready"]
+        (data / "postmaster.pid").write_text("\n".join(status) + "\n")
+        (data / ".s.PGSQL.5432.lock").write_text("\n".join(status[:5]) + "\n")
+
+        with embedded_postgres(data.parent) as url:
+            connector(url)().close()
 
 
 def test_a_list_of_users_that_was_never_finished_keeps_no_server_from_starting(data: Path) -> None:

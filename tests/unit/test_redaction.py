@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from infra import opening, redaction
 from infra.logging import CloudFormatter
-from infra.settings import Settings
+from infra.settings import HEADER_SECRETS, Settings
 
 # Anything that an environment can hold and that is long enough to be one.
 secret_texts = st.text(
@@ -23,7 +23,6 @@ secret_texts = st.text(
     min_size=redaction.SHORTEST,
     max_size=40,
 ).filter(lambda text: len(text.strip()) >= redaction.SHORTEST)
-HEADERS = {"alpaca_api_key_id", "alpaca_api_secret_key", "internal_token"}
 NAMES = sorted(n for n, f in Settings.model_fields.items() if f.annotation is SecretStr)
 header_texts = st.text(
     st.characters(min_codepoint=33, max_codepoint=126), min_size=redaction.SHORTEST, max_size=40
@@ -61,12 +60,13 @@ def settings(draw: st.DrawFn) -> tuple[Settings, list[str]]:
     """Settings with every secret set; the secrets, and the password of the database's URL."""
     password = draw(secret_texts)
     given = {
-        name.upper(): draw(header_texts if name in HEADERS else secret_texts)
+        name.upper(): draw(header_texts if name in HEADER_SECRETS else secret_texts)
         for name in NAMES
         if name != "database_url"
     }
     url = f"postgresql://u:{quote(password, safe='')}@127.0.0.1/d"
-    read = Settings.from_environment(given | {"DATABASE_URL": url})
+    others = {"DATABASE_URL": url, "CLOUDFLARE_ACCOUNT_ID": "a", "D1_DATABASE_ID": "d"}
+    read = Settings.from_environment(given | others)
     return read, [*given.values(), password, url]
 
 
