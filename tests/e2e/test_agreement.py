@@ -122,6 +122,7 @@ def test_on_recorded_minutes_every_type_agrees_and_fires(tmp_path: Path) -> None
     assert fired == {condition["type"] for condition in CONDITIONS} - POSITIONS
 
 
+@pytest.mark.skipif(MARKET_DATA.is_dir(), reason="recorded minutes say more, and are beside us")
 def test_on_generated_minutes_they_agree(tmp_path: Path) -> None:
     falling = {minute: f"{500 - minute / 40:.2f}" for minute in range(0, 390, 3)}
     days = [
