@@ -10,7 +10,7 @@ rejected, or the broker's status
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -148,9 +148,7 @@ class Submission:
         broker = self.ask_broker(order)
         with self.session.transaction() as tx:
             facts = self.facts(tx, orders.lock(tx, order.id), broker)
-        # Two orders of unknown outcome must not wait for each other.
-        alone = replace(facts, standing=replace(facts.standing, outcome_pending=None))
-        denied = deny(order, alone)
+        denied = deny(order, facts)
         if denied is not None:
             raise TransientError(f"order {order.id} is not sent again: {denied.code}")
         self.send_again(order)

@@ -1,5 +1,6 @@
 """What the database knows of a user when his order is judged: read under the lock of his row."""
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +29,7 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Stand
         notional_in_window=taken.notional_in_window,
         position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
-        outcome_pending=_another_pending(tx, order, now),
+        outcome_pending=_pending_before(tx, order, now),
         controls=controls.against(tx, order.firebase_uid, now),
     )
 
@@ -101,7 +102,7 @@ def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[U
         SELECT id FROM trade_orders
         WHERE firebase_uid = :uid AND status = :submitting
           AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
-        ORDER BY reserved_at
+        ORDER BY reserved_at, id
         """,
         uid=firebase_uid,
         submitting=SUBMITTING,
@@ -110,7 +111,11 @@ def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[U
     return [row["id"] for row in rows]
 
 
-def _another_pending(tx: Transaction, order: Order, now: datetime) -> str | None:
-    """Name the oldest of them, without the order at hand."""
+def _pending_before(tx: Transaction, order: Order, now: datetime) -> str | None:
+    """Name the oldest of them that was claimed before the order at hand.
+
+    So one of two waits for the other, and never both.
+    """
     pending = outcome_pending(tx, order.firebase_uid, now)
-    return next((str(each) for each in pending if each != order.id), None)
+    earlier = itertools.takewhile(lambda each: each != order.id, pending)
+    return next(map(str, earlier), None)

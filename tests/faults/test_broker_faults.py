@@ -11,6 +11,7 @@ from infra import operate
 from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
 from tests.conftest import USER, enroll, rows
+from tests.faults.test_order_races import approve_all, enroll_with_rules
 from tests.functions.steps import approved, messages, order_row, submit
 
 pytestmark = [pytest.mark.usefixtures("environment")]
@@ -211,3 +212,25 @@ def test_a_refused_resend_proves_nothing_about_a_request_that_arrives_late(
     assert (lost.status_code, refused.status_code, late.status_code) == (500, 500, 200)
     assert (between["status"], between["reserved_usd"]) == ("submitting", 10)
     assert order_row(db, order_id)["alpaca_order_id"] == simulator.books.orders()[0].id
+
+
+def test_of_two_interrupted_orders_the_later_one_waits_for_the_earlier(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll_with_rules(db, 2)
+    first, second = approve_all(db)
+    simulator.faults.add("status", status=503, method="POST", path="/v2/orders")
+    submit(first)
+    with db.transaction() as tx:  # its delivery crashed between the claim and the request
+        tx.run(
+            "UPDATE trade_orders SET status = 'submitting', reserved_usd = 10,"
+            " reserved_at = created_at + interval '1 second' WHERE id = :id",
+            id=second,
+        )
+
+    too_early, earlier, later = submit(second), submit(first), submit(second)
+
+    assert too_early.status_code == 500
+    assert (earlier.status_code, later.status_code) == (200, 200)
+    placed = [order.client_order_id for order in simulator.books.orders()]
+    assert placed == [order_row(db, each)["client_order_id"] for each in (first, second)]
