@@ -16,7 +16,7 @@ _PID_FILE_LINES = 8
 
 def forget_the_killed(data: Path) -> None:
     """Clear away what no living process stands behind."""
-    if (data / "PG_VERSION").exists() and not (data / "postmaster.opts").exists():
+    if data.exists() and not (data / "postmaster.opts").exists():
         shutil.rmtree(data)  # no server has ever run here: it was killed while it was being made
     if not _serves(data):
         (data / ".handle_pids.json").unlink(missing_ok=True)

@@ -87,9 +87,10 @@ def test_the_last_user_who_lives_stops_the_server(data: Path) -> None:
     assert not (data / "postmaster.pid").exists()
 
 
-def test_a_cluster_that_was_never_finished_is_made_anew(folder: Path) -> None:
+@pytest.mark.parametrize("begun", ["PG_VERSION", "pg_hba.conf"])
+def test_a_cluster_that_was_never_finished_is_made_anew(folder: Path, begun: str) -> None:
     (folder / "data").mkdir()
-    (folder / "data" / "PG_VERSION").write_text("18\n")
+    (folder / "data" / begun).touch()
 
     with embedded_postgres(folder) as url:
         database = Database(connector(url))
