@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 from tests.faults.proof import steps
-from tests.faults.proof.broker_troubles import ORDERS, SWITCHES, TROUBLES, BrokerFails
+from tests.faults.proof.broker_troubles import ORDERS, SWITCHES, TROUBLES, BrokerFails, BrokerIs
 from tests.faults.proof.instants import STARTS, Until
 from tests.faults.proof.laboratory import Beginning
 from tests.faults.proof.people import PEOPLE, PRICES
@@ -51,12 +51,21 @@ def some(rng: Random) -> tuple[Step, ...]:
     """Return what happens next, by chance; bad luck comes with a call that may meet it."""
     make = _one_of(_WEIGHTS, rng)
     made = make(rng)
+    if isinstance(made, steps.Fails) and made.kind == "late":
+        return _overtaken(made, rng)
     if isinstance(made, steps.Fails):
         call = _one_of(_MEETING[made.place.rpartition("_")[2]], rng)(rng)
         return made, call if isinstance(call, steps.AtOnce) else replace(call, on=made.on)  # type: ignore[type-var]
     if isinstance(made, BrokerFails):
         return _misfortune(made, rng)
     return (made,)
+
+
+def _overtaken(late: steps.Fails, rng: Random) -> tuple[Step, ...]:
+    """Let an order be forbidden, and asked for once more, while its first request is on its way."""
+    obstacle = rng.choice((steps.Halt("*"), BrokerIs("account_blocked", value=True)))
+    sent = replace(late, skip=0), steps.Deliver(rng.randrange(_MANY), late.on)
+    return *sent, obstacle, _insist(rng), steps.Wait(30), steps.Resume("*")
 
 
 def _misfortune(fails: BrokerFails, rng: Random) -> tuple[Step, ...]:
