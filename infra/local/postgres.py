@@ -1,5 +1,6 @@
 """An embedded Postgres, from a package: nothing to install, nothing to configure."""
 
+import atexit
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ def embedded_postgres(folder: Path, *, keep: bool = True) -> Iterator[str]:
     with server:
         create_database(server.get_uri("postgres"), DATABASE)
         yield server.get_uri(DATABASE)
+    if folder.resolve() / "data" not in PostgresServer._instances:  # noqa: SLF001
+        # At the end of the process there is nothing left to stop, and the folder may be gone.
+        atexit.unregister(server._cleanup)  # noqa: SLF001
 
 
 def create_database(admin_url: str, name: str, template: str = "template1") -> None:

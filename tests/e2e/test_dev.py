@@ -41,7 +41,7 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
         yield json.loads(stack_file.read_text())
     finally:
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=90)
     assert process.returncode == 0, said
     assert not stack_file.exists()
     assert "Traceback" not in said

@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.faults.killed.run import Outcome, run
 
 def main() -> None:
     """Run, report, and leave with status 1 when an order was lost or doubled."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave nothing running
     options = _options()
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
     console = Console(highlight=False)

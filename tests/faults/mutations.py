@@ -7,6 +7,7 @@ proof does not notice is a guard that nothing proves.
 import argparse
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ class Finding:
 
 def main() -> None:
     """Try every mutation; leave with status 1 when one was not noticed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave nothing running
     options = _options()
     chosen = [each for each in MUTATIONS if re.search(options.only, each.guard)]
     console = Console(highlight=False)

@@ -6,6 +6,7 @@ also looks for the fewest steps that fail in the same way.
 
 import argparse
 import secrets
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -25,6 +26,7 @@ FAILURES = Path(".countersign") / "faults"
 
 def main() -> None:
     """Run, report, and leave with status 1 when something did not hold."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave nothing running
     options = _options()
     first = secrets.randbelow(_SEEDS) if options.seed is None else options.seed
     console = Console(highlight=False)
