@@ -18,7 +18,7 @@ from infra.local.app_backend import answer_running_stack, signed_headers
 from infra.postgres.database import Database, connector
 from tests.conftest import rows
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @contextmanager
