@@ -14,7 +14,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Countersign needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
 	@echo "Setting up $(VENV) (once; about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
@@ -43,8 +43,8 @@ lint: $(STAMP) ## ruff, mypy strict, import-linter, the schema of the Cloud Buil
 # Apart from the rest: it pins what it needs, and nobody else needs it.
 $(VENV)/checkov/bin/checkov: requirements-checkov.txt $(STAMP)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/checkov
-	@$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements-checkov.txt \
-		|| $(BIN)/pip --python $(VENV)/checkov/bin/python install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --no-deps --require-hashes -r requirements-checkov.txt \
+		|| $(BIN)/pip --python $(VENV)/checkov/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-checkov.txt
 	@touch $@
 
 checkov: $(VENV)/checkov/bin/checkov ## the Terraform code against checkov's rules
