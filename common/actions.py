@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from common.market import AssetClass
 from common.model import Exact, Model, Usd, plain
-from common.orders import OrderType, Side, TimeInForce
+from common.orders.order import OrderType, Side, TimeInForce
 
 
 @dataclass(frozen=True)

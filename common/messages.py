@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, Field
 
 from common.guardrails.facts import Code
 from common.model import Exact, Model
-from common.order_status import TERMINAL
-from common.order_texts import sentence
-from common.orders import OrderType, Side
+from common.orders.order import OrderType, Side
+from common.orders.status import TERMINAL
+from common.orders.summary import sentence
 from common.questions import Terms
 
 

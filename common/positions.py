@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from common.orders import Side
+from common.orders.order import Side
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from common.actions import Proposal
 from common.market import AssetClass
 from common.model import Exact, Model, Usd, plain
-from common.orders import OrderType, Side, TimeInForce
+from common.orders.order import OrderType, Side, TimeInForce
 from common.rules import Rule
 from common.rules.base import Fired
 from common.templates import render

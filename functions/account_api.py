@@ -16,12 +16,12 @@ from werkzeug.routing import Map, Rule, Submount
 
 from common.errors import InvalidSignatureError, MalformedMessageError
 from functions import edge, wiring
-from functions.account_config import read_config, replace_config
-from functions.account_orders import cancel_order, list_orders, trace_order
-from functions.account_replies import malformed, not_done
-from functions.account_requests import Call
-from functions.account_views import list_questions, read_snapshots, read_status
-from infra.clock import SystemClock
+from functions.account.config import read_config, replace_config
+from functions.account.orders import cancel_order, list_orders, trace_order
+from functions.account.reads import list_questions, read_snapshots, read_status
+from functions.account.requests import Call
+from functions.account.responses import malformed, not_done
+from infra.runtime.clock import SystemClock
 
 log = logging.getLogger(__name__)
 

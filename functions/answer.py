@@ -9,9 +9,10 @@ import functions_framework
 
 from common.questions import Answer, Decision, Refusal, follow_up_text, settle
 from functions import edge, wiring
-from infra import log_context, webhook
+from infra.auth import webhook_signature
 from infra.postgres import confirmations, orders
 from infra.postgres.database import Transaction
+from infra.runtime import log_context
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,9 @@ def answer(request: flask.Request) -> edge.Reply:
     """Receive a user's answer: verify, parse, decide, store, announce, reply."""
     app = wiring.current()
     body = request.get_data()
-    webhook.verify(body, dict(request.headers), app.secrets.reveal("answer_webhook_secret"))
+    webhook_signature.verify(
+        body, dict(request.headers), app.secrets.reveal("answer_webhook_secret")
+    )
     received = Answer.from_json(body)
     with log_context.about(flow_id=received.question_id):
         with app.database.transaction() as tx:

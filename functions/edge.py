@@ -27,10 +27,10 @@ from common.errors import (
 )
 from common.messages import Message
 from functions import wiring
-from infra import log_context, redaction
 from infra.postgres import dead_letters
 from infra.postgres.dead_letters import GivenUp
-from infra.settings import SettingsError
+from infra.runtime import log_context, redaction
+from infra.runtime.settings import SettingsError
 
 log = logging.getLogger(__name__)
 

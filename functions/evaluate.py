@@ -7,12 +7,12 @@ from datetime import datetime
 
 import functions_framework
 
+from common import evaluation
+from common.evaluation import Evaluated, Moment
 from common.market import Snapshot
 from common.messages import SnapshotsIngested
 from common.questions import question_text, terms
-from common.rules import engine
 from common.rules.base import Facts, Fired, Position
-from common.rules.engine import Evaluated, Moment
 from functions import edge, wiring
 from infra.postgres import configs, market_data, opportunities, positions, rule_status, sessions
 from infra.postgres.configs import SharedConfig
@@ -49,7 +49,7 @@ def ask_all(tx: Transaction, now: datetime) -> int:
     for shared in shared_configs:
         moment = Moment(now, _facts_of(shared, facts), session)
         held = _positions(tx, shared)
-        for evaluated in engine.evaluate(shared.config, moment, held):
+        for evaluated in evaluation.evaluate(shared.config, moment, held):
             status = _ask(tx, shared, evaluated, now)
             key = (shared.key, status.rule_id, status.symbol)
             statuses[key] = _together(statuses.get(key), status)

@@ -15,10 +15,10 @@ from common.messages import SnapshotsIngested
 from common.sessions import CalendarDay, is_open_for
 from functions import edge, wiring
 from functions.wiring import Wiring
-from infra.harvest import Cursors, Harvest, attempt, fetch_spot, together
-from infra.option_chains import OptionChains
 from infra.postgres import configs, market_data, option_snapshots, outbox, sessions
 from infra.postgres.database import Transaction
+from infra.workflows.market_fetch import Cursors, Harvest, attempt, fetch_spot, together
+from infra.workflows.option_chains import OptionChains
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from common.snapshot import timestamp
 from functions import edge, wiring
 from infra.postgres import sessions
 from infra.postgres.database import Session
-from infra.snapshot_build import build
-from infra.snapshot_push import LOCK, push
+from infra.workflows.kpi_push import LOCK, push
+from infra.workflows.kpi_snapshot import build
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,14 @@ from datetime import datetime
 import flask
 import functions_framework
 
-from common.orders import BrokerOrder, Order
-from functions import broker_readings, edge, outcomes, position_drift, stalled_orders, wiring
-from functions.broker_readings import Readings
-from infra import account_readings, log_context
+from common.orders.order import BrokerOrder, Order
+from functions import edge, wiring
+from functions.orders import broker_orders, outcomes, position_drift, stalled
+from functions.orders.broker_orders import Readings
 from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
+from infra.runtime import log_context
+from infra.workflows import account_snapshots
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +28,14 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         expired = confirmations.expire_due(tx, now)
         withdrawn = confirmations.withdraw_obsolete(tx, standing_rules(tx), now)
         open_orders = orders.open_orders(tx)
-    readings = broker_readings.ask(open_orders, app.trading, now)
+    readings = broker_orders.ask(open_orders, app.trading, now)
     changed = record(readings, app.database, now)
-    got_on = stalled_orders.get_on(app.database, readings.absent, now)
+    got_on = stalled.get_on(app.database, readings.absent, now)
     drift = position_drift.compare(app.database, app.trading, now)
     with app.database.transaction() as tx:
-        stuck = stalled_orders.report(tx, now)
+        stuck = stalled.report(tx, now)
     app.relay.publish_committed()
-    account_readings.take(
+    account_snapshots.take(
         app.trading, app.market_data, app.database, app.settings.alpaca_data_feed, now
     )
     return {

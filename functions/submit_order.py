@@ -26,15 +26,16 @@ from common.guardrails import deny
 from common.guardrails.facts import BrokerFacts, Code, Denied, Facts, Server
 from common.market import next_trading_day_start
 from common.messages import OrderApproved
-from common.order_status import APPROVED, SUBMITTING
-from common.orders import BrokerOrder, Order
-from functions import broker_facts, edge, outcomes, wiring
-from infra import log_context
+from common.orders.order import BrokerOrder, Order
+from common.orders.status import APPROVED, SUBMITTING
+from functions import edge, wiring
+from functions.orders import broker_facts, outcomes
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres import configs, confirmations, controls, orders, standing
 from infra.postgres.controls import Change
 from infra.postgres.database import Session, Transaction
+from infra.runtime import log_context
 
 log = logging.getLogger(__name__)
 

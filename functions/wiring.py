@@ -7,19 +7,19 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from infra import logging as structured_logging
-from infra import opening
+from infra import clients
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.clock import Clock, SystemClock
 from infra.gcp.pubsub import PubsubPublisher
-from infra.relay import Relay
-from infra.settings import Settings
+from infra.runtime import json_logs as structured_logging
+from infra.runtime.clock import Clock, SystemClock
+from infra.runtime.settings import Settings
+from infra.workflows.outbox_relay import Relay
 
 if TYPE_CHECKING:
-    from infra.firebase import FirebaseTokens
+    from infra.auth.firebase_tokens import FirebaseTokens
     from infra.postgres.kpis import Views
-    from infra.snapshot_push import Way
+    from infra.workflows.kpi_push import Way
 
 
 class Wiring:
@@ -27,8 +27,8 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.secrets = opening.secrets(settings)
-        self.database = opening.database(settings, self.secrets, size=settings.database_pool_size)
+        self.secrets = clients.secrets(settings)
+        self.database = clients.database(settings, self.secrets, size=settings.database_pool_size)
 
     @cached_property
     def clock(self) -> Clock:
@@ -38,12 +38,12 @@ class Wiring:
     @cached_property
     def market_data(self) -> AlpacaMarketData:
         """Alpaca's market data."""
-        return AlpacaMarketData(opening.alpaca(self.settings.alpaca_data_base_url, self.secrets))
+        return AlpacaMarketData(clients.alpaca(self.settings.alpaca_data_base_url, self.secrets))
 
     @cached_property
     def trading(self) -> AlpacaTrading:
         """Alpaca's trading API."""
-        return AlpacaTrading(opening.alpaca(self.settings.alpaca_trading_base_url, self.secrets))
+        return AlpacaTrading(clients.alpaca(self.settings.alpaca_trading_base_url, self.secrets))
 
     @cached_property
     def relay(self) -> Relay:
@@ -55,15 +55,15 @@ class Wiring:
     @cached_property
     def way_to_dashboard(self) -> "Way":
         """The dashboard's API and, where it is configured, its database behind it."""
-        from infra.snapshot_push import way_to_dashboard  # noqa: PLC0415 (one function's)
+        from infra.workflows.kpi_push import way_to_dashboard  # noqa: PLC0415 (one function's)
 
         return way_to_dashboard(self.settings, self.secrets)
 
     @cached_property
     def id_tokens(self) -> "FirebaseTokens":
         """The users' ID tokens; imported when first used, the cryptography behind it is heavy."""
-        from infra.firebase import FirebaseTokens  # noqa: PLC0415
-        from infra.firebase_keys import FirebaseKeys  # noqa: PLC0415
+        from infra.auth.firebase_keys import FirebaseKeys  # noqa: PLC0415
+        from infra.auth.firebase_tokens import FirebaseTokens  # noqa: PLC0415
 
         project = self.settings.require("firebase_project_id")
         return FirebaseTokens(project, FirebaseKeys(self.settings.firebase_keys_url))
@@ -71,7 +71,7 @@ class Wiring:
     @cached_property
     def views(self) -> "Views":
         """The names of the KPI views."""
-        from infra.snapshot_build import views  # noqa: PLC0415 (one function's)
+        from infra.workflows.kpi_snapshot import views  # noqa: PLC0415 (one function's)
 
         return views(self.settings)
 

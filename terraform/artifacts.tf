@@ -7,7 +7,7 @@ locals {
     [for file in fileset("${local.root}/functions", "**/*.py") : "functions/${file}"],
     [
       for file in fileset("${local.root}/infra", "**/*.py") : "infra/${file}"
-      if !startswith(file, "local/") && !startswith(file, "cli/") && file != "__main__.py"
+      if !startswith(file, "local/") && !startswith(file, "simulator/") && !startswith(file, "cli/") && file != "__main__.py"
     ],
     ["requirements.txt"],
   )

@@ -1,4 +1,4 @@
-# The environment of the functions (infra/settings.py). tests/terraform fails when a setting is
+# The environment of the functions (infra/runtime/settings.py). tests/terraform fails when a setting is
 # neither here nor in its list of settings that a deployment leaves at their defaults.
 locals {
   settings = {

@@ -1,4 +1,4 @@
-# What the functions are told (infra/settings.py). Everything here is safe as it stands: nothing
+# What the functions are told (infra/runtime/settings.py). Everything here is safe as it stands: nothing
 # trades until trading_enabled, and nothing spends real money until live_trading.
 
 variable "trading_enabled" {

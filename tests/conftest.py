@@ -15,10 +15,8 @@ from werkzeug.test import Client
 
 from common.market import NEW_YORK
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
-from infra.local.bus import LocalBus
 from infra.local.postgres import create_database, embedded_postgres
+from infra.local.pubsub.server import LocalBus
 from infra.local.serving import Server
 from infra.local.stack import (
     APP_TOPICS,
@@ -32,6 +30,8 @@ from infra.local.stack import (
 from infra.postgres import configs
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from common.kpis import CATALOG, EXTREMES
 from common.snapshot import Contract, Day, PortfolioAsset, SeriesPoint, Side
+from common.snapshot.catalog import CATALOG, EXTREMES
 
 DAY = date(2026, 2, 10)
 AT = datetime(2026, 2, 10, 22, 44, 7, 984_000, tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from common.guardrails import consent, limits, market
 from common.guardrails.facts import Denied, Facts
-from common.orders import Order
+from common.orders.order import Order
 
 Check = Callable[[Order, Facts], Denied | None]
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from common.guardrails.facts import Code, Denied, Facts
-from common.orders import Order
+from common.orders.order import Order
 from common.questions import Decision
 
 

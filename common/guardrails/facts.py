@@ -12,7 +12,7 @@ from typing import Literal
 
 from common.config import TradingConfig
 from common.market import Quote
-from common.orders import Order
+from common.orders.order import Order
 from common.questions import Confirmation
 from common.rules.base import Position
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from common.guardrails.facts import Code, Denied, Facts
-from common.orders import Order
+from common.orders.order import Order
 
 
 def account_is_not_blocked(order: Order, facts: Facts) -> Denied | None:

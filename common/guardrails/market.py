@@ -2,7 +2,7 @@
 
 from common.guardrails.facts import Code, Denied, Facts
 from common.market import is_fresh
-from common.orders import Order
+from common.orders.order import Order
 from common.rules.reference import IMPLAUSIBLE_GAP_PCT, percent
 
 _NO_QUOTE = "none or one-sided"

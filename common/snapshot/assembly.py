@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from common.kpis import CATALOG, DASH, EXTREMES
+from common.snapshot.catalog import CATALOG, DASH, EXTREMES
 from common.snapshot.extremes import Contract, ExtremeItem, Side, Sides
 from common.snapshot.payload import (
     DailySnapshot,

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from common.kpis import CATALOG, DASH, EXTREMES, why_missing
+from common.snapshot.catalog import CATALOG, DASH, EXTREMES, why_missing
 from common.snapshot.payload import DailySnapshot
 
 

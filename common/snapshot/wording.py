@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-from common.kpis import DASH
+from common.snapshot.catalog import DASH
 
 _SUMMARY = (
     ("Signals scanned", "signals scanned"),

@@ -17,7 +17,7 @@ from common.errors import (
     TransientError,
 )
 from common.model import parse_json
-from infra.transport import TIMEOUT, Secret, reveal, transport_errors
+from infra.runtime.http_errors import TIMEOUT, Secret, reveal, transport_errors
 
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429
 Params = Mapping[str, str]

@@ -12,7 +12,7 @@ from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientErro
 from common.guardrails.facts import Account, Asset
 from common.model import problems
 from common.options import Bounds, OptionContract
-from common.orders import BrokerOrder, Order
+from common.orders.order import BrokerOrder, Order
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
 from infra.alpaca import calendar as calendars

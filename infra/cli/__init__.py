@@ -9,7 +9,6 @@ from infra.cli import (
     config,
     controls,
     dead_letters,
-    doctor,
     local,
     messages,
     migrate,
@@ -17,6 +16,7 @@ from infra.cli import (
     schedules,
     trace,
 )
+from infra.cli.doctor.command import doctor
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,7 +40,7 @@ for _command in (
     migrate.migrate,
     push_snapshot.push_snapshot,
     schedules.schedules,
-    doctor.doctor,
+    doctor,
 ):
     main.add_command(_command)
 

@@ -9,7 +9,7 @@ from common.errors import MalformedMessageError
 from common.model import parse_json
 from common.validation import validate
 from infra.cli.options import FILE
-from infra.settings import default_ceilings
+from infra.runtime.settings import default_ceilings
 
 
 @click.group()
@@ -35,7 +35,7 @@ def validate_config(file: Path) -> None:
 @click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
 def write_config_docs(folder: Path) -> None:
     """Write the JSON Schema and the reference page of the config."""
-    from infra.local.config_docs import write  # noqa: PLC0415
+    from infra.local.docs.config_docs import write  # noqa: PLC0415
 
     write(folder)
     click.echo(f"wrote {folder}")

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import click
 
 from common.errors import TradingError
-from infra import opening, operate
+from infra import clients
 from infra.cli.operated import operated, trading
-from infra.clock import SystemClock
 from infra.gcp.scheduler import CloudScheduler
-from infra.settings import Settings
+from infra.runtime.clock import SystemClock
+from infra.runtime.settings import Settings
+from infra.workflows import kill_switch
 
 
 @click.command()
@@ -20,12 +21,12 @@ from infra.settings import Settings
 def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
     """Let no order through: the database's kill switch, and Google's trading jobs if there."""
     settings, database = operated()
-    operate.halt(database, SystemClock(), user, why, _who())
+    kill_switch.halt(database, SystemClock(), user, why, _who())
     click.echo(f"halted: {user or 'everybody'}")
     if user is None:
-        _turn_jobs(settings, operate.pause_trading, "paused")
+        _turn_jobs(settings, kill_switch.pause_trading, "paused")
     if cancel_open:
-        done = operate.cancel_open(database, trading(settings), user)
+        done = kill_switch.cancel_open(database, trading(settings), user)
         click.echo(f"asked the broker to cancel {done.asked} open orders")
         for refusal in done.refused:
             click.echo(f"not cancelled: {refusal}", err=True)
@@ -37,10 +38,10 @@ def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
 def resume(*, user: str | None, why: str) -> None:
     """Let orders through again."""
     settings, database = operated()
-    operate.resume(database, SystemClock(), user, why, _who())
+    kill_switch.resume(database, SystemClock(), user, why, _who())
     click.echo(f"resumed: {user or 'everybody'}")
     if user is None:
-        _turn_jobs(settings, operate.resume_trading, "resumed")
+        _turn_jobs(settings, kill_switch.resume_trading, "resumed")
 
 
 def _turn_jobs(settings: Settings, turn: Callable[[CloudScheduler], list[str]], done: str) -> None:
@@ -48,7 +49,7 @@ def _turn_jobs(settings: Settings, turn: Callable[[CloudScheduler], list[str]], 
     if not (settings.google_cloud_project and settings.google_cloud_region):
         return
     try:
-        names = turn(opening.scheduler(settings))
+        names = turn(clients.scheduler(settings))
     except TradingError as error:
         click.echo(f"the switch is set, but the trading jobs are not {done}: {error}", err=True)
     else:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from common.errors import PermanentError
 from infra.cli.operated import operated
-from infra.clock import SystemClock
 from infra.postgres import dead_letters as stored
 from infra.postgres.dead_letters import Letter
+from infra.runtime.clock import SystemClock
 
 
 @click.group("dead-letters")

@@ -58,7 +58,7 @@ def demo(
     """Walk an order's whole way, or a recorded session, through the real functions."""
     from infra.local.demo import quiet_morning  # noqa: PLC0415 (heavy, and local only)
     from infra.local.narrator import Narrator  # noqa: PLC0415
-    from infra.local.replay import replay  # noqa: PLC0415
+    from infra.local.replay.replay import replay  # noqa: PLC0415
 
     tell = Narrator(as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
@@ -78,7 +78,7 @@ def demo(
 def _over_emulator(folder: Path, tell: "Narrator") -> "Report":
     """Run the quiet morning over the emulator; where there is none, say so and end well."""
     from infra.local.emulated_demo import emulated_morning  # noqa: PLC0415
-    from infra.local.emulator import NoEmulatorError  # noqa: PLC0415
+    from infra.local.pubsub.emulator import NoEmulatorError  # noqa: PLC0415
 
     try:
         return emulated_morning(folder, tell)
@@ -156,14 +156,14 @@ def replay(
     *, config_file: Path, recordings: Sequence[Path], as_json: bool, plot: Path | None
 ) -> None:
     """Try rules on recorded minutes, placing nothing."""
-    from infra.local import history  # noqa: PLC0415
     from infra.local.narrator import Narrator  # noqa: PLC0415
+    from infra.local.replay import history  # noqa: PLC0415
 
     tell = Narrator(as_json=as_json)
     config = TradingConfig.from_document(parse_json(config_file.read_bytes()))
     found = history.replay(config, recordings, tell)
     if plot is not None:
-        from infra.local.plot import draw  # noqa: PLC0415
+        from infra.local.replay.plot import draw  # noqa: PLC0415
 
         draw(found, plot)
     if as_json:

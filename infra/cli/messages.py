@@ -14,7 +14,7 @@ def messages() -> None:
 @click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
 def write_message_docs(folder: Path) -> None:
     """Write the JSON Schema of each topic, and the page for the app backend's developer."""
-    from infra.local.message_docs import write  # noqa: PLC0415
+    from infra.local.docs.message_docs import write  # noqa: PLC0415
 
     write(folder)
     click.echo(f"wrote {folder}")

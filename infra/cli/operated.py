@@ -2,22 +2,22 @@
 
 import click
 
-from infra import opening
+from infra import clients
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Database
-from infra.settings import Settings
+from infra.runtime.settings import Settings
 
 
 def operated() -> tuple[Settings, Database]:
     """Open the database of the environment."""
     settings = Settings.from_environment()
-    database = opening.database(settings, opening.secrets(settings), size=1)
+    database = clients.database(settings, clients.secrets(settings), size=1)
     click.get_current_context().call_on_close(database.close)
     return settings, database
 
 
 def trading(settings: Settings) -> AlpacaTrading:
     """Open the broker of the environment."""
-    broker = opening.alpaca(settings.alpaca_trading_base_url, opening.secrets(settings))
+    broker = clients.alpaca(settings.alpaca_trading_base_url, clients.secrets(settings))
     click.get_current_context().call_on_close(broker.close)
     return AlpacaTrading(broker)

@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from common.market import trading_day
-from infra import opening
+from infra import clients
 from infra.cli.operated import operated
-from infra.clock import SystemClock
 from infra.postgres.database import Database, Session
-from infra.settings import Settings
-from infra.snapshot_build import Built, build, views
-from infra.snapshot_push import LOCK, push, way_to_dashboard
+from infra.runtime.clock import SystemClock
+from infra.runtime.settings import Settings
+from infra.workflows.kpi_push import LOCK, push, way_to_dashboard
+from infra.workflows.kpi_snapshot import Built, build, views
 
 
 @click.command("push-snapshot")
@@ -58,7 +58,7 @@ def _push(
 def _push_alone(
     settings: Settings, session: Session, report_date: date, now: datetime, *, force: bool
 ) -> tuple[Built, str]:
-    way = way_to_dashboard(settings, opening.secrets(settings))
+    way = way_to_dashboard(settings, clients.secrets(settings))
     with session.transaction() as tx:
         built = build(tx, views(settings), report_date, now)
     outcome = push(session, built, way, force=force)

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from infra import opening
+from infra import clients
 from infra.gcp.scheduler import CloudScheduler, Job
-from infra.settings import Settings
+from infra.runtime.settings import Settings
 
 
 @click.group()
@@ -58,7 +58,7 @@ def run(name: str) -> None:
 
 
 def _scheduler() -> CloudScheduler:
-    return opening.scheduler(Settings.without_database())
+    return clients.scheduler(Settings.without_database())
 
 
 def _local(job: Job, at: datetime | None) -> str:

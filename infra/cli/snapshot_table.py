@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from common.kpis import CATALOG, EXTREMES
-from infra.snapshot_build import Built
+from common.snapshot.catalog import CATALOG, EXTREMES
+from infra.workflows.kpi_snapshot import Built
 
 
 def print_snapshot(built: Built) -> None:

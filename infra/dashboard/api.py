@@ -6,7 +6,7 @@ from common.errors import MalformedMessageError
 from common.model import parse_json
 from common.signing import sign_body
 from infra.dashboard.retries import Retries, refuse_failure
-from infra.transport import Secret, reveal, transport_errors
+from infra.runtime.http_errors import Secret, reveal, transport_errors
 
 
 class DashboardApi:

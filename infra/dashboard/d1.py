@@ -14,7 +14,7 @@ from common.errors import MalformedMessageError, PermanentError
 from common.model import parse_json
 from common.snapshot import DailySnapshot, value_of
 from infra.dashboard.retries import Retries, refuse_failure
-from infra.transport import Secret, reveal, transport_errors
+from infra.runtime.http_errors import Secret, reveal, transport_errors
 
 _ARCHIVE = """
     INSERT INTO metrics_daily (date, updated_at, headline, summary, rows_json, overlay_json)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from common.errors import PermanentError, TradingError, TransientError
-from infra.transport import TIMEOUT, transport_errors
+from infra.runtime.http_errors import TIMEOUT, transport_errors
 
 _SCOPE = "https://www.googleapis.com/auth/pubsub"
 _NOT_FOUND = 404

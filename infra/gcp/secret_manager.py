@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common.errors import PermanentError, TransientError
-from infra.clock import Clock
+from infra.runtime.clock import Clock
 
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient

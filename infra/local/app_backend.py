@@ -17,9 +17,9 @@ from standardwebhooks import Webhook
 
 from common.errors import PermanentError
 from common.messages import QuestionCreated, TradeUpdate
-from infra.clock import SystemClock
 from infra.postgres import confirmations
 from infra.postgres.database import Database, connector
+from infra.runtime.clock import SystemClock
 
 
 class AppBackend:

@@ -7,16 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from common.kpis import DASH
 from common.market import NEW_YORK
+from common.snapshot.catalog import DASH
 from infra.local import report
 from infra.local.app_backend import AppBackend
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
 from infra.local.driver import Driver, RunError
 from infra.local.narrator import Narrator
 from infra.local.report import Check, Report
 from infra.local.stack import Stack, User, local_stack
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 
 MORNING = datetime(2026, 2, 10, 10, 0, tzinfo=NEW_YORK)
 USER = "demo-user"

@@ -9,15 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from common.messages import QuestionCreated, TradeUpdate
-from infra.clock import SystemClock
 from infra.local import firebase
 from infra.local.app_backend import AppBackend
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
-from infra.local.broker.recording import Recording
 from infra.local.narrator import Narrator
 from infra.local.scheduler import LocalScheduler
-from infra.local.schedules import load_schedules
 from infra.local.stack import (
     FIREBASE_KEY,
     INTERNAL_TOKEN,
@@ -29,6 +24,11 @@ from infra.local.stack import (
     User,
     local_stack,
 )
+from infra.runtime.clock import SystemClock
+from infra.runtime.schedules import load_schedules
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
+from infra.simulator.market.recording import Recording
 
 USERS = ("demo-user", "demo-user-2")
 

@@ -6,16 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from infra.local.app_backend import AppBackend
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
 from infra.local.demo import MORNING, USER, Morning
 from infra.local.driver import Driver
-from infra.local.emulated_bus import ATTEMPTS, EmulatedBus
-from infra.local.emulator import pubsub_emulator
 from infra.local.narrator import Narrator
+from infra.local.pubsub.emulator import pubsub_emulator
+from infra.local.pubsub.emulator_bus import ATTEMPTS, EmulatedBus
 from infra.local.report import Check, Report
 from infra.local.stack import PROJECT, Stack, User, local_stack
-from infra.settings import inherited
+from infra.runtime.settings import inherited
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 
 
 def emulated_morning(folder: Path, tell: Narrator) -> Report:

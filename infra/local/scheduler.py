@@ -10,8 +10,8 @@ from typing import Self
 
 import httpx
 
-from infra.clock import Clock
-from infra.local.schedules import Schedule, due
+from infra.runtime.clock import Clock
+from infra.runtime.schedules import Schedule, due
 
 _log = logging.getLogger(__name__)
 # How often the thread looks at the clock, which may run faster than the machine's.

@@ -17,17 +17,17 @@ import httpx
 from common.errors import PermanentError
 from infra.local import firebase
 from infra.local.app_backend import AppBackend
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.bus import LocalBus
-from infra.local.dashboard import DashboardReceiver
-from infra.local.emulated_bus import EmulatedBus
+from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.functions_server import FunctionsServer
 from infra.local.postgres import embedded_postgres
+from infra.local.pubsub.emulator_bus import EmulatedBus
+from infra.local.pubsub.server import LocalBus
 from infra.local.serving import Server
 from infra.postgres import configs
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
-from infra.settings import inherited
+from infra.runtime.settings import inherited
+from infra.simulator.broker import SimulatedBroker
 
 PROJECT = "countersign-local"
 FIREBASE_KEY = "firebase-key.pem"  # signs the users' ID tokens; in the stack's folder

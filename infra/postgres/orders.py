@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from common.guardrails.facts import Denied
 from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
-from common.order_status import (
+from common.orders.order import BrokerOrder, Order, client_order_id
+from common.orders.status import (
     APPROVED,
     CANCELED,
     DENIED,
@@ -17,7 +18,6 @@ from common.order_status import (
     SUBMITTING,
     may_follow,
 )
-from common.orders import BrokerOrder, Order, client_order_id
 from infra.postgres import outbox
 from infra.postgres.confirmations import Standing
 from infra.postgres.database import Row, Transaction, to_json

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from common.orders import BrokerOrder, Order
+from common.orders.order import BrokerOrder, Order
 from common.positions import Fill, Part, Trade, apply_fill, next_fill
 from common.rules.base import Position
 from infra.postgres import orders

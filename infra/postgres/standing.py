@@ -8,8 +8,8 @@ from uuid import UUID
 
 from common.guardrails.facts import NOTIONAL_WINDOW, Standing
 from common.market import trading_day, trading_day_start
-from common.order_status import REJECTED, SUBMITTING
-from common.orders import Order
+from common.orders.order import Order
+from common.orders.status import REJECTED, SUBMITTING
 from common.rules.base import Position
 from infra.postgres import controls
 from infra.postgres.database import Transaction

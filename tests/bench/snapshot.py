@@ -5,18 +5,18 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.kpis import CATALOG, EXTREMES
 from common.signing import sign_body
 from common.snapshot import DailySnapshot, assemble
-from infra import valuations
+from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.dashboard.api import DashboardApi
-from infra.local.dashboard import ENDPOINT, DashboardReceiver
+from infra.local.dashboard.receiver import ENDPOINT, DashboardReceiver
 from infra.local.postgres import embedded_postgres
 from infra.local.serving import Server
 from infra.postgres import kpis
 from infra.postgres.database import Database, Transaction, connector
 from infra.postgres.kpis import Views
 from infra.postgres.migrate import migrate
+from infra.workflows import option_valuation
 from tests.bench.timing import median, timed
 from tests.kpis import full_day
 
@@ -70,7 +70,7 @@ def snapshot(folder: Path) -> Iterator[tuple[str, float, float]]:
 def _refresh_a_full_day(database: Database) -> float:
     full_day.fill(database)
     with database.transaction() as tx:
-        valuations.complete(tx, full_day.DAY, full_day.OVER)
+        option_valuation.complete(tx, full_day.DAY, full_day.OVER)
 
     def refresh() -> None:
         with database.transaction() as tx:

@@ -12,7 +12,7 @@ from typing import Self
 
 import flask
 
-from infra.local.bus import LocalBus
+from infra.local.pubsub.server import LocalBus
 from infra.local.serving import Server
 
 TOPIC = "snapshots-ingested"

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
 from infra.local.serving import Server
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 
 # The official SDK imports a deprecated module of websockets, which warns once: here, where it is
 # let through, so that warnings stay errors in the tests themselves.

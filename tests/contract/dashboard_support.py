@@ -5,7 +5,7 @@ import hmac
 import json
 from typing import Any
 
-from infra.local.dashboard import ENDPOINT, DashboardReceiver
+from infra.local.dashboard.receiver import ENDPOINT, DashboardReceiver
 
 DATE = "2026-02-10"
 TOKEN = "token"

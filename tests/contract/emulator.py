@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local import emulator
-from infra.local.emulator import NoEmulatorError
+from infra.local.pubsub import emulator
+from infra.local.pubsub.emulator import NoEmulatorError
 
 # Some malformed bodies hang the emulator: never wait long for it.
 TIMEOUT = httpx.Timeout(5)

@@ -24,14 +24,14 @@ from common.errors import (
     TransientError,
 )
 from common.market import NEW_YORK, Snapshot
-from common.orders import Order
+from common.orders.order import Order
 from infra.alpaca import trading as trading_module
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import BATCH_SIZE, AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.failures import HTML_401
 from infra.local.serving import Server
+from infra.simulator.api.failures import HTML_401
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON
 from tests.unit.samples import order
 

@@ -15,12 +15,12 @@ import pytest
 from tenacity import wait_none
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
-from common.order_status import may_follow
+from common.orders.status import may_follow
 from infra.alpaca import trading as trading_module
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.trading import AlpacaTrading
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.serving import Server
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON
 from tests.unit.samples import order
 

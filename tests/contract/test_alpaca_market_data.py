@@ -16,7 +16,7 @@ from infra.alpaca.batches import Problem
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON
 
 SNAPSHOTS = "/v2/stocks/snapshots"

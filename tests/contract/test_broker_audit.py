@@ -9,11 +9,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from infra.local.broker import audit, order_request
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
-from infra.local.broker.errors import ApiError
-from infra.local.broker.orders import Order, Status
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.errors import ApiError
+from infra.simulator.execution import order_request
+from infra.simulator.ledger import audit
+from infra.simulator.ledger.orders import Order, Status
+from infra.simulator.market.clock import SimulatedClock
 from tests.contract.conftest import IN_SESSION, MARKET_BUY
 
 KINDS: list[tuple[str, dict[str, Any]]] = [

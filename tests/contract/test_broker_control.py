@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
 from infra.local.serving import Server
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 from tests.contract.conftest import (
     IN_SESSION,
     KEYS,
@@ -97,8 +97,8 @@ CHILD = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 from infra.local.serving import Server
 
 clock = SimulatedClock(at=datetime(2026, 10, 8, 14, 30, tzinfo=UTC))

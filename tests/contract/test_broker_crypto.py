@@ -18,7 +18,7 @@ from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import AssetClass, OrderSide, OrderStatus, TimeInForce
 from alpaca.trading.requests import LimitOrderRequest, MarketOrderRequest
 
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 
 ROOT = "/v1beta3/crypto/us"
 SUNDAY_NIGHT = datetime(2026, 10, 11, 3, 0, tzinfo=UTC)

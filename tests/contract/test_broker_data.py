@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 from tests.contract.conftest import (
     IN_SESSION,
     KEYS,

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.serving import Server
+from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import (
     IN_SESSION,
     KEYS,

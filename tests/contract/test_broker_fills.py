@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import httpx
 
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import (
     AFTER_THE_CLOSE,
     IN_SESSION,

@@ -14,9 +14,9 @@ from alpaca.trading.enums import AssetStatus, ContractType
 from alpaca.trading.requests import GetOptionContractsRequest
 
 from common.options import OccSymbol
-from infra.local.broker import option_recording
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.recording_csv import BadRecordingError
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market import option_recording
+from infra.simulator.market.recording_csv import BadRecordingError
 from tests.conftest import SHARED
 from tests.contract.conftest import IN_SESSION
 

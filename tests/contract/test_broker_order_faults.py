@@ -9,7 +9,7 @@ import pytest
 from alpaca.trading.client import TradingClient
 from alpaca.trading.models import Order as SdkOrder
 
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import AFTER_THE_CLOSE, NEXT_OPENING, look_up, placed, resting
 
 SECOND = timedelta(seconds=1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import httpx
 
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import (
     IN_SESSION,
     KEYS,

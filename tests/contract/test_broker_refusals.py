@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import (
     placed,
     post,

@@ -23,7 +23,7 @@ from alpaca.trading.requests import (
     MarketOrderRequest,
 )
 
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 
 SYMBOLS = ["AAPL", "SPY"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
+from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import AFTER_THE_CLOSE, MARKET_BUY, placed
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "alpaca-examples"

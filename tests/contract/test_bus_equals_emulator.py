@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from infra.local.bus import LocalBus
+from infra.local.pubsub.server import LocalBus
 from infra.local.serving import Server
 from tests.contract.emulator import TIMEOUT, pubsub_emulator
 

@@ -8,12 +8,13 @@ import yaml
 from click.testing import CliRunner, Result
 
 from common.errors import PermanentError, TransientError
-from infra import opening, operate
+from infra import clients
 from infra.cli import main
 from infra.gcp import scheduler as adapter
 from infra.gcp.scheduler import CloudScheduler
-from infra.local.schedules import SCHEDULES_FILE
 from infra.postgres.database import Database
+from infra.runtime.schedules import SCHEDULES_FILE
+from infra.workflows import kill_switch
 from tests.conftest import rows
 from tests.contract.cloud_scheduler import LOCATION, NEXT, Google, client_of
 
@@ -103,7 +104,7 @@ def operator(
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     monkeypatch.setenv("GOOGLE_CLOUD_REGION", "europe-west1")
-    monkeypatch.setattr(opening, "scheduler", lambda _settings: scheduler)
+    monkeypatch.setattr(clients, "scheduler", lambda _settings: scheduler)
     return monkeypatch
 
 
@@ -194,5 +195,5 @@ def test_the_trading_jobs_are_in_the_schedules() -> None:
     schedules = {job["name"]: job["function"] for job in yaml.safe_load(SCHEDULES_FILE.read_text())}
 
     assert {name for name, function in schedules.items() if function == "ingest"} == set(
-        operate.TRADING_JOBS
+        kill_switch.TRADING_JOBS
     )

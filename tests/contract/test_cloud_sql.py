@@ -11,11 +11,11 @@ import pytest
 from google.cloud.sql.connector import Connector, RefreshStrategy
 
 from common.errors import PermanentError, TransientError
-from infra import opening
+from infra import clients
 from infra.gcp import cloud_sql as adapter
 from infra.gcp.cloud_sql import CloudSql
 from infra.postgres.database import Database
-from infra.settings import Settings, SettingsError
+from infra.runtime.settings import Settings, SettingsError
 from tests.conftest import rows
 from tests.contract.cloud_sql import INSTANCE, Credentials, Google, Proxy, cloud_sql
 
@@ -161,7 +161,7 @@ def test_the_settings_lead_to_it_and_a_refusal_is_a_persons_to_repair(
 
     with (
         pytest.raises(SettingsError, match="CLOUD_SQL_INSTANCE: Cloud SQL instance"),
-        opening.database(settings, opening.secrets(settings), size=1).transaction(),
+        clients.database(settings, clients.secrets(settings), size=1).transaction(),
     ):
         pass
 

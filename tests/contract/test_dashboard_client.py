@@ -15,10 +15,10 @@ import flask
 import pytest
 
 from common.errors import PermanentError, TradingError, TransientError
-from infra.clock import SystemClock
 from infra.dashboard.api import DashboardApi
-from infra.local.dashboard import ENDPOINT, MAX_BODY_BYTES, DashboardReceiver
+from infra.local.dashboard.receiver import ENDPOINT, MAX_BODY_BYTES, DashboardReceiver
 from infra.local.serving import Server
+from infra.runtime.clock import SystemClock
 from tests.contract.dashboard_support import DATE, SECRET, TOKEN, counts, snapshot, written
 
 BODY = written(snapshot())

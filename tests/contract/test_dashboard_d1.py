@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from common.errors import PermanentError, TransientError
-from common.kpis import CATALOG
 from common.snapshot import DailySnapshot, assemble
+from common.snapshot.catalog import CATALOG
 from infra.dashboard.d1 import D1
-from infra.local.d1 import LocalD1
-from infra.local.dashboard import DashboardReceiver
-from infra.local.dashboard_payload import DERIVED_TABLES
+from infra.local.dashboard.d1 import LocalD1
+from infra.local.dashboard.payload import DERIVED_TABLES
+from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.serving import Server
 from tests.contract.dashboard_support import DATE, SECRET, TOKEN, counts, post
 from tests.snapshot_day import AT, DAY, FIGURES, contract, full_day

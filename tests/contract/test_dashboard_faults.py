@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from infra.local.dashboard import ENDPOINT, DashboardReceiver
+from infra.local.dashboard.receiver import ENDPOINT, DashboardReceiver
 from infra.local.serving import Server
 from tests.contract.dashboard_support import (
     DATE,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.dashboard import DashboardReceiver, Received
+from infra.local.dashboard.receiver import DashboardReceiver, Received
 from tests.contract.dashboard_support import (
     DATE,
     SECRET,

@@ -10,7 +10,7 @@ from pathlib import Path
 import functions_framework
 import pytest
 
-from infra.local.bus import LocalBus
+from infra.local.pubsub.server import LocalBus
 from infra.local.serving import Server
 from tests.contract.bus_support import PATH, TOPIC, Subscriber, bus_to, message, publish
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import httpx
 
-from infra.local.bus import LocalBus
+from infra.local.pubsub.server import LocalBus
 from tests.contract.bus_support import PATH, TOPIC, Subscriber, bus_to, eventually, message, publish
 
 CHILD = """
 import sys, time
 from pathlib import Path
-from infra.local.bus import LocalBus
+from infra.local.pubsub.server import LocalBus
 from infra.local.serving import Server
 bus = LocalBus(Path(sys.argv[1]), {sys.argv[2]: [sys.argv[3]]}, backoff_seconds=60)
 with bus, Server(bus.app) as server:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.local.bus import LocalBus
+from infra.local.pubsub.server import LocalBus
 from tests.contract.bus_support import (
     BACKOFF,
     TOPIC,

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import flask
 
 from infra.local.scheduler import LocalScheduler
-from infra.local.schedules import Retry, Schedule
 from infra.local.serving import Server
+from infra.runtime.schedules import Retry, Schedule
 from tests.contract.bus_support import eventually
 
 MONDAY = datetime(2026, 7, 6, 12, 59, 30, tzinfo=UTC)

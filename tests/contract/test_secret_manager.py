@@ -16,12 +16,12 @@ from google.cloud.secretmanager_v1.services.secret_manager_service.transports im
 
 from common.errors import PermanentError, TransientError
 from functions import wiring
-from infra import log_context, redaction
 from infra.gcp import secret_manager
 from infra.gcp.secret_manager import FRESH_FOR, PAUSE, USABLE_FOR, SecretManager
-from infra.logging import CloudFormatter
-from infra.secrets import Secrets
-from infra.settings import Settings, SettingsError
+from infra.runtime import log_context, redaction
+from infra.runtime.json_logs import CloudFormatter
+from infra.runtime.secrets import Secrets
+from infra.runtime.settings import Settings, SettingsError
 from tests.contract.google import grpc_server
 
 NAME = "projects/p/secrets/alpaca-key/versions/latest"

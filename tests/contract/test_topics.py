@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import PermanentError, TransientError
 from infra.gcp.pubsub import PubsubPublisher
-from infra.local.bus import LocalBus
+from infra.local.pubsub.server import LocalBus
 from infra.local.serving import Server
 from tests.contract.emulator import pubsub_emulator
 

@@ -69,7 +69,7 @@ CORE = (
         "the one id of an order at the broker",
         [
             Edit(
-                "common/orders.py",
+                "common/orders/order.py",
                 '"client_order_id": self.client_order_id,',
                 '"client_order_id": f"cs-{__import__(\'uuid\').uuid4()}",',
             )
@@ -89,7 +89,7 @@ CORE = (
                 "\n\nafter_commit: list[tuple[Message, str]] = []\n\n\n@dataclass",
             ),
             Edit(
-                "infra/relay.py",
+                "infra/workflows/outbox_relay.py",
                 "        try:\n            self.publish_pending()",
                 _PUBLISHED_AFTER_COMMIT,
             ),

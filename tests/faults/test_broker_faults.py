@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from functions import wiring
-from infra import operate
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
+from infra.workflows import kill_switch
 from tests.conftest import USER, enroll, rows
 from tests.faults.test_order_races import approve_all, enroll_with_rules
 from tests.functions.steps import approved, messages, order_row, submit
@@ -151,7 +151,7 @@ def test_what_was_never_sent_is_judged_anew_and_waits_when_it_would_be_denied(
     fail_submission(simulator, "status", status=503)
     submit(order_id)
     if meanwhile == "halted":
-        operate.halt(db, simulator.clock, None, "a test", "a test")
+        kill_switch.halt(db, simulator.clock, None, "a test", "a test")
     if meanwhile == "drifted":
         simulator.market.set_price("SPY", 600, live=True)
     simulator.clock.advance(timedelta(hours={"expired": 1, "closed": 6}.get(meanwhile, 0)))

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from common.messages import OrderApproved
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.functions_server import FunctionsServer
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 from tests.functions.steps import approved, event, order_row
 

@@ -18,11 +18,11 @@ from werkzeug.test import TestResponse
 from common.errors import OutcomeUnknownError, TransientError
 from common.messages import SnapshotsIngested
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.postgres import embedded_postgres
 from infra.postgres import outbox
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.faults.proxy import Cut, Proxy
 from tests.functions.steps import asked, deliver, messages, submit, swipe, tick

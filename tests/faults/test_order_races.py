@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
 from tests.functions.steps import messages, order_row, submit, swipe, tick
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from infra.local.broker.fault_kinds import KINDS as BROKER_KINDS
+from infra.simulator.faults.fault_kinds import KINDS as BROKER_KINDS
 from tests.faults.proof import steps
 from tests.faults.proof.broker_troubles import SWITCHES, TROUBLES
 from tests.faults.proof.instants import STARTS

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.functions_server import FunctionsServer
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 from tests.functions.pushes import DAY, Dashboard, change, push, results, running_dashboard, scan
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.stack import FUNCTION_SUBSCRIPTIONS
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import enroll, function, rows
 from tests.functions.steps import deliver, submit, swipe, tick
 

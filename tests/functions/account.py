@@ -19,10 +19,10 @@ import yaml
 from werkzeug.test import TestResponse
 
 from functions import wiring
-from infra.clock import SystemClock
 from infra.local import firebase
 from infra.local.serving import Server
 from infra.local.stack import PROJECT
+from infra.runtime.clock import SystemClock
 from tests.conftest import ROOT, USER
 
 BASE = "/v1/me/trading"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from functions import wiring
-from infra.local.d1 import LocalD1
-from infra.local.dashboard import DashboardReceiver
+from infra.local.dashboard.d1 import LocalD1
+from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.serving import Server
 from infra.local.stack import INTERNAL_TOKEN, SIGNING_SECRET
 from infra.postgres.database import Database

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import serialization
 
 from functions import wiring
 from functions.account_api import ROUTES
-from infra.clock import SystemClock
 from infra.local.stack import PROJECT
 from infra.postgres.database import Database
+from infra.runtime.clock import SystemClock
 from tests.conftest import enroll, function, rows
 from tests.functions.account import BASE, DOCUMENT, Account, assert_documented, with_algorithm
 from tests.functions.steps import approved

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.account import BASE, Account
 from tests.functions.steps import approved, asked, submit, tick

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, function, rows
 from tests.functions.steps import approved, submit
 

@@ -11,12 +11,12 @@ from werkzeug.test import TestResponse
 
 from common.questions import Answer, Decision
 from functions import wiring
-from infra.clock import SystemClock
 from infra.local.app_backend import signed_headers
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres import confirmations
 from infra.postgres.database import Database
+from infra.runtime.clock import SystemClock
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.steps import asked, messages, order_row, swipe
 

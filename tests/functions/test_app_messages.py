@@ -11,10 +11,10 @@ import pytest
 
 from common.messages import Message, QuestionCreated, TradeUpdate
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.message_docs import schema_file
+from infra.local.docs.message_docs import schema_file
 from infra.local.serving import Server
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import ROOT, USER, enroll, function
 from tests.functions.pubsub_recorder import Recorder
 from tests.functions.steps import approved, asked, submit, swipe, tick

@@ -10,8 +10,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from common.messages import QuestionCreated
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function, rows
 from tests.functions.steps import (
     approved,

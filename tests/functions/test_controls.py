@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from common.guardrails.facts import Control
 from common.market import NEW_YORK
 from common.messages import TradeUpdate
-from infra import operate
 from infra.cli import main
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres import controls
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
+from infra.workflows import kill_switch
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.steps import approved, messages, order_row, submit, swipe, tick
 
@@ -76,7 +76,7 @@ class TestKillSwitch:
     def test_it_stops_whom_it_names(
         self, db: Database, simulator: SimulatedBroker, halted: str | None, codes: list[str | None]
     ) -> None:
-        operate.halt(db, simulator.clock, halted, "odd fills", "ops")
+        kill_switch.halt(db, simulator.clock, halted, "odd fills", "ops")
 
         orders = [yes(db, uid=uid) for uid in (USER, OTHER)]
 
@@ -84,7 +84,7 @@ class TestKillSwitch:
         assert len(simulator.books.orders()) == codes.count(None)
 
     def test_the_user_reads_why(self, db: Database, simulator: SimulatedBroker) -> None:
-        operate.halt(db, simulator.clock, USER, "odd fills", "ops")
+        kill_switch.halt(db, simulator.clock, USER, "odd fills", "ops")
 
         order_id = yes(db)
 
@@ -96,7 +96,7 @@ class TestKillSwitch:
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
         order_id = approved(db)
-        operate.halt(db, simulator.clock, None, "odd fills", "ops")
+        kill_switch.halt(db, simulator.clock, None, "odd fills", "ops")
 
         submit(order_id)
 
@@ -106,8 +106,8 @@ class TestKillSwitch:
     def test_resume_lets_orders_through_again(
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
-        operate.halt(db, simulator.clock, USER, "odd fills", "ops")
-        operate.resume(db, simulator.clock, USER, "explained", "ops")
+        kill_switch.halt(db, simulator.clock, USER, "odd fills", "ops")
+        kill_switch.resume(db, simulator.clock, USER, "explained", "ops")
 
         order_id = yes(db)
 
@@ -117,16 +117,16 @@ class TestKillSwitch:
     def test_everybodys_resume_leaves_a_users_own_halt(
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
-        operate.halt(db, simulator.clock, USER, "his wish", "support")
-        operate.halt(db, simulator.clock, None, "odd fills", "ops")
-        operate.resume(db, simulator.clock, None, "explained", "ops")
+        kill_switch.halt(db, simulator.clock, USER, "his wish", "support")
+        kill_switch.halt(db, simulator.clock, None, "odd fills", "ops")
+        kill_switch.resume(db, simulator.clock, None, "explained", "ops")
 
         assert code(db, yes(db)) == "TRADING_HALTED"
 
     def test_every_turn_is_written_down(self, db: Database, simulator: SimulatedBroker) -> None:
-        operate.halt(db, simulator.clock, USER, "odd fills", "ops")
+        kill_switch.halt(db, simulator.clock, USER, "odd fills", "ops")
         simulator.clock.advance(timedelta(minutes=3))
-        operate.resume(db, simulator.clock, USER, "explained", "support")
+        kill_switch.resume(db, simulator.clock, USER, "explained", "support")
 
         turns = rows(
             db,

@@ -11,8 +11,8 @@ from common.errors import PermanentError
 from common.messages import OrderApproved
 from functions import wiring
 from infra.cli import main
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import function, rows
 from tests.functions.steps import approved, deliver
 

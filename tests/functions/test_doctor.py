@@ -12,17 +12,17 @@ import pytest
 from click.testing import CliRunner
 from google.cloud import scheduler_v1
 
-from infra import opening
+from infra import clients
 from infra.cli import main
-from infra.clock import SystemClock
-from infra.doctor import others
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.dashboard import DashboardReceiver
+from infra.cli.doctor import external_checks
+from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.postgres import create_database
-from infra.local.schedules import load_schedules
 from infra.local.serving import Server
 from infra.local.stack import INTERNAL_TOKEN, PROJECT, SIGNING_SECRET
 from infra.postgres.database import Database
+from infra.runtime.clock import SystemClock
+from infra.runtime.schedules import load_schedules
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 from tests.contract.cloud_scheduler import Google, client_of
 
@@ -181,7 +181,7 @@ def test_a_clock_that_is_off_is_seen(well: pytest.MonkeyPatch, seconds: int, sta
         def now(self) -> datetime:
             return super().now() - timedelta(seconds=seconds)
 
-    well.setattr(others, "SystemClock", Slow)
+    well.setattr(external_checks, "SystemClock", Slow)
 
     assert examined().status("clock") == {status}
 
@@ -217,7 +217,7 @@ def test_jobs_that_are_missing_paused_or_failing_are_each_named(
     well.delenv("PUBSUB_EMULATOR_HOST")
 
     with client_of(google) as scheduler:
-        well.setattr(opening, "scheduler", lambda _settings: scheduler)
+        well.setattr(clients, "scheduler", lambda _settings: scheduler)
         found = {each["said"]: each["status"] for each in examined().of("schedules")}
 
     assert found == {
@@ -232,13 +232,13 @@ def test_jobs_that_are_all_there_are_one_line(well: pytest.MonkeyPatch) -> None:
     well.delenv("PUBSUB_EMULATOR_HOST")
 
     with client_of(google) as scheduler:
-        well.setattr(opening, "scheduler", lambda _settings: scheduler)
+        well.setattr(clients, "scheduler", lambda _settings: scheduler)
 
         assert examined().status("schedules") == {"ok"}
 
 
 def test_a_check_that_breaks_hides_no_other(well: pytest.MonkeyPatch) -> None:
-    well.setattr(opening, "scheduler", lambda _settings: None)
+    well.setattr(clients, "scheduler", lambda _settings: None)
     well.delenv("PUBSUB_EMULATOR_HOST")
 
     report = examined()

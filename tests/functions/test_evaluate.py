@@ -6,8 +6,8 @@ import pytest
 
 from common.messages import QuestionCreated, SnapshotsIngested
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.steps import asked, deliver, messages, push, swipe, tick
 

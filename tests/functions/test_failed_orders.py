@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
 from tests.functions.steps import approved, asked, messages, order_row, submit, swipe
 from tests.functions.test_reconcile_orders import reconcile

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from common.kpis import CATALOG, EXTREMES
+from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
 from infra.postgres.database import Database, connector
 from infra.postgres.kpis import Views
-from infra.snapshot_build import Built, build
+from infra.workflows.kpi_snapshot import Built, build
 from tests.conftest import SHARED
 from tests.kpis import full_day
 from tests.shapes import shape

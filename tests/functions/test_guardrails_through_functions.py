@@ -18,10 +18,9 @@ from common.guardrails.facts import Code
 from functions import submit_order as function
 from functions import wiring
 from infra.local.app_backend import AppBackend
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.bus import LocalBus
-from infra.local.dashboard import DashboardReceiver
+from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.functions_server import FunctionsServer, application
+from infra.local.pubsub.server import LocalBus
 from infra.local.selftest.guards import SCENARIOS, Scenario, trip
 from infra.local.serving import Server
 from infra.local.stack import (
@@ -33,6 +32,7 @@ from infra.local.stack import (
     Stack,
 )
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 
 GUARDS: dict[Code, Check] = {

@@ -5,8 +5,8 @@ import httpx
 import pytest
 
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import enroll, function, rows
 from tests.functions.steps import messages
 

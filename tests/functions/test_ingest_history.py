@@ -4,9 +4,9 @@ from decimal import Decimal
 import pytest
 
 from common.market import CRYPTO_FEED, NEW_YORK
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres import market_data
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON
 from tests.functions.test_ingest_inputs import asked, crypto, ingest, stocks, stored, watch
 

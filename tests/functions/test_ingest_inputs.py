@@ -6,9 +6,9 @@ import flask
 import pytest
 
 from common.market import NEW_YORK
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres import configs
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import enroll, function, rows
 
 pytestmark = pytest.mark.usefixtures("environment")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import enroll, function, rows
 from tests.functions.test_ingest_inputs import asked, crypto, ingest, stocks, stored, watch
 

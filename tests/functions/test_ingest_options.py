@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from common.options import OccSymbol, OptionSnapshot
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres import option_snapshots
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, enroll, rows
 from tests.functions.test_ingest_inputs import asked, ingest
 

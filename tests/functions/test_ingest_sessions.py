@@ -3,9 +3,9 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from common.market import NEW_YORK, Session
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres import sessions
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, enroll
 from tests.functions.test_ingest_inputs import asked, crypto, ingest, stocks
 

@@ -15,9 +15,9 @@ import yaml
 
 from common.messages import OrderApproved
 from common.snapshot.completeness import Missing
-from infra.local.broker.broker import SimulatedBroker
-from infra.logging import CloudFormatter
 from infra.postgres.database import Database
+from infra.runtime.json_logs import CloudFormatter
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import ROOT, function
 from tests.functions.steps import approved, asked, deliver, order_row, submit, swipe, tick
 

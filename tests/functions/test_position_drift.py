@@ -6,9 +6,10 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from functions import position_drift, wiring
-from infra.local.broker.broker import SimulatedBroker
+from functions import wiring
+from functions.orders import position_drift
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON
 from tests.functions.steps import approved, submit
 from tests.functions.test_reconcile_orders import reconcile

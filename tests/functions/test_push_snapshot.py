@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from common.kpis import CATALOG, DASH
 from common.market import Session
 from common.sessions import CalendarDay
+from common.snapshot.catalog import CATALOG, DASH
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.dashboard import DashboardReceiver
+from infra.local.dashboard.receiver import DashboardReceiver
 from infra.postgres import sessions
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, function, rows
 from tests.functions.pushes import DAY, Dashboard, change, push, results, running_dashboard, scan
 from tests.functions.steps import approved, submit

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function, rows
 from tests.functions.steps import approved, asked, messages, order_row, submit, swipe
 

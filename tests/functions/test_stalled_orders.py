@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.functions.steps import approved, messages, order_row, submit
 from tests.functions.test_reconcile_orders import reconcile
 

@@ -9,8 +9,8 @@ import pytest
 
 from common.messages import OrderApproved, TradeUpdate
 from functions import wiring
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function, rows
 from tests.functions.steps import approved, asked, deliver, messages, order_row, submit, swipe
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from common.errors import PermanentError
 from infra.cli import main
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function, rows
 from tests.functions.steps import approved, submit, tick
 

@@ -3,8 +3,8 @@
 import pytest
 
 from common.messages import OrderApproved
-from infra.local.broker.broker import SimulatedBroker
 from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
 from tests.functions.steps import messages, submit, tick
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from common.kpis import CATALOG
+from common.snapshot.catalog import CATALOG
 from infra.postgres.database import Database
 from tests.conftest import rows
 from tests.kpis.told import shown

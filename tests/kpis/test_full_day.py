@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from common.kpis import CATALOG, EXTREMES
-from infra import valuations
+from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
 from infra.postgres import kpis
 from infra.postgres.database import Database, connector
+from infra.workflows import option_valuation
 from tests.conftest import SHARED, _of, rows
 from tests.kpis import full_day, told
 from tests.kpis.full_day import CLOSES, DAY, OPENS, OVER, RECORDINGS
@@ -37,7 +37,7 @@ def whole(request: pytest.FixtureRequest, postgres: str) -> Iterator[Database]:
     database = Database(connector(_of(postgres, name)))
     full_day.fill(database, recordings=request.param)
     with database.transaction() as tx:
-        valuations.complete(tx, DAY, OVER)
+        option_valuation.complete(tx, DAY, OVER)
     yield database
     database.close()
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra import valuations
 from infra.postgres.database import Database, Transaction
+from infra.workflows import option_valuation
 from tests.kpis import full_day
 from tests.kpis.full_day import DAY, OVER
 
@@ -17,7 +17,7 @@ MORE = (Path(__file__).parent / "more_history.sql").read_text().split(";\n")[:-1
 def test_a_day_reads_no_more_when_there_is_more_history(db: Database) -> None:
     full_day.fill(db, contracts=10)
     with db.transaction() as tx:
-        valuations.complete(tx, DAY, OVER)
+        option_valuation.complete(tx, DAY, OVER)
         grow(tx, 1)
         grow(tx, 3)
         among_nine = {function: pages_read(tx, function) for function in FUNCTIONS}

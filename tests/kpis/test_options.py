@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.options import OccSymbol
-from infra import valuations
 from infra.postgres.database import Database
-from infra.pricing import DIVIDEND_YIELD, RISK_FREE_RATE
+from infra.workflows import option_valuation
+from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE
 from tests.kpis import told
 from tests.kpis.black_scholes import European
 from tests.kpis.books import Books, Row, forgotten
@@ -238,7 +238,7 @@ def test_headlines_are_means_over_the_last_snapshots(db: Database, seed: int) ->
 
     with forgotten(db) as tx:
         day.books.save(tx)
-        valuations.complete(tx, day.day, day.as_of)
+        option_valuation.complete(tx, day.day, day.as_of)
         found = told.figures(tx, day.day, day.as_of)
 
     expected = day.figures(*told.span(day.day, day.as_of))
@@ -254,7 +254,7 @@ def test_series_hold_the_buckets_of_the_session_that_hold_data(db: Database, see
 
     with forgotten(db) as tx:
         day.books.save(tx)
-        valuations.complete(tx, day.day, day.as_of)
+        option_valuation.complete(tx, day.day, day.as_of)
         found = told.series(tx, day.day, day.as_of)
 
     _, over = told.span(day.day, day.as_of)
@@ -283,7 +283,7 @@ def test_extremes_are_the_upper_and_the_lower_half_of_the_contracts(
 
     with forgotten(db) as tx:
         day.books.save(tx)
-        valuations.complete(tx, day.day, day.as_of)
+        option_valuation.complete(tx, day.day, day.as_of)
         found = told.extremes(tx, day.day, day.as_of)
 
     numbers = {row["contract"]: row["listing_id"] for row in day.books.rows["option_contracts"]}

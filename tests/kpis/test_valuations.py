@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra import valuations
 from infra.postgres.database import Database
+from infra.workflows import option_valuation
 from tests.conftest import rows
 from tests.kpis import told
 from tests.kpis.books import Books
@@ -39,7 +39,7 @@ def add_closes(books: Books, count: int) -> None:
 
 def complete(db: Database, as_of: datetime) -> int:
     with db.transaction() as tx:
-        return valuations.complete(tx, DAY, as_of)
+        return option_valuation.complete(tx, DAY, as_of)
 
 
 def test_the_last_snapshot_of_each_five_minutes_is_valued_once(db: Database) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fasteners import InterProcessLock
 
-from infra.settings import inherited
+from infra.runtime.settings import inherited
 from tests.conftest import ROOT, SHARED
 from tests.terraform.deployment import Deployment
 

@@ -2,7 +2,7 @@
 
 import re
 
-from infra.settings import Settings, is_secret_name
+from infra.runtime.settings import Settings, is_secret_name
 from tests.conftest import ROOT
 from tests.terraform.deployment import OPERATOR, Deployment
 
@@ -19,12 +19,9 @@ _REVEAL = re.compile(r"(?:reveal|require)\(\"(\w+)\"\)")
 
 def _source(function: str) -> str:
     """Return the source of an entry point and of the files that belong to it."""
-    family = function.partition("_")[0]
-    files = (
-        ROOT.glob("functions/account_*.py")
-        if family == "account"
-        else [ROOT / f"functions/{function}.py"]
-    )
+    files = [ROOT / f"functions/{function}.py"]
+    if function == "account_api":
+        files += (ROOT / "functions/account").glob("*.py")
     return "".join(file.read_text() for file in files)
 
 

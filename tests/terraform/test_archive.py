@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import inherited
+from infra.runtime.settings import inherited
 from tests.conftest import ROOT
 from tests.terraform.deployment import Deployment
 
@@ -59,7 +59,8 @@ def test_the_archive_holds_what_runs_and_nothing_else(archive: Path) -> None:
         "main.py",
         "requirements.txt",
     }
-    assert not [f for f in files if f.startswith(("infra/local/", "infra/cli/"))]
+    left_out = ("infra/local/", "infra/simulator/", "infra/cli/")
+    assert not [file for file in files if file.startswith(left_out)]
 
 
 def test_the_archive_pins_every_package(archive: Path) -> None:

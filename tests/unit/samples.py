@@ -9,7 +9,7 @@ from uuid import UUID
 from common.config import TradingConfig
 from common.guardrails.facts import Account, Asset, BrokerFacts, Facts, Server, Standing
 from common.market import NEW_YORK, Metric, Quote, Snapshot
-from common.orders import Order
+from common.orders.order import Order
 from common.questions import Confirmation
 
 NOON = datetime(2026, 2, 10, 12, 0, tzinfo=NEW_YORK)

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from infra.local.broker import calendar
-from infra.local.broker.instants import NEW_YORK, parse, rfc3339
+from infra.simulator.market import calendar
+from infra.simulator.market.instants import NEW_YORK, parse, rfc3339
 
 
 def at(text: str) -> datetime:

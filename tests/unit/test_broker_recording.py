@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
-from infra.local.broker.instants import rfc3339
-from infra.local.broker.recording import Recording
-from infra.local.broker.recording_csv import BadRecordingError
-from infra.local.broker.tape import View
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
+from infra.simulator.market.instants import rfc3339
+from infra.simulator.market.recording import Recording
+from infra.simulator.market.recording_csv import BadRecordingError
+from infra.simulator.market.tape import View
 
 HEADER = "symbol,timestamp,open,high,low,close,volume,bid,ask,bid_size,ask_size"
 MONDAY = [

@@ -1,6 +1,6 @@
 import json
 
-from infra.local import config_docs
+from infra.local.docs import config_docs
 from tests.conftest import ROOT
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from werkzeug.wrappers import Response
 
 from common.errors import InvalidSignatureError, TransientError
-from infra.firebase import FirebaseTokens
-from infra.firebase_keys import FirebaseKeys
+from infra.auth.firebase_keys import FirebaseKeys
+from infra.auth.firebase_tokens import FirebaseTokens
 from infra.local import firebase
 from infra.local.serving import Server
-from infra.settings import Settings, SettingsError
+from infra.runtime.settings import Settings, SettingsError
 
 PROJECT = "a-project"
 NOW = datetime(2026, 2, 10, 17, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from common.config import TradingConfig
 from common.guardrails import CHECKS, deny
 from common.guardrails.facts import Account, Asset, BrokerFacts, Code, Control, Facts
 from common.market import Quote
-from common.orders import Order
+from common.orders.order import Order
 from common.rules.base import Position
 from tests.unit.samples import (
     NOON,

@@ -55,7 +55,7 @@ def test_all_of_them_as_they_are_deployed_import_none_either() -> None:
 
 def test_wiring_a_function_up_imports_none_either() -> None:
     wire = (
-        "from functions.wiring import Wiring; from infra.settings import Settings;"
+        "from functions.wiring import Wiring; from infra.runtime.settings import Settings;"
         "app = Wiring(Settings.from_environment({'DATABASE_URL': 'postgresql://localhost/x',"
         "'ALPACA_API_KEY_ID': 'projects/p/secrets/s/versions/latest',"
         "'ALPACA_API_SECRET_KEY': 'projects/p/secrets/s/versions/latest',"

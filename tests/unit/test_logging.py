@@ -9,8 +9,8 @@ from datetime import datetime
 
 import pytest
 
-from infra import log_context
-from infra.logging import CloudFormatter, configure
+from infra.runtime import log_context
+from infra.runtime.json_logs import CloudFormatter, configure
 from tests.unit.test_redaction import logged
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -4,8 +4,8 @@ import jsonschema_rs
 import pytest
 
 from common.messages import Message
-from infra.local import message_docs
-from infra.local.message_docs import DOCUMENTED
+from infra.local.docs import message_docs
+from infra.local.docs.message_docs import DOCUMENTED
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from common.order_texts import sentence
+from common.orders.summary import sentence
 
 BUY: dict[str, Any] = {
     "side": "buy",

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.order_status import (
-    APPROVED,
-    CANCELED,
-    DENIED,
-    SUBMITTING,
-    TERMINAL,
-    may_follow,
-)
-from common.orders import BrokerOrder, client_order_id
+from common.orders.order import BrokerOrder, client_order_id
+from common.orders.status import APPROVED, CANCELED, DENIED, SUBMITTING, TERMINAL, may_follow
 from tests.unit.samples import NOON, QUESTION_ID, order
 
 OURS = (APPROVED, SUBMITTING, DENIED)

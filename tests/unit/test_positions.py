@@ -4,7 +4,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.orders import Side
+from common.orders.order import Side
 from common.positions import Fill, Part, Trade, apply_fill, next_fill
 from tests.unit.samples import NOON
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from infra import pricing
-from infra.pricing import DIVIDEND_YIELD, RISK_FREE_RATE, Terms
+from infra.workflows import black_scholes
+from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE, Terms
 from tests.conftest import SHARED
 from tests.kpis.black_scholes import European
 
@@ -40,12 +40,14 @@ def textbook(option: Terms, volatility: float) -> European:
 def test_fair_price_is_the_textbooks(option: Terms, volatility: float) -> None:
     expected = textbook(option, volatility).price
 
-    assert pricing.fair_price(option, volatility) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert black_scholes.fair_price(option, volatility) == pytest.approx(
+        expected, rel=1e-9, abs=1e-9
+    )
 
 
 @given(terms, volatilities)
 def test_greeks_are_the_textbooks(option: Terms, volatility: float) -> None:
-    greeks = pricing.greeks(option, volatility)
+    greeks = black_scholes.greeks(option, volatility)
 
     assert greeks is not None
     expected = textbook(option, volatility).greeks()
@@ -54,10 +56,10 @@ def test_greeks_are_the_textbooks(option: Terms, volatility: float) -> None:
 
 @given(terms, volatilities)
 def test_implied_volatility_gives_the_price_back(option: Terms, volatility: float) -> None:
-    price = pricing.fair_price(option, volatility)
+    price = black_scholes.fair_price(option, volatility)
     assume(textbook(option, volatility).greeks()["vega"] > 1e-3)
 
-    implied = pricing.implied_volatility(option, price)
+    implied = black_scholes.implied_volatility(option, price)
 
     assert implied == pytest.approx(volatility, rel=1e-5)
 
@@ -66,15 +68,15 @@ def test_implied_volatility_gives_the_price_back(option: Terms, volatility: floa
 def test_a_price_outside_of_arbitrage_has_no_volatility(price: float) -> None:
     option = Terms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84)
 
-    assert pricing.implied_volatility(option, price) is None
+    assert black_scholes.implied_volatility(option, price) is None
 
 
 def test_on_the_last_day_there_is_a_fair_price_and_nothing_else() -> None:
     option = Terms("put", strike=170, years=0, underlying_price=165)
 
-    assert pricing.fair_price(option, 0.3) == pytest.approx(5)
-    assert pricing.greeks(option, 0.3) is None
-    assert pricing.implied_volatility(option, 5.1) is None
+    assert black_scholes.fair_price(option, 0.3) == pytest.approx(5)
+    assert black_scholes.greeks(option, 0.3) is None
+    assert black_scholes.implied_volatility(option, 5.1) is None
 
 
 def test_greeks_are_scaled_as_the_brokers() -> None:
@@ -83,7 +85,7 @@ def test_greeks_are_scaled_as_the_brokers() -> None:
         pytest.skip("the broker's example is not at hand")
     said = json.loads(EXAMPLE.read_text())["snapshots"]["AAPL240426C00162500"]
 
-    greeks = pricing.greeks(
+    greeks = black_scholes.greeks(
         Terms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84),
         said["impliedVolatility"],
     )

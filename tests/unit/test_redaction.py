@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from infra import opening, redaction
-from infra.logging import CloudFormatter
-from infra.settings import HEADER_SECRETS, Settings
+from infra import clients
+from infra.runtime import redaction
+from infra.runtime.json_logs import CloudFormatter
+from infra.runtime.settings import HEADER_SECRETS, Settings
 
 # Anything that an environment can hold and that is long enough to be one.
 secret_texts = st.text(
@@ -76,7 +77,7 @@ def test_no_secret_of_the_settings_survives_in_a_log_line(
     given: tuple[Settings, list[str]],
 ) -> None:
     known, secrets = given
-    opening.secrets(known)
+    clients.secrets(known)
 
     with logged() as (log, lines):
         for secret in secrets:
@@ -153,6 +154,6 @@ def test_a_number_that_is_a_secret_is_hidden_and_others_stay_numbers() -> None:
 def test_the_name_of_a_secret_is_no_secret() -> None:
     name = "projects/p/secrets/key/versions/latest"
     given = {"DATABASE_URL": "postgresql://localhost/x", "SIGNING_SECRET": name}
-    opening.secrets(Settings.from_environment(given))
+    clients.secrets(Settings.from_environment(given))
 
     assert redaction.clean(f"{name} is not there") == f"{name} is not there"

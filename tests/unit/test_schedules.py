@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.schedules import Retry, Schedule, ScheduleError, due, load_schedules
+from infra.runtime.schedules import Retry, Schedule, ScheduleError, due, load_schedules
 
 ENTRY: dict[str, Any] = {
     "name": "push-snapshot-0900",

@@ -4,12 +4,12 @@ import re
 
 from pydantic import SecretStr
 
-from infra.settings import Settings
+from infra.runtime.settings import Settings
 from tests.conftest import ROOT
 
 SECRETS = [n for n, field in Settings.model_fields.items() if field.annotation is SecretStr]
 READS = re.compile(rf"""get_secret_value|settings\.require\(\s*["'](?:{"|".join(SECRETS)})["']""")
-WHERE_THEY_ARE_READ = {"infra/settings.py", "infra/secrets.py"}
+WHERE_THEY_ARE_READ = {"infra/runtime/settings.py", "infra/runtime/secrets.py"}
 
 
 def test_no_code_but_their_own_reads_a_secret_setting() -> None:

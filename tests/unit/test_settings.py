@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from infra.settings import LIVE_HOST, Settings, SettingsError, inherited
+from infra.runtime.settings import LIVE_HOST, Settings, SettingsError, inherited
 
 LIVE = "https://api.alpaca.markets"
 PAPER = "https://paper-api.alpaca.markets"

@@ -7,8 +7,8 @@ import annotated_types
 import pytest
 
 from infra.dashboard.d1 import D1
-from infra.local.schedules import load_schedules
-from infra.settings import CLOUDFLARE_API, Settings, SettingsError
+from infra.runtime.schedules import load_schedules
+from infra.runtime.settings import CLOUDFLARE_API, Settings, SettingsError
 
 ALL_OF_D1 = {"CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNT_ID": "a1", "D1_DATABASE_ID": "d-1"}
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.kpis import CATALOG, DASH, EXTREMES
 from common.signing import sign_body
 from common.snapshot import (
     Day,
@@ -22,6 +21,7 @@ from common.snapshot import (
     missing,
     value_of,
 )
+from common.snapshot.catalog import CATALOG, DASH, EXTREMES
 from tests.conftest import SHARED
 from tests.shapes import shape
 from tests.snapshot_day import AT, DAY, FIGURES, asset, contract, full_day, point

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from common.errors import OutcomeUnknownError, PermanentError, TradingError, TransientError
-from infra.transport import transport_errors
+from infra.runtime.http_errors import transport_errors
 
 SECRET = "hidden-key"
 URL = "https://broker.example/v2/orders?hidden-query"

@@ -6,9 +6,9 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from uuid import UUID
 
-from infra import operate
 from infra.alpaca.http import AlpacaHttp
 from infra.local.selftest.trader import Trader
+from infra.workflows import kill_switch
 
 WHO = "selftest"
 
@@ -63,12 +63,12 @@ def no_faults(trader: Trader) -> None:
 
 def halt(trader: Trader) -> None:
     """Turn the user's kill switch."""
-    operate.halt(trader.stack.database, trader.simulator.clock, trader.uid, "a test", WHO)
+    kill_switch.halt(trader.stack.database, trader.simulator.clock, trader.uid, "a test", WHO)
 
 
 def resume(trader: Trader) -> None:
     """Turn it back."""
-    operate.resume(trader.stack.database, trader.simulator.clock, trader.uid, "tested", WHO)
+    kill_switch.resume(trader.stack.database, trader.simulator.clock, trader.uid, "tested", WHO)
 
 
 def tradable(*, yes: bool) -> Obstacle:

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from common.market import NEW_YORK
 from infra.local.app_backend import AppBackend
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
 from infra.local.driver import RunError
 from infra.local.selftest import guards, rules
 from infra.local.selftest.result import Result
 from infra.local.stack import local_stack
-from infra.settings import inherited
+from infra.runtime.settings import inherited
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 
 # A Tuesday, half an hour after the open.
 MORNING = datetime(2026, 2, 10, 10, 0, tzinfo=NEW_YORK)
@@ -29,7 +29,7 @@ def selftest(folder: Path, *, as_json: bool) -> bool:
     if inherited("DATABASE_URL"):
         raise RunError("the self-test wants a database of its own: unset DATABASE_URL")
     # That a delivery is not accepted, and comes again, is part of the test.
-    logging.getLogger("infra.local.bus").setLevel(logging.ERROR)
+    logging.getLogger("infra.local.pubsub.server").setLevel(logging.ERROR)
     results = show_json(run(folder)) if as_json else show(run(folder))
     return all(result.ok for result in results)
 

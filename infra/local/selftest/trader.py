@@ -10,11 +10,11 @@ from uuid import UUID
 
 from common.config import merge
 from common.messages import QuestionCreated
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.driver import Driver, RunError
 from infra.local.stack import Stack
 from infra.postgres import configs
 from infra.postgres.database import Row, to_json
+from infra.simulator.broker import SimulatedBroker
 
 PREVIOUS_CLOSE, PRICE = Decimal(100), Decimal(98)
 RULE = "dip"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.app_backend import AppBackend
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
 from infra.local.scheduler import LocalScheduler
-from infra.local.schedules import load_schedules
 from infra.local.stack import Stack, User, local_stack
+from infra.runtime.schedules import load_schedules
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 
 STACK_FILE = "stack.json"
 USERS = tuple(f"user-{number}" for number in range(24))

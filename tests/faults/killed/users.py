@@ -10,9 +10,9 @@ from uuid import UUID
 import httpx
 
 from common.messages import QuestionCreated
-from infra.clock import SystemClock
 from infra.local.app_backend import AppBackend, send_answer
 from infra.local.stack import WEBHOOK_SECRET
+from infra.runtime.clock import SystemClock
 
 _YES, _NO, _UNCLEAR = Decimal(10), Decimal(-10), Decimal(0)
 _PATIENCE_SECONDS = 15

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from common.order_status import TERMINAL
+from common.orders.status import TERMINAL
 from infra.postgres.database import Database, Row, connector
 
 # Minutes: lost messages are announced again, questions run out, what never arrived is given up.

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from common.messages import QuestionCreated, TradeUpdate
-from infra.local.broker.orders import Order as BrokersOrder
 from infra.postgres.database import Row
+from infra.simulator.ledger.orders import Order as BrokersOrder
 from tests.faults.proof.ledger import Ledger
 from tests.faults.proof.world import World
 

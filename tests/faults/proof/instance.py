@@ -16,11 +16,11 @@ from functions.wiring import Wiring
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.clock import Clock
 from infra.gcp.pubsub import PubsubPublisher
 from infra.postgres.database import Database, connector
-from infra.relay import Relay
-from infra.settings import Settings
+from infra.runtime.clock import Clock
+from infra.runtime.settings import Settings
+from infra.workflows.outbox_relay import Relay
 from tests.faults.proof import turns
 from tests.faults.proof.connection import WatchedConnection
 from tests.faults.proof.server import Server

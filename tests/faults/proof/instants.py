@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from common.market import NEW_YORK, next_trading_day_start
-from infra.local.broker.calendar import nyse
+from infra.simulator.market.calendar import nyse
 
 Until = Literal["open", "close", "midnight"]
 

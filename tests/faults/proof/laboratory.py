@@ -6,19 +6,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.clock import SystemClock
-from infra.firebase import FirebaseTokens
-from infra.firebase_keys import FirebaseKeys
+from infra.auth.firebase_keys import FirebaseKeys
+from infra.auth.firebase_tokens import FirebaseTokens
 from infra.gcp.pubsub import PubsubPublisher
 from infra.local import firebase
-from infra.local.broker.broker import SimulatedBroker
-from infra.local.broker.clock import SimulatedClock
-from infra.local.broker.switches import Switches
 from infra.local.serving import Server as HttpServer
 from infra.local.stack import INTERNAL_TOKEN, PROJECT, SIGNING_SECRET, WEBHOOK_SECRET
 from infra.postgres import configs
 from infra.postgres.database import Database, connector
-from infra.settings import Settings
+from infra.runtime.clock import SystemClock
+from infra.runtime.settings import Settings
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.faults.switches import Switches
+from infra.simulator.market.clock import SimulatedClock
 from tests.conftest import NOON
 from tests.faults.proof.instance import PUBSUB_HOST, Instance, Parts, instances
 from tests.faults.proof.instants import STARTS

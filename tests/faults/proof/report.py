@@ -4,7 +4,7 @@ from collections import Counter
 
 from rich.table import Table
 
-from infra.local.broker.fault_kinds import KINDS as BROKER_KINDS
+from infra.simulator.faults.fault_kinds import KINDS as BROKER_KINDS
 from tests.faults.proof.trial import Verdict
 from tests.faults.proof.trouble import KINDS
 

@@ -12,8 +12,8 @@ from random import Random
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from common.order_status import SUBMITTING, TERMINAL
-from infra import operate
+from common.orders.status import SUBMITTING, TERMINAL
+from infra.workflows import kill_switch
 from tests.faults.proof import turns
 from tests.faults.proof.instants import Until, until
 from tests.faults.proof.people import PEOPLE, PRICES
@@ -207,7 +207,7 @@ class Halt:
     def run(self, world: World) -> None:
         """Halt, and remember what had left by then."""
         user = None if self.scope == "*" else self.scope
-        operate.halt(world.database, world.simulator.clock, user, "a test", "a test")
+        kill_switch.halt(world.database, world.simulator.clock, user, "a test", "a test")
         known = {order.client_order_id for order in world.simulator.books.orders()}
         world.halted.setdefault(self.scope, known)
 
@@ -221,7 +221,7 @@ class Resume:
     def run(self, world: World) -> None:
         """Resume."""
         user = None if self.scope == "*" else self.scope
-        operate.resume(world.database, world.simulator.clock, user, "a test", "a test")
+        kill_switch.resume(world.database, world.simulator.clock, user, "a test", "a test")
         world.halted.pop(self.scope, None)
 
 

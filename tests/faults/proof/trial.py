@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from infra.local.broker.fault_kinds import KINDS
+from infra.simulator.faults.fault_kinds import KINDS
 from tests.faults.proof import moments
 from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.invariants import violations

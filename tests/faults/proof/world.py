@@ -14,9 +14,9 @@ import httpx
 from werkzeug.test import TestResponse
 
 from infra.local.app_backend import signed_headers
-from infra.local.broker.broker import SimulatedBroker
 from infra.local.stack import FUNCTION_SUBSCRIPTIONS, WEBHOOK_SECRET
 from infra.postgres.database import Database, Row
+from infra.simulator.broker import SimulatedBroker
 from tests.conftest import function
 from tests.faults.proof.instance import Instance, Parts
 from tests.faults.proof.ledger import Answered, Ledger

@@ -2,11 +2,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from common import evaluation
 from common.config import TradingConfig
+from common.evaluation import Evaluated, Moment
 from common.market import Metric, Session, Snapshot
-from common.rules import engine
 from common.rules.base import Position
-from common.rules.engine import Evaluated, Moment
 from tests.unit.rules.facts import ASKING, METRICS, NOON, SESSION, held, reason, trades
 
 LEVEL = {"type": "price_crosses_level", "level": 500, "direction": "up"}
@@ -44,7 +44,7 @@ def evaluate(
         for symbol in ("SPY", "AAPL", "BTC/USD")
     }
     moment = Moment(now, facts, session)
-    return list(engine.evaluate(config(*rules), moment, positions or {}))
+    return list(evaluation.evaluate(config(*rules), moment, positions or {}))
 
 
 def reasons(evaluated: list[Evaluated]) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from common.messages import OrderApproved, TradeUpdate
-from common.order_status import APPROVED, SUBMITTING, TERMINAL
+from common.orders.status import APPROVED, SUBMITTING, TERMINAL
 from tests.faults.proof.evidence import Evidence
 
 

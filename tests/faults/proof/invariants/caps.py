@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from common.market import trading_day
-from infra.local.broker.instants import to_datetime
-from infra.local.broker.orders import Order as BrokersOrder
+from infra.simulator.ledger.orders import Order as BrokersOrder
+from infra.simulator.market.instants import to_datetime
 from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.invariants.consent import CALL
 from tests.faults.proof.people import PEOPLE, Person

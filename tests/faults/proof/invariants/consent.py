@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from infra.local.broker.instants import to_datetime
-from infra.local.broker.orders import Order as BrokersOrder
 from infra.postgres.database import Row
+from infra.simulator.ledger.orders import Order as BrokersOrder
+from infra.simulator.market.instants import to_datetime
 from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.ledger import Answered
 from tests.faults.proof.people import PEOPLE

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from common.order_status import DENIED, TERMINAL
+from common.orders.status import DENIED, TERMINAL
 from tests.faults.proof.evidence import Evidence
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.local.broker import audit
+from infra.simulator.ledger import audit
 from tests.faults.proof.evidence import Evidence
 
 

@@ -1,0 +1,149 @@
+"""Orders: what we want, and what the broker says of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AliasChoices, AwareDatetime, Field
+
+from common.market import AssetClass, Quote
+from common.model import WireModel, plain
+from common.orders.status import EXPIRED, REJECTED, may_follow
+
+Side = Literal["buy", "sell"]
+OrderType = Literal["market", "limit"]
+TimeInForce = Literal["day", "gtc", "ioc"]
+
+_PREFIX = "cs-"
+_CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
+
+
+def client_order_id(origin: UUID) -> str:
+    """Derive the idempotency key (39 characters) from the question, or the unasked opportunity."""
+    return f"{_PREFIX}{origin}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order of ours, as it is stored; money in USD.
+
+    `seen_price` is what its user was shown, and `max_price_drift_pct` how far the market may be
+    from it when the order is sent; after `expires_at` it is sent no more. `question_id` is None
+    where the user's config asks for no question.
+    """
+
+    id: UUID
+    firebase_uid: str
+    client_order_id: str
+    symbol: str
+    asset_class: AssetClass
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    notional_usd: Decimal | None
+    qty: Decimal | None
+    limit_offset_pct: Decimal | None
+    limit_price: Decimal | None
+    status: str
+    question_id: UUID | None
+    rule_id: str
+    seen_price: Decimal
+    max_price_drift_pct: Decimal
+    created_at: datetime
+    expires_at: datetime
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    denial_code: str | None
+    reason: str | None
+    broker_updated_at: datetime | None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the broker ended it without any of it being executed."""
+        return self.status == REJECTED or (self.status == EXPIRED and not self.filled_qty)
+
+    @property
+    def flow_id(self) -> str:
+        """What the log lines of its whole way have in common: its question, or its opportunity."""
+        return self.client_order_id.removeprefix(_PREFIX)
+
+    @property
+    def is_fractional(self) -> bool:
+        """Whether it needs an asset that trades in fractions."""
+        return self.qty is None or self.qty != self.qty.to_integral_value()
+
+    def limit_for(self, quote: Quote) -> Decimal | None:
+        """Return the limit that this quote leads to, on the broker's price grid; None at market.
+
+        It lies beyond the far side of the quote by the offset, and is rounded towards the quote.
+        """
+        if self.limit_offset_pct is None:
+            return None
+        if self.side == "buy":
+            return _on_grid(quote.ask * (100 + self.limit_offset_pct) / 100, ROUND_DOWN)
+        return _on_grid(quote.bid * (100 - self.limit_offset_pct) / 100, ROUND_UP)
+
+    def cost_at(self, quote: Quote) -> Decimal:
+        """Return what the order may cost or bring (USD): what its reservation must cover."""
+        if self.notional_usd is not None:
+            return self.notional_usd
+        far_side = quote.ask if self.side == "buy" else quote.bid
+        cost = (self.qty or Decimal(0)) * (self.limit_for(quote) or far_side)
+        return cost.quantize(_CENT, ROUND_UP)
+
+    def to_wire(self) -> dict[str, str]:
+        """Write the body of `POST /v2/orders` (alpaca-api.md section 5.1): money as strings."""
+        sizes = {"notional": self.notional_usd, "qty": self.qty, "limit_price": self.limit_price}
+        return {
+            "client_order_id": self.client_order_id,
+            "symbol": self.symbol,
+            "side": self.side,
+            "type": self.order_type,
+            "time_in_force": self.time_in_force,
+        } | {name: plain(number) for name, number in sizes.items() if number is not None}
+
+
+def _on_grid(price: Decimal, rounding: str) -> Decimal:
+    """Round to what the broker takes: cents from one dollar on, hundredths of a cent below."""
+    return price.quantize(_CENT if price >= 1 else _SUB_CENT, rounding)
+
+
+class BrokerOrder(WireModel):
+    """The broker's word on an order (alpaca-api.md section 5.2); unknown keys are ignored."""
+
+    broker_order_id: str = Field(
+        validation_alias=AliasChoices("id", "broker_order_id"), min_length=1
+    )
+    client_order_id: str
+    symbol: str
+    side: Side
+    status: str
+    filled_qty: Decimal = Field(default=Decimal(0), ge=0, allow_inf_nan=False)
+    filled_avg_price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
+    submitted_at: AwareDatetime
+    filled_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+    @property
+    def last_change(self) -> datetime:
+        """When the broker last touched it."""
+        return self.filled_at or self.updated_at or self.submitted_at
+
+    def is_news_of(self, order: Order) -> bool:
+        """Whether it tells more than what is known; readings may come twice, late and reordered.
+
+        The executed quantity only grows, and the broker's own time of change tells two readings of
+        the same quantity apart.
+        """
+        known = (order.status, order.filled_qty, order.filled_avg_price)
+        if known == (self.status, self.filled_qty, self.filled_avg_price):
+            return False
+        if self.filled_qty < order.filled_qty or not may_follow(order.status, self.status):
+            return False
+        return not (
+            self.updated_at
+            and order.broker_updated_at
+            and self.updated_at < order.broker_updated_at
+        )

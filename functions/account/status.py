@@ -1,0 +1,152 @@
+"""How a user's trading stands: what may still be done today, and why each rule is silent or not."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from common.config import TradingConfig
+from common.rules import Rule
+from infra.postgres import account_status, controls, sessions, standing
+from infra.postgres.account_status import Waiting
+from infra.postgres.database import Row, Transaction
+from infra.postgres.standing import Reserved
+from infra.postgres.user_configs import UserConfig
+from infra.runtime.settings import Settings
+
+# What a rule says of the market, whoever holds what.
+_OF_THE_MARKET = frozenset({"stale", "no_data", "market_closed", "disabled", "corporate_action"})
+
+
+def status_of(
+    tx: Transaction,
+    firebase_uid: str,
+    stored: UserConfig,
+    config: TradingConfig,
+    settings: Settings,
+    now: datetime,
+) -> dict[str, Any]:
+    """Gather what the user may know of his trading."""
+    taken = standing.reserved(tx, firebase_uid, now)
+    waiting = account_status.waiting(tx, firebase_uid, now)
+    full = waiting.pending_questions >= config.max_queued_questions
+    outcomes = account_status.rules(tx, firebase_uid, stored.config_key)
+    fired = {each["rule_id"]: each for each in account_status.asked(tx, firebase_uid, now)}
+    return {
+        "at": now,
+        "trading": {
+            "enabled_by_server": settings.trading_enabled,
+            "enabled_by_user": stored.enabled and config.enabled,
+            "mode": config.mode,
+            "broker": "live" if settings.broker_is_live else "paper",
+            "halted": [vars(each) for each in controls.against(tx, firebase_uid, now)],
+        },
+        "session": _session(tx, now),
+        "last_tick": {
+            "ingested_at": account_status.last_ingest(tx, [i.key for i in config.data_inputs]),
+            "evaluated_at": max((each["evaluated_at"] for each in outcomes), default=None),
+        },
+        "caps": _caps(config, settings, taken, waiting)
+        | {"daily_loss_usd": _daily_loss(tx, firebase_uid, config, now)},
+        "outcome_pending": waiting.outcome_pending,
+        "rules": list(_rules(config, outcomes, fired, now, queue_full=full)),
+    }
+
+
+def _session(tx: Transaction, now: datetime) -> dict[str, Any]:
+    """Say whether the exchange is open (None: unknown), and which session runs or is next."""
+    today = sessions.day(tx, now)
+    ahead = account_status.next_session(tx, now)
+    return {
+        "is_open": None if today is None else bool(today.regular and today.regular.contains(now)),
+        "opens_at": ahead and ahead.open,
+        "closes_at": ahead and ahead.close,
+    }
+
+
+def _caps(
+    config: TradingConfig, settings: Settings, taken: Reserved, waiting: Waiting
+) -> dict[str, Any]:
+    """Show each limit, the server's ceiling above it, and what is left under the lower one."""
+    limits, ceilings = config.guardrails, settings.server_limits
+    return {
+        "orders_per_day": _cap(
+            taken.orders_today, limits.max_orders_per_day, ceilings.max_orders_per_day
+        ),
+        "notional_usd_per_4h": _cap(
+            taken.notional_in_window,
+            limits.max_notional_usd_per_4h,
+            ceilings.max_notional_usd_per_4h,
+        ),
+        "order_notional_usd": {"ceiling": ceilings.max_order_notional_usd},
+        "queued_questions": {
+            "used": waiting.pending_questions,
+            "limit": config.max_queued_questions,
+            "left": max(config.max_queued_questions - waiting.pending_questions, 0),
+        },
+    }
+
+
+def _cap(used: Decimal | int, limit: Decimal | int, ceiling: Decimal | int) -> dict[str, Any]:
+    left = max(min(limit, ceiling) - used, 0 if isinstance(used, int) else Decimal(0))
+    return {"used": used, "limit": limit, "ceiling": ceiling, "left": left}
+
+
+def _daily_loss(
+    tx: Transaction, firebase_uid: str, config: TradingConfig, now: datetime
+) -> dict[str, Any]:
+    """Show the breaker; the day's profit and loss is summed only where the user set a limit."""
+    limit = config.guardrails.daily_loss_limit_usd
+    pnl = standing.day_pnl(tx, firebase_uid, now) if limit is not None else None
+    return {"limit": limit, "pnl": pnl}
+
+
+def _rules(
+    config: TradingConfig,
+    outcomes: list[Row],
+    fired: Mapping[str, Row],
+    now: datetime,
+    *,
+    queue_full: bool,
+) -> Iterator[dict[str, Any]]:
+    """Say of each rule and symbol what it last said, and what keeps this user from being asked."""
+    known = {(each["rule_id"], each["symbol"]): each for each in outcomes}
+    for rule in config.rules:
+        last = fired.get(rule.id)
+        cooldown_until = _cooldown_until(rule, last)
+        cooling = cooldown_until is not None and cooldown_until > now
+        question_id = last["question_id"] if last else None
+        reasons = {"question_pending": question_id, "cooldown": cooling, "queue_full": queue_full}
+        for symbol in rule.all_symbols:
+            yield {
+                "rule_id": rule.id,
+                "symbol": symbol,
+                **_outcome(rule, known.get((rule.id, symbol))),
+                "held_back_by": [reason for reason, holds in reasons.items() if holds],
+                "cooldown_until": cooldown_until if cooling else None,
+                "pending_question_id": question_id,
+            }
+
+
+def _cooldown_until(rule: Rule, last: Row | None) -> datetime | None:
+    if last is None:
+        return None
+    until: datetime = last["fired_at"] + timedelta(seconds=rule.cooldown_seconds)
+    return until
+
+
+def _outcome(rule: Rule, said: Row | None) -> dict[str, Any]:
+    """Return what a rule said; of a rule about positions only what concerns the user's own.
+
+    The stored outcome of such a rule may be that of another holder with the same config, and its
+    numbers would tell his entry price.
+    """
+    shown: dict[str, Any] = {"outcome": "not_evaluated", "observed": {}, "evaluated_at": None}
+    if said is None:
+        return shown | {"last_fired_at": None}
+    shown |= {name: said[name] for name in ("outcome", "observed", "evaluated_at", "last_fired_at")}
+    if not rule.acts_on_position or said["outcome"] in _OF_THE_MARKET:
+        return shown
+    silent = "not_met" if said["holds"] else "no_position"
+    his = said["last_fired_at"] == said["evaluated_at"]
+    return shown | {"outcome": "fired" if his else silent, "observed": {}}

@@ -1,0 +1,87 @@
+"""What the broker says of our open orders: a list request or two, whatever their number."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from common.errors import OutcomeUnknownError, TransientError
+from common.orders.order import BrokerOrder, Order
+from common.orders.status import SUBMITTING
+from infra.alpaca.trading import AlpacaTrading
+
+log = logging.getLogger(__name__)
+
+# Orders are listed from a little before our oldest one: the two clocks may differ.
+CLOCK_SKEW = timedelta(minutes=5)
+# What is open no more and was submitted earlier than this is looked up one by one, not listed.
+LISTED = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What was found, what the broker says it does not have, and what could not be read.
+
+    Only an absence is news of its own: what could not be read is asked again in a minute.
+    """
+
+    found: Sequence[tuple[Order, BrokerOrder]]
+    absent: Sequence[Order]
+    unreadable: Sequence[Order]
+
+    @property
+    def unknown(self) -> list[Order]:
+        """The orders of which nobody knows what became."""
+        return [*self.absent, *self.unreadable]
+
+
+def ask(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -> Readings:
+    """List what is open at the broker, then what has ended, then look up what neither shows.
+
+    Raises TransientError when the broker does not answer.
+    """
+    said = _listed(open_orders, trading, "open")
+    ended = [each for each in _missing(open_orders, said) if each.created_at > now - LISTED]
+    said |= _listed(ended, trading, "closed")
+    found: list[tuple[Order, BrokerOrder]] = []
+    absent: list[Order] = []
+    unreadable: list[Order] = []
+    for order in open_orders:
+        try:
+            reading = said.get(order.client_order_id) or _look_up(order, trading)
+        except (TransientError, OutcomeUnknownError) as error:
+            log.warning("order %s: %s", order.id, error)
+            unreadable.append(order)
+            continue
+        if reading is None:
+            absent.append(order)
+        else:
+            found.append((order, reading))
+    return Readings(found, absent, unreadable)
+
+
+def _listed(
+    wanted: Sequence[Order], trading: AlpacaTrading, status: Literal["open", "closed"]
+) -> dict[str, BrokerOrder]:
+    """List the broker's orders of a status, since the oldest that is wanted; none for none."""
+    if not wanted:
+        return {}
+    since = min(order.created_at for order in wanted) - CLOCK_SKEW
+    return {each.client_order_id: each for each in trading.orders(status, since)}
+
+
+def _missing(open_orders: Sequence[Order], said: Iterable[str]) -> list[Order]:
+    known = set(said)
+    return [order for order in open_orders if order.client_order_id not in known]
+
+
+def _look_up(order: Order, trading: AlpacaTrading) -> BrokerOrder | None:
+    """Ask for one order that no list shows, as one of unknown outcome may be."""
+    if order.status == SUBMITTING:
+        log.warning(
+            "order %s: outcome unknown, looking it up",
+            order.id,
+            extra={"event": "order_outcome_unknown", "order_id": str(order.id)},
+        )
+    return trading.by_client_order_id(order.client_order_id)

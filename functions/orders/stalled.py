@@ -1,0 +1,76 @@
+"""Orders that do not get on by themselves: announced again, given up with a reason, or reported.
+
+An approval whose message was lost is announced again while its yes counts. One that nobody acted
+upon before its yes expired is denied. An order that was sent, never arrived, and may not be sent
+any more is denied too, some time after the last moment at which it could have been sent.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from common.guardrails.consent import expired_approval
+from common.guardrails.facts import Code, Denied
+from common.orders.order import Order
+from common.orders.status import SUBMITTING
+from infra.postgres import orders
+from infra.postgres.database import Database, Transaction
+from infra.runtime import log_context
+
+log = logging.getLogger(__name__)
+
+# A delivery takes seconds; its redeliveries come with growing pauses.
+ANNOUNCED_AGAIN_AFTER = timedelta(minutes=2)
+# No request lives this long: what the broker does not show by then never arrived.
+GIVEN_UP_AFTER = timedelta(minutes=10)
+STUCK_AFTER = timedelta(minutes=5)
+
+
+def get_on(database: Database, absent: Sequence[Order], now: datetime) -> dict[str, int]:
+    """Take further what nobody has claimed, and what the broker says it does not have."""
+    with database.transaction() as tx:
+        waiting = [*orders.approved(tx), *(each for each in absent if each.status == SUBMITTING)]
+        stalled = [each for each in waiting if _is_stalled(each, now)]
+        for order in stalled:
+            orders.announce_approval(tx, order, now)
+    given_up = sum(_give_up(database, order, now) for order in waiting if _is_over(order, now))
+    return {"announced_again": len(stalled), "given_up": given_up}
+
+
+def report(tx: Transaction, now: datetime) -> list[dict[str, str]]:
+    """Name the orders that have been on their way for too long."""
+    found = [
+        {"order_id": str(row["id"]), "status": row["status"], "since": row["since"].isoformat()}
+        for row in orders.stuck(tx, now - STUCK_AFTER)
+    ]
+    for order in found:
+        log.error("an order is stuck: %s", order, extra={"event": "order_stuck", **order})
+    return found
+
+
+def _is_stalled(order: Order, now: datetime) -> bool:
+    """Whether it may be sent, and its message seems to be lost."""
+    return order.created_at + ANNOUNCED_AGAIN_AFTER < now <= order.expires_at
+
+
+def _is_over(order: Order, now: datetime) -> bool:
+    """Whether it can be sent no more, and what was sent cannot arrive any more."""
+    grace = GIVEN_UP_AFTER if order.status == SUBMITTING else timedelta()
+    return expired_approval(order, now - grace) is not None
+
+
+def _give_up(database: Database, order: Order, now: datetime) -> bool:
+    """Deny an order for good, unless a delivery is at work on it this very moment."""
+    with database.exclusive(orders.delivery_of(order.id)) as session:
+        if session is None:
+            return False
+        with session.transaction() as tx:
+            locked = orders.lock(tx, order.id)
+            if locked.status != order.status:
+                return False
+            arrived = "never" if locked.status == SUBMITTING else "not sent"
+            context = {"expires_at": locked.expires_at, "now": now, "arrived": arrived}
+            orders.deny(tx, locked, Denied(Code.QUESTION_EXPIRED, context), now)
+    with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+        log.warning("given up: %s", arrived, extra={"event": "order_given_up"})
+    return True

@@ -1,0 +1,79 @@
+"""Google's public keys for Firebase ID tokens: fetched when needed, kept as long as they say.
+
+They rotate about daily. A key id that is not among them is looked for once more, but not more often
+than every few seconds, whatever key ids callers make up.
+"""
+
+import re
+import threading
+from datetime import datetime, timedelta
+
+import httpx
+from jwt import PyJWK, PyJWKSet, PyJWTError
+
+from common.errors import MalformedMessageError, TransientError
+from common.model import parse_json
+from infra.runtime.http_errors import TIMEOUT, transport_errors
+
+ALGORITHM = "RS256"
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])")
+_LONGEST = timedelta(days=1)
+_FETCH_INTERVAL = timedelta(seconds=10)
+
+
+class FirebaseKeys:
+    """The keys at one URL (a JWK set), by their ids. Safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(timeout=TIMEOUT)
+        self._url = url
+        self._lock = threading.Lock()
+        self._keys: dict[str, PyJWK] = {}
+        self._stale_at: datetime | None = None
+        self._asked_at: datetime | None = None
+
+    def get(self, key_id: str, now: datetime) -> PyJWK | None:
+        """Return a key, None when there is none of that id.
+
+        Raises TransientError while the keys are too old and cannot be fetched.
+        """
+        with self._lock:
+            fresh = self._stale_at is not None and now < self._stale_at
+            if not (fresh and key_id in self._keys) and self._may_ask(now):
+                self._fetch(now)
+            elif not fresh:
+                raise TransientError("the keys of ID tokens could not be fetched a moment ago")
+            return self._keys.get(key_id)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _may_ask(self, now: datetime) -> bool:
+        return self._asked_at is None or now - self._asked_at >= _FETCH_INTERVAL
+
+    def _fetch(self, now: datetime) -> None:
+        self._asked_at = now
+        with transport_errors("the key server of ID tokens", writes=False):
+            response = self._client.get(self._url)
+        if not response.is_success:
+            raise TransientError(f"the key server of ID tokens answered {response.status_code}")
+        self._keys = _parse(response.content)
+        self._stale_at = now + _keep_for(response.headers)
+
+
+def _parse(body: bytes) -> dict[str, PyJWK]:
+    """Read a JWK set; what is not a key for our algorithm is left out."""
+    try:
+        found = PyJWKSet.from_dict(parse_json(body)).keys
+    except (MalformedMessageError, PyJWTError, AttributeError) as error:
+        raise TransientError("the key server of ID tokens sent no JWK set") from error
+    return {key.key_id: key for key in found if key.key_id and key.algorithm_name == ALGORITHM}
+
+
+def _keep_for(headers: httpx.Headers) -> timedelta:
+    """Return how long an answer may be kept (RFC 9111), and at least until we may ask again."""
+    stated = _MAX_AGE.search(headers.get("cache-control", "").lower())
+    age = headers.get("age", "0")
+    seconds = int(stated[1]) - (int(age) if age.isdecimal() else 0) if stated else 0
+    return min(max(timedelta(seconds=seconds), _FETCH_INTERVAL), _LONGEST)

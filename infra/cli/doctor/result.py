@@ -1,0 +1,22 @@
+"""What a check finds, and what it is to be done about it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from infra.cli.doctor.environment import Patient
+
+Status = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report; `advice` says what to do unless all is well."""
+
+    check: str
+    status: Status
+    said: str
+    advice: str = ""
+
+
+Check = Callable[[Patient], Iterator[Finding]]

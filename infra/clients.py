@@ -1,0 +1,73 @@
+"""Opens what the settings name: the database, the broker, Secret Manager, the scheduler.
+
+Used by the functions and by the command line alike. Nothing is reached before it is used.
+"""
+
+from typing import Any
+
+from common.errors import PermanentError
+from infra.alpaca.http import AlpacaHttp
+from infra.gcp.scheduler import CloudScheduler
+from infra.gcp.secret_manager import SecretManager
+from infra.postgres.database import Connect, Database, connector
+from infra.runtime import redaction
+from infra.runtime.clock import SystemClock
+from infra.runtime.secrets import Secrets
+from infra.runtime.settings import Settings, SettingsError, is_secret_name
+
+
+def secrets(settings: Settings) -> Secrets:
+    """Return the way to the settings' secrets, which no log shows from now on."""
+    redaction.hide(*(v for v in settings.secrets.values() if not is_secret_name(v)))
+    return Secrets(settings, SecretManager(SystemClock()).read)
+
+
+def database(settings: Settings, known: Secrets, *, size: int) -> Database:
+    """Return a pool of connections to the settings' database."""
+    return Database(_cloud_sql(settings) if settings.cloud_sql_instance else _url(known), size=size)
+
+
+def alpaca(base_url: str, known: Secrets) -> AlpacaHttp:
+    """Return the wire to one of Alpaca's hosts; each request carries the keys of its moment."""
+    return AlpacaHttp(
+        base_url, known.later("alpaca_api_key_id"), known.later("alpaca_api_secret_key")
+    )
+
+
+def scheduler(settings: Settings) -> CloudScheduler:
+    """Return Cloud Scheduler of the settings' project and region; raises SettingsError."""
+    return CloudScheduler(
+        settings.require("google_cloud_project"),
+        settings.require("google_cloud_region"),
+        settings.deployment_name,
+    )
+
+
+def _url(known: Secrets) -> Connect:
+    """Read the URL for each new connection: a password may have been rotated."""
+
+    def open_connection() -> Any:
+        try:
+            connect = connector(known.reveal("database_url"))
+        except ValueError as error:
+            raise SettingsError(f"DATABASE_URL: {error}") from None
+        return connect()
+
+    return open_connection
+
+
+def _cloud_sql(settings: Settings) -> Connect:
+    # Imported here: where a URL is given, no event loop and no connector are needed.
+    from infra.gcp.cloud_sql import CloudSql  # noqa: PLC0415
+
+    connect = CloudSql(
+        settings.cloud_sql_instance, settings.db_name, settings.db_user, settings.cloud_sql_ip
+    )
+
+    def open_connection() -> Any:
+        try:
+            return connect()
+        except PermanentError as error:
+            raise SettingsError(f"CLOUD_SQL_INSTANCE: {error}") from error
+
+    return open_connection

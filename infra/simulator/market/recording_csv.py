@@ -1,0 +1,129 @@
+"""Reading recorded minutes: one CSV row to one print, or an error that names the place."""
+
+import csv
+import gzip
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from common.errors import PermanentError
+from infra.simulator.market import instants
+from infra.simulator.market.bars import Bar, Print, Quote
+from infra.simulator.market.calendar import Calendar
+from infra.simulator.market.instants import MINUTE
+from infra.simulator.market.symbols import is_stock
+
+COLUMNS = (
+    *("symbol", "timestamp", "open", "high", "low", "close", "volume"),
+    *("bid", "ask", "bid_size", "ask_size"),
+)
+
+
+class BadRecordingError(PermanentError):
+    """A recording cannot be read; the text names file, line and column."""
+
+
+def read(path: Path, calendar: Calendar) -> Iterator[tuple[str, Print]]:
+    """Yield the symbol and print of each row."""
+    try:
+        yield from _read(path, calendar)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise BadRecordingError(f"{path}: cannot be read: {error}") from error
+
+
+def _read(path: Path, calendar: Calendar) -> Iterator[tuple[str, Print]]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines)
+        missing = [name for name in COLUMNS if name not in (rows.fieldnames or [])]
+        if missing:
+            raise BadRecordingError(f"{path}, line 1: missing column {', '.join(missing)}")
+        for row in rows:
+            yield _Row(path, rows.line_num, row).parsed(calendar)
+
+
+class _Row:
+    """One row and where it stands."""
+
+    def __init__(self, path: Path, line: int, cells: Mapping[str, str | None]) -> None:
+        self._path, self._line, self._cells = path, line, cells
+
+    def parsed(self, calendar: Calendar) -> tuple[str, Print]:
+        symbol = self._text("symbol")
+        if not is_stock(symbol):
+            raise self._bad("symbol", "not a stock symbol")
+        at = self._timestamp()
+        day = instants.new_york_date(at)
+        # The values of a minute become known when it ends; its trade is the last instant in it.
+        ends, last_instant = at + MINUTE, at + MINUTE - 1
+        return symbol, Print(
+            known_at=ends,
+            traded_at=last_instant,
+            bar=self._bar(at),
+            quote=self._quote(last_instant),
+            day=instants.new_york_midnight(day),
+            regular=calendar.at(instants.to_datetime(at)) is not None,
+        )
+
+    def _bar(self, at: int) -> Bar:
+        bar = Bar(
+            at,
+            self._price("open"),
+            self._price("high"),
+            self._price("low"),
+            self._price("close"),
+            self._whole("volume"),
+        )
+        if bar.high < max(bar.open, bar.close, bar.low):
+            raise self._bad("high", "below another price of the bar")
+        if bar.low > min(bar.open, bar.close):
+            raise self._bad("low", "above another price of the bar")
+        return bar
+
+    def _quote(self, at: int) -> Quote | None:
+        bid, ask = self._side("bid"), self._side("ask")
+        if bid is None and ask is None:
+            return None
+        (bid_price, bid_size), (ask_price, ask_size) = (
+            bid or (Decimal(0), 0),
+            ask or (Decimal(0), 0),
+        )
+        return Quote(at, bid_price, ask_price, bid_size, ask_size)
+
+    def _side(self, name: str) -> tuple[Decimal, int] | None:
+        if not self._cells[name]:
+            return None
+        return self._price(name), self._whole(f"{name}_size")
+
+    def _timestamp(self) -> int:
+        try:
+            at = instants.parse(self._text("timestamp"))
+        except ValueError as error:
+            raise self._bad("timestamp", "not an RFC 3339 time") from error
+        if at % MINUTE:
+            raise self._bad("timestamp", "not the opening of a minute")
+        return at
+
+    def _price(self, column: str) -> Decimal:
+        try:
+            price = Decimal(self._text(column))
+        except InvalidOperation as error:
+            raise self._bad(column, "not a number") from error
+        if not (price.is_finite() and price > 0):
+            raise self._bad(column, "a price must be above 0")
+        return price
+
+    def _whole(self, column: str) -> int:
+        text = self._text(column)
+        if not (text.isascii() and text.isdigit()):
+            raise self._bad(column, "not a whole number")
+        return int(text)
+
+    def _text(self, column: str) -> str:
+        return self._cells[column] or ""
+
+    def _bad(self, column: str, reason: str) -> BadRecordingError:
+        found = self._cells[column]
+        return BadRecordingError(
+            f"{self._path}, line {self._line}, column {column}: {reason}: {found!r}"
+        )

@@ -1,0 +1,74 @@
+"""What an operator does by hand: the kill switch, and the orders that are still open."""
+
+from dataclasses import dataclass
+
+from common.errors import TradingError
+from common.orders.order import Order
+from infra.alpaca.trading import AlpacaTrading
+from infra.gcp.scheduler import ENABLED, PAUSED, CloudScheduler
+from infra.postgres import controls, orders
+from infra.postgres.controls import EVERYBODY, Change
+from infra.postgres.database import Database
+from infra.runtime.clock import Clock
+
+# Everything that ends in an order begins with market data. What looks after orders and reports runs
+# on: it places none.
+TRADING_JOBS = ("ingest",)
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """How many open orders there were, and which of them could not be cancelled."""
+
+    asked: int
+    refused: tuple[str, ...]
+
+
+def halt(database: Database, clock: Clock, user: str | None, why: str, who: str) -> None:
+    """Let no order through, of a user or of everybody, until `resume`."""
+    _turn(database, clock, Change(user or EVERYBODY, "halted", why, who))
+
+
+def resume(database: Database, clock: Clock, user: str | None, why: str, who: str) -> None:
+    """Let orders through again."""
+    _turn(database, clock, Change(user or EVERYBODY, "active", why, who))
+
+
+def pause_trading(scheduler: CloudScheduler) -> list[str]:
+    """Stop the jobs that lead to orders, after the kill switch; return which were running."""
+    running = [job.name for job in scheduler.jobs() if job.state == ENABLED]
+    return [scheduler.pause(name).name for name in TRADING_JOBS if name in running]
+
+
+def resume_trading(scheduler: CloudScheduler) -> list[str]:
+    """Let the jobs that lead to orders run again; return which were paused."""
+    paused = [job.name for job in scheduler.jobs() if job.state == PAUSED]
+    return [scheduler.resume(name).name for name in TRADING_JOBS if name in paused]
+
+
+def cancel_open(database: Database, trading: AlpacaTrading, user: str | None) -> Cancelled:
+    """Ask the broker to cancel what it still works on; `reconcile_orders` sees what comes of it.
+
+    Orders of unknown outcome are looked up, and named when the broker does not show them: they may
+    still arrive.
+    """
+    with database.transaction() as tx:
+        open_orders = orders.open_orders(tx, user)
+    problems = [problem for order in open_orders if (problem := _cancel(trading, order))]
+    return Cancelled(len(open_orders), tuple(problems))
+
+
+def _cancel(trading: AlpacaTrading, order: Order) -> str | None:
+    try:
+        said = trading.by_client_order_id(order.client_order_id)
+        if said is None:
+            return f"{order.id}: the broker does not show it (yet)"
+        trading.cancel(said.broker_order_id)
+    except TradingError as error:
+        return f"{order.id}: {error}"
+    return None
+
+
+def _turn(database: Database, clock: Clock, change: Change) -> None:
+    with database.transaction() as tx:
+        controls.turn(tx, change, clock.now())

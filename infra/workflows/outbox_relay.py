@@ -1,0 +1,121 @@
+"""Publishes what the outbox holds: after a commit, and whenever a crash left something behind."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from common.errors import TradingError
+from common.messages import TOPICS
+from infra.gcp.pubsub import MessageRefusedError, PubsubMessage, PubsubPublisher
+from infra.postgres import dead_letters, outbox
+from infra.postgres.database import Database, Transaction
+from infra.postgres.dead_letters import GivenUp
+from infra.postgres.outbox import Stored
+from infra.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+# Far below Pub/Sub's limit of 1,000 messages and 10 MB a request: should each of them be refused,
+# they are sent one by one while the transaction waits.
+BATCH_SIZE = 250
+# So that under steady traffic no relay works for the others forever: the next one goes on.
+_MOST_BATCHES = 100
+
+
+class Relay:
+    """Moves messages from the outbox to their topics, at least once, each topic oldest first.
+
+    A topic has one relay at a time, whatever the number of instances, so that no message overtakes
+    another. Who finds a topic taken may leave: its relay looks again before it ends, and sees what
+    was committed meanwhile.
+    """
+
+    def __init__(self, database: Database, publisher: PubsubPublisher, clock: Clock) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._clock = clock
+
+    def publish_pending(self) -> int:
+        """Publish everything that is unpublished; return how many messages went out.
+
+        A topic that fails keeps its messages and does not hold up the others; then the first
+        failure is raised at the end. What Pub/Sub will never take becomes a dead letter.
+        """
+        published, failures = 0, dict[str, TradingError]()
+        for _ in range(_MOST_BATCHES):
+            count = self._publish_batch(failures)
+            if count is None:
+                break
+            published += count
+        if not failures:
+            return published
+        first, *others = failures.values()
+        for error in others:
+            log.warning("left in the outbox: %s", error)
+        raise first
+
+    def publish_committed(self) -> None:
+        """Publish what was just committed; what fails stays in the outbox for `relay_outbox`."""
+        try:
+            self.publish_pending()
+        except TradingError as error:
+            log.warning("left in the outbox: %s", error)
+
+    def _publish_batch(self, failures: dict[str, TradingError]) -> int | None:
+        """Publish the oldest messages of one topic; None when nothing is left to this relay.
+
+        They stay marked in an open transaction while they are sent: a crash publishes them again.
+        """
+        with self._database.transaction() as tx:
+            topic = outbox.claim(tx, [topic for topic in TOPICS if topic not in failures])
+            if topic is None:
+                return None
+            taken = outbox.take(tx, topic, BATCH_SIZE, self._clock.now())
+            try:
+                refused = list(self._send(topic, taken)) if taken else []
+            except TradingError as error:
+                outbox.put_back(tx, taken)
+                failures[topic] = error
+                return 0
+            for message, reason in refused:
+                self._give_up(tx, message, reason)
+        return len(taken) - len(refused)
+
+    def _send(
+        self, topic: str, messages: Sequence[Stored]
+    ) -> Iterator[tuple[Stored, MessageRefusedError]]:
+        """Publish in order; yield what is refused, for which a refused batch is halved."""
+        try:
+            self._publisher.publish(topic, [_message(each) for each in messages])
+        except MessageRefusedError as error:
+            if len(messages) == 1:
+                yield messages[0], error
+                return
+            middle = len(messages) // 2
+            yield from self._send(topic, messages[:middle])
+            yield from self._send(topic, messages[middle:])
+
+    def _give_up(self, tx: Transaction, message: Stored, reason: MessageRefusedError) -> None:
+        log.error(
+            "relay_outbox gave up message %s: %s",
+            message.message_id,
+            reason,
+            extra={"event": "dead_letter_kept", "consumer": "relay_outbox"},
+        )
+        letter = GivenUp(
+            consumer="relay_outbox",
+            topic=message.topic,
+            message_id=message.message_id,
+            ordering_key=message.ordering_key,
+            payload=message.payload,
+            error=str(reason),
+        )
+        dead_letters.keep(tx, letter, self._clock.now())
+        outbox.remove(tx, message)
+
+
+def _message(stored: Stored) -> PubsubMessage:
+    return PubsubMessage(
+        data=stored.payload.encode(),
+        ordering_key=stored.ordering_key,
+        attributes={"message_id": stored.message_id},
+    )
