@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pg8000.dbapi
 
-from tests.faults.proof import turns
-from tests.faults.proof.trouble import Place
+from tests.faults.proof import interleaving
+from tests.faults.proof.injected_fault import Place
 
 if TYPE_CHECKING:
     from tests.faults.proof.instance import Instance
@@ -41,7 +41,7 @@ class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
     def execute_unnamed(self, statement: str, *arguments: Any, **options: Any) -> Any:
         """Stop, then run one statement."""
         self._reach("statement")
-        with turns.inside(self.backend):
+        with interleaving.inside(self.backend):
             return super().execute_unnamed(statement, *arguments, **options)
 
     def execute_simple(self, statement: str) -> Any:
@@ -51,7 +51,7 @@ class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
         if not statement.endswith("; COMMIT"):
             return super().execute_simple(statement)
         self._reach("before_commit")
-        with turns.inside(self.backend):
+        with interleaving.inside(self.backend):
             reply = super().execute_simple(statement)
         self._reach("after_commit")
         return reply
