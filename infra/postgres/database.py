@@ -5,7 +5,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -136,13 +136,12 @@ class Database:
     def _connection(self) -> Iterator[Connection]:
         if not self._slots.acquire(timeout=self._timeout_seconds):
             raise TransientError("no database connection became free in time")
+        held: list[Connection] = []  # known here before a transaction begins, so never left in one
         try:
-            connection = self._check_out()
-            try:
-                yield connection
-            finally:
-                self._check_in(connection)
+            yield self._check_out(held)
         finally:
+            for connection in held:
+                self._check_in(connection)
             self._slots.release()
 
     def _check_in(self, connection: Connection) -> None:
@@ -155,7 +154,7 @@ class Database:
         if connection.is_lost:
             self._discard_idle()
 
-    def _check_out(self) -> Connection:
+    def _check_out(self, held: list[Connection]) -> Connection:
         """Return a connection, with a transaction begun if it was idle.
 
         Beginning it is also how a connection that died while idle is found: nothing was lost, and
@@ -163,17 +162,16 @@ class Database:
         would cost each its own time-out.
         """
         if (idle := self._take_idle()) is not None:
-            try:
+            held.append(idle)
+            with suppress(TradingError, DriverError):
                 idle.begin()
-            except (TradingError, DriverError):
-                self._discard_idle()
-            else:
                 return idle
-            finally:
-                if not idle.can_go_on:
-                    idle.discard()
+            held.remove(idle)
+            idle.discard()
+            self._discard_idle()
         with translated():
-            return Connection(self._connect())
+            held.append(Connection(self._connect()))
+        return held[0]
 
     def _take_idle(self) -> Connection | None:
         try:

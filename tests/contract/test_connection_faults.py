@@ -206,10 +206,15 @@ class TestConversions:
 
     def test_one_that_is_swallowed_is_never_a_commit(self, pool: Database) -> None:
         before = counters(pool)
-        with pytest.raises(TransientError), pool.transaction() as tx:
-            tx.run("UPDATE counters SET n = n + 1 WHERE name = 'a'")
-            with suppress(OverflowError):
-                tx.rows("SELECT :at::timestamptz", at=BEYOND_UTC)
+
+        def swallow() -> None:
+            with pool.transaction() as tx:
+                tx.run("UPDATE counters SET n = n + 1 WHERE name = 'a'")
+                with suppress(OverflowError):
+                    tx.rows("SELECT :at::timestamptz", at=BEYOND_UTC)
+
+        with pytest.raises(TransientError):
+            swallow()
 
         assert counters(pool) == before
 
@@ -224,10 +229,15 @@ class TestSavepoints:
 
     def test_a_piece_that_breaks_the_connection_costs_the_transaction(self, pool: Database) -> None:
         before = counters(pool)
-        with pytest.raises(TransientError), pool.transaction() as tx:
-            with suppress(OverflowError), tx.savepoint():
-                tx.rows("SELECT :at::timestamptz", at=BEYOND_UTC)
-            tx.run("UPDATE counters SET n = n + 1")
+
+        def go_on() -> None:
+            with pool.transaction() as tx:
+                with suppress(OverflowError), tx.savepoint():
+                    tx.rows("SELECT :at::timestamptz", at=BEYOND_UTC)
+                tx.run("UPDATE counters SET n = n + 1")
+
+        with pytest.raises(TransientError):
+            go_on()
 
         assert counters(pool) == before
         assert_honest(pool)
@@ -268,7 +278,7 @@ def test_a_lag_that_no_exception_tells_of_is_found_before_the_commit(
 
     def lag() -> None:
         with database.transaction() as tx:
-            tx.run("UPDATE counters SET n = n + 1 WHERE name = 'a'")
+            tx.run("UPDATE counters SET n = n + 1")
             tx.rows("SELECT :at::timestamptz", at=BEYOND_UTC)
 
     with pytest.raises(OutcomeUnknownError):
@@ -276,7 +286,7 @@ def test_a_lag_that_no_exception_tells_of_is_found_before_the_commit(
 
     assert_honest(database)
     assert [record.levelname for record in caplog.records] == ["CRITICAL"]
-    assert counters(database)[1] == before[1]
+    assert counters(database)[0] - before[0] in {0, 1}  # that the outcome is unknown is true
     database.close()
 
 
