@@ -52,12 +52,13 @@ format: $(STAMP) ## put the code into its standard form
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-# (with extras, so that an installer that resolves finds each of them pinned)
+# Extras are kept, so that an installer that resolves finds them pinned, too. What is deployed is
+# pinned as it is tested.
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
 lock: $(STAMP) ## pin every dependency with its hashes
-	@$(BIN)/uv pip compile --quiet $(LOCKED) --output-file requirements.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev --output-file requirements-dev.txt pyproject.toml
+	@$(BIN)/uv pip compile --quiet $(LOCKED) --no-annotate --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 	@echo checkov | $(BIN)/uv pip compile --quiet $(LOCKED) --no-annotate --output-file requirements-checkov.txt -
 
 faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on

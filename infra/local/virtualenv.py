@@ -132,7 +132,7 @@ def _run(command: Sequence[str | Path], log: TextIO) -> int:
 
 def _base_python() -> Path:
     """Return the interpreter outside of any virtual environment."""
-    return Path(sys._base_executable)  # noqa: SLF001 (`venv` itself starts from it)
+    return Path(getattr(sys, "_base_executable", sys.executable))  # as `venv` itself does
 
 
 def _version(parts: int) -> str:

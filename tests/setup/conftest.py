@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from infra.runtime.settings import env_vars
 from tests.conftest import ROOT
 from tests.setup.wheels import locked, write_newer_releases, write_wheel
 
-BACKEND = '''
+BACKEND = """
 from tests_wheels import write_wheel
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def build_editable(folder, settings=None, metadata=None):
 
 def build_wheel(folder, settings=None, metadata=None):
     return build_editable(folder)
-'''
+"""
 PYPROJECT = """
 [build-system]
 requires = []
@@ -45,7 +46,7 @@ class Checkout:
 
     def environment(self, **changes: str) -> dict[str, str]:
         """Return the environment of a person whose pip sees this index alone."""
-        inherited = {n: v for n, v in os.environ.items() if not n.startswith("PIP_")}  # noqa: TID251
+        inherited = {n: v for n, v in env_vars().items() if not n.startswith(("PIP_", "MAKE"))}
         pip = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
         return inherited | pip | {"PIP_FIND_LINKS": self.index.as_uri()} | changes
 
@@ -63,7 +64,7 @@ class Checkout:
     @property
     def command(self) -> list[str]:
         """The command line of the set-up."""
-        return ["make", f"PYTHON={sys.executable}", ".venv/.installed"]  # noqa: S607
+        return ["make", f"PYTHON={sys.executable}", ".venv/.installed"]
 
     def installed(self) -> set[str]:
         """Return what is installed, with its versions."""
@@ -73,8 +74,22 @@ class Checkout:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
-    """The checkout, in a folder whose name has spaces; the index offers newer releases."""
-    root, index = tmp_path / "a folder with spaces", tmp_path / "index"
+    """A checkout in which nothing is set up yet."""
+    return _checkout(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
+    """A checkout that is set up, and what was shown meanwhile."""
+    made = _checkout(tmp_path_factory.mktemp("set_up"))
+    done = made.make()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made, done.stdout
+
+
+def _checkout(folder: Path) -> Checkout:
+    """Write a checkout in a folder whose name has spaces, and an index with newer releases."""
+    root, index = folder / "a folder with spaces", folder / "index"
     (root / "infra" / "local").mkdir(parents=True)
     index.mkdir()
     shutil.copy(ROOT / "Makefile", root)
@@ -85,7 +100,8 @@ def checkout(tmp_path: Path) -> Checkout:
     needs = ["Provides-Extra: more", 'Requires-Dist: helper>=1.0; extra == "more"']
     measure = write_wheel(index, "measure", "1.0", files={"measure.py": ""}, metadata=needs)
     helper = write_wheel(index, "helper", "1.0", metadata=["Requires-Dist: measure[more]>=1.0"])
-    lock = root / "requirements-dev.txt"
+    lock = root / "requirements.txt"
     lock.write_text(locked(measure, "[more]") + locked(helper))
+    shutil.copy(lock, root / "requirements-dev.txt")
     write_newer_releases(lock, index)
     return Checkout(root, index)

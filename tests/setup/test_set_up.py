@@ -8,25 +8,20 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 from tests.setup.conftest import Checkout
 
 LOCKED = {"helper-1.0", "measure-1.0", "small_project-1.0"}
 
 
 def test_exactly_the_lock_is_installed_when_the_index_offers_newer_releases(
-    checkout: Checkout,
+    set_up: tuple[Checkout, str],
 ) -> None:
-    done = checkout.make()
+    checkout, shown = set_up
 
-    assert done.returncode == 0, done.stdout + done.stderr
     assert checkout.installed() == LOCKED
-
-
-def test_each_step_is_shown_once(checkout: Checkout) -> None:
-    done = checkout.make()
-
-    shown = [line.split(",")[0].strip() for line in done.stdout.splitlines()]
-    assert shown == [
+    assert [line.split(",")[0].strip() for line in shown.splitlines()] == [
         "make the virtual environment .venv",
         "install requirements-dev.txt",
         "all 2 downloaded; unpacking",
@@ -34,24 +29,27 @@ def test_each_step_is_shown_once(checkout: Checkout) -> None:
     ]
 
 
-def test_a_second_run_needs_no_index(checkout: Checkout) -> None:
-    checkout.make()
+def test_a_second_run_needs_no_index(set_up: tuple[Checkout, str]) -> None:
+    checkout, _ = set_up
 
     again = checkout.make(PIP_FIND_LINKS="")
 
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
-def test_a_persons_own_pip_configuration_changes_nothing(
-    checkout: Checkout, tmp_path: Path
+def test_a_changed_project_is_installed_again_and_its_packages_are_kept(
+    set_up: tuple[Checkout, str],
 ) -> None:
-    constraint = tmp_path / "constraint.txt"
-    constraint.write_text("measure>=2\n")
+    checkout, _ = set_up
+    kept = checkout.packages / "kept"
+    kept.touch()
+    with (checkout.root / "pyproject.toml").open("a") as project:
+        project.write("# changed\n")
 
-    done = checkout.make(PIP_CONSTRAINT=str(constraint), PIP_USER="1")
+    done = checkout.make()
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert checkout.installed() == LOCKED
+    assert done.stdout.split() == ["install", "the", "project", "itself"]
+    assert kept.exists()
 
 
 def test_a_failed_step_is_named_with_what_to_try(checkout: Checkout) -> None:
@@ -66,16 +64,9 @@ def test_a_failed_step_is_named_with_what_to_try(checkout: Checkout) -> None:
     assert len((done.stdout + done.stderr).splitlines()) < 20
 
 
-def test_a_failed_set_up_is_not_taken_for_installed(checkout: Checkout) -> None:
-    checkout.make(PIP_FIND_LINKS="")
-
-    again = checkout.make()
-
-    assert again.returncode == 0
-    assert checkout.installed() == LOCKED
-
-
-def test_a_set_up_that_was_killed_begins_anew(checkout: Checkout) -> None:
+def test_a_set_up_that_was_killed_begins_anew_whatever_the_persons_pip_is_told(
+    checkout: Checkout, tmp_path: Path
+) -> None:
     with _Index(checkout.index) as index:
         links = f"http://127.0.0.1:{index.server_port}/"
         environment = checkout.environment(PIP_FIND_LINKS=links)
@@ -89,50 +80,30 @@ def test_a_set_up_that_was_killed_begins_anew(checkout: Checkout) -> None:
             "Metadata-Version: 2.1\nName: measure\nVersion: 1.0\n"
         )
         index.answer.set()
+    constraint = tmp_path / "constraint.txt"
+    constraint.write_text("measure>=2\n")
 
-    again = checkout.make()
+    again = checkout.make(PIP_CONSTRAINT=str(constraint), PIP_USER="1")
 
     assert again.returncode == 0, again.stdout + again.stderr
     assert checkout.installed() == LOCKED
     assert (checkout.packages / "measure.py").exists()
 
 
-def test_another_python_makes_the_environment_anew(checkout: Checkout) -> None:
-    checkout.make()
-    stamp, other = checkout.root / ".venv" / ".installed", checkout.root / ".venv" / "of another"
-    stamp.write_text(json.dumps(json.loads(stamp.read_text()) | {"python": "/another/python3 3.9"}))
-    other.touch()
+@pytest.mark.parametrize("changed", ["python", "folder", "lock"])
+def test_another_python_folder_or_lock_makes_the_environment_anew(
+    set_up: tuple[Checkout, str], changed: str
+) -> None:
+    checkout, _ = set_up
+    stamp, old = checkout.root / ".venv" / ".installed", checkout.root / ".venv" / "old"
+    stamp.write_text(json.dumps(json.loads(stamp.read_text()) | {changed: "another"}))
+    old.touch()
 
     done = checkout.make()
 
     assert done.returncode == 0
-    assert not other.exists()
+    assert not old.exists()
     assert checkout.installed() == LOCKED
-
-
-def test_a_changed_project_is_installed_again_and_its_packages_are_kept(
-    checkout: Checkout,
-) -> None:
-    checkout.make()
-    kept = checkout.packages / "kept"
-    kept.touch()
-    with (checkout.root / "pyproject.toml").open("a") as project:
-        project.write("# changed\n")
-
-    done = checkout.make()
-
-    assert done.stdout.split() == ["install", "the", "project", "itself"]
-    assert kept.exists()
-
-
-def test_a_folder_that_was_moved_is_set_up_again(checkout: Checkout) -> None:
-    checkout.make()
-    moved = Checkout(checkout.root.rename(checkout.root.with_name("moved")), checkout.index)
-
-    done = moved.make()
-
-    assert "make the virtual environment" in done.stdout
-    assert moved.installed() == LOCKED
 
 
 class _Index(ThreadingHTTPServer):
@@ -154,7 +125,7 @@ class _Index(ThreadingHTTPServer):
 class _Hangs(BaseHTTPRequestHandler):
     server: _Index
 
-    def do_GET(self) -> None:  # noqa: N802 (the base class's name)
+    def do_GET(self) -> None:
         self.server.asked.set()
         self.server.answer.wait()
 
