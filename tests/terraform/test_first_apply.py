@@ -1,7 +1,6 @@
 """The order in which an empty project is filled: nothing is asked for before it can be had.
 
-Over the graph that Terraform itself makes of the configuration. Removing a depends_on, an API or the
-account that a grant needs turns one of these red.
+Over the graph that Terraform itself makes of the configuration.
 """
 
 import pytest
@@ -100,8 +99,8 @@ def test_every_alert_and_chart_waits_until_its_metrics_are_known(deployment: Dep
     for block in readers:
         assert "time_sleep.metrics_are_known" in deployment.awaits(block), block
     known = deployment.awaits("time_sleep.metrics_are_known")
-    # Monitoring's own words: a metric "could take up to 10 minutes to become available".
-    # (github.com/hashicorp/terraform-provider-google/issues/11102)
+    # Monitoring's own words: a metric "could take up to 10 minutes to become available"
+    # (terraform-provider-google, issue 11102).
     assert deployment.one("time_sleep", "metrics_are_known")["create_duration"] == "600s"
     assert known >= {
         "google_logging_metric.this",
