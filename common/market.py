@@ -53,9 +53,16 @@ class Quote:
     as_of: datetime
 
     @property
+    def is_crossed(self) -> bool:
+        """Whether the bid is above the ask: bad data, however narrow it looks."""
+        return self.bid > self.ask > 0
+
+    @property
     def mid(self) -> Decimal | None:
-        """The middle of both sides, None when one is empty."""
-        return (self.bid + self.ask) / 2 if self.bid > 0 and self.ask > 0 else None
+        """The middle of both sides, None when one is empty or they are crossed."""
+        if self.is_crossed or self.bid <= 0 or self.ask <= 0:
+            return None
+        return (self.bid + self.ask) / 2
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from common.errors import OutcomeUnknownError, TransientError
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
 from common.orders.status import SUBMITTING
 from infra.alpaca.trading import AlpacaTrading
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 CLOCK_SKEW = timedelta(minutes=5)
 # What is open no more and was submitted earlier than this is looked up one by one, not listed.
 LISTED = timedelta(days=1)
+# For this long the broker may still report an execution of an order that it has ended.
+LATE_EXECUTIONS = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,20 @@ class Readings:
         return [*self.absent, *self.unreadable]
 
 
-def ask(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -> Readings:
+def ask(
+    open_orders: Sequence[Order],
+    lately_ended: Sequence[Order],
+    trading: AlpacaTrading,
+    now: datetime,
+) -> Readings:
     """List what is open at the broker, then what has ended, then look up what neither shows.
 
+    Those that ended a moment ago are only listed: most often nothing more comes of them.
     Raises TransientError when the broker does not answer.
     """
     said = _listed(open_orders, trading, "open")
-    ended = [each for each in _missing(open_orders, said) if each.created_at > now - LISTED]
-    said |= _listed(ended, trading, "closed")
+    ended = [*_missing(open_orders, said), *lately_ended]
+    said |= _listed([each for each in ended if each.created_at > now - LISTED], trading, "closed")
     found: list[tuple[Order, BrokerOrder]] = []
     absent: list[Order] = []
     unreadable: list[Order] = []
@@ -58,7 +67,10 @@ def ask(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -> 
             absent.append(order)
         else:
             found.append((order, reading))
-    return Readings(found, absent, unreadable)
+    late = [
+        (each, said[each.client_order_id]) for each in lately_ended if each.client_order_id in said
+    ]
+    return Readings([*found, *late], absent, unreadable)
 
 
 def _listed(
@@ -68,7 +80,8 @@ def _listed(
     if not wanted:
         return {}
     since = min(order.created_at for order in wanted) - CLOCK_SKEW
-    return {each.client_order_id: each for each in trading.orders(status, since)}
+    listed = trading.orders(status, since)
+    return {each.client_order_id: each for each in listed if each.client_order_id}
 
 
 def _missing(open_orders: Sequence[Order], said: Iterable[str]) -> list[Order]:

@@ -403,6 +403,7 @@ class TestSubmit:
         assert booked.notional == Decimal("10.10")
         assert (said.broker_order_id, said.client_order_id) == (booked.id, "cs-1")
         assert (said.symbol, said.side) == ("SPY", "buy")
+        assert said.submitted_at is not None
         assert said.submitted_at.utcoffset() == timedelta(0)
 
     def test_money_goes_out_as_strings(self, peer: Peer, http: AlpacaHttp) -> None:

@@ -269,7 +269,7 @@ class TestOddOrders:
         assert new is not None
         assert old is not None
         assert (old.status, new.status) == ("partially_filled", "filled")
-        assert old.filled_qty < new.filled_qty
+        assert (old.filled_qty or 0) < (new.filled_qty or 0)
         assert old.updated_at is not None
         assert new.updated_at is not None
         assert old.updated_at < new.updated_at

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.orders.order import BrokerOrder, client_order_id
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import client_order_id
 from common.orders.status import APPROVED, CANCELED, DENIED, SUBMITTING, TERMINAL, may_follow
 from tests.unit.samples import NOON, QUESTION_ID, order
 
