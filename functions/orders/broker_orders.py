@@ -23,7 +23,7 @@ LATE_EXECUTIONS = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Readings:
+class BrokerOrders:
     """What was found, what the broker says it does not have, and what could not be read.
 
     Only an absence is news of its own: what could not be read is asked again in a minute.
@@ -39,26 +39,29 @@ class Readings:
         return [*self.absent, *self.unreadable]
 
 
-def ask(
+def fetch(
     open_orders: Sequence[Order],
     lately_ended: Sequence[Order],
     trading: AlpacaTrading,
     now: datetime,
-) -> Readings:
+) -> BrokerOrders:
     """List what is open at the broker, then what has ended, then look up what neither shows.
 
     Those that ended a moment ago are only listed: most often nothing more comes of them.
     Raises TransientError when the broker does not answer.
     """
-    said = _listed(open_orders, trading, "open")
-    ended = [*_missing(open_orders, said), *lately_ended]
-    said |= _listed([each for each in ended if each.created_at > now - LISTED], trading, "closed")
+    listed = _listed(open_orders, trading, "open")
+    ended = [*_missing(open_orders, listed), *lately_ended]
+    recent = [each for each in ended if each.created_at > now - LISTED]
+    listed |= _listed(recent, trading, "closed")
+        [each for each in ended if each.created_at > now - LISTED], trading, "closed"
+    )
     found: list[tuple[Order, BrokerOrder]] = []
     absent: list[Order] = []
     unreadable: list[Order] = []
     for order in open_orders:
         try:
-            reading = said.get(order.client_order_id) or _look_up(order, trading)
+            reading = listed.get(order.client_order_id) or _look_up(order, trading)
         except (TransientError, OutcomeUnknownError) as error:
             log.warning("order %s: %s", order.id, error)
             unreadable.append(order)
@@ -68,9 +71,11 @@ def ask(
         else:
             found.append((order, reading))
     late = [
-        (each, said[each.client_order_id]) for each in lately_ended if each.client_order_id in said
+        (each, listed[each.client_order_id])
+        for each in lately_ended
+        if each.client_order_id in listed
     ]
-    return Readings([*found, *late], absent, unreadable)
+    return BrokerOrders(found, absent, unreadable)
 
 
 def _listed(
@@ -84,8 +89,8 @@ def _listed(
     return {each.client_order_id: each for each in listed if each.client_order_id}
 
 
-def _missing(open_orders: Sequence[Order], said: Iterable[str]) -> list[Order]:
-    known = set(said)
+def _missing(open_orders: Sequence[Order], listed: Iterable[str]) -> list[Order]:
+    known = set(listed)
     return [order for order in open_orders if order.client_order_id not in known]
 
 

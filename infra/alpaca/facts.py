@@ -11,7 +11,7 @@ from pydantic import Field
 from common.errors import MalformedMessageError
 from common.market import AssetClass, Metric, Snapshot, trading_day
 from common.model import Instant, TolerantModel
-from infra.alpaca.batches import Problem, parse
+from infra.alpaca.batches import Issue, parse
 from infra.alpaca.quotes import Price, Size
 
 _MINUTE = timedelta(minutes=1)
@@ -44,12 +44,12 @@ class _SymbolSnapshot(TolerantModel):
     daily_bar: WireBar | None = Field(alias="dailyBar", default=None)
     previous_bar: WireBar | None = Field(alias="prevDailyBar", default=None)
 
-    def problems(self, symbol: str) -> Iterator[Problem]:
+    def problems(self, symbol: str) -> Iterator[Issue]:
         """Report what was left out, of the snapshot and of its parts."""
         parts = (self.latest_trade, self.minute_bar, self.daily_bar, self.previous_bar)
         for each in (self, *(part for part in parts if part)):
             for text in each.unread:
-                yield Problem(symbol, f"left out: {text}")
+                yield Issue(symbol, f"left out: {text}")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def crypto(feed: str) -> Market:
 
 def snapshot_facts(
     market: Market, symbol: str, raw: Any, now: datetime
-) -> Iterator[Snapshot | Problem]:
+) -> Iterator[Snapshot | Issue]:
     """Yield what a snapshot tells, nothing without a trade, and what of it cannot be read.
 
     Raises MalformedMessageError when it is no snapshot.
@@ -105,15 +105,13 @@ def latest_trade(market: Market, symbol: str, raw: Any) -> Snapshot:
     return _trade_fact(market, symbol, parse(WireTrade, raw), raw)
 
 
-def daily_closes(
-    market: Market, symbol: str, raw: Any, today: date
-) -> Iterator[Snapshot | Problem]:
+def daily_closes(market: Market, symbol: str, raw: Any, today: date) -> Iterator[Snapshot | Issue]:
     """Yield the closes of the days that are over, and which bars cannot be read."""
     for each in raw:
         try:
             bar = parse(WireBar, each)
         except MalformedMessageError as error:
-            yield Problem(symbol, str(error))
+            yield Issue(symbol, str(error))
             continue
         if market.day_of(bar.opens_at) < today:
             yield market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)

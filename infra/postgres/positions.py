@@ -6,19 +6,21 @@ from uuid import UUID
 
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
-from common.positions import Fill, Part, Trade, apply_fill, next_fill
+from common.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from common.rules.base import Position
 from infra.postgres import orders
 from infra.postgres.database import Row, Transaction
 
 
-def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) -> Order | None:
+def record(
+    tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime
+) -> Order | None:
     """Store the broker's word on an order and book what it filled.
 
     Returns how the order stands now, None when there was no news.
     """
     order = orders.lock(tx, order_id)
-    news = said.news_of(order)
+    news = broker_order.news_of(order)
     if news is None:
         return None
     fill = _new_fill(order, news, now)
@@ -109,7 +111,7 @@ def _open_trade(tx: Transaction, order: Order) -> Trade | None:
     return Trade(**row) if row else None
 
 
-def _store_part(tx: Transaction, order: Order, part: Part, fill_id: int) -> None:
+def _store_part(tx: Transaction, order: Order, part: TradeChange, fill_id: int) -> None:
     trade_id = part.trade.id
     if trade_id is None:
         trade_id = _insert(tx, order, part.trade, part.trade.opened_at)
