@@ -59,10 +59,8 @@ class Quote:
 
     @property
     def mid(self) -> Decimal | None:
-        """The middle of both sides, None when one is empty or they are crossed."""
-        if self.is_crossed or self.bid <= 0 or self.ask <= 0:
-            return None
-        return (self.bid + self.ask) / 2
+        """The middle of both sides, None when one is empty."""
+        return (self.bid + self.ask) / 2 if self.bid > 0 and self.ask > 0 else None
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,6 @@ def fetch(
     ended = [*_missing(open_orders, listed), *lately_ended]
     recent = [each for each in ended if each.created_at > now - LISTED]
     listed |= _listed(recent, trading, "closed")
-        [each for each in ended if each.created_at > now - LISTED], trading, "closed"
-    )
     found: list[tuple[Order, BrokerOrder]] = []
     absent: list[Order] = []
     unreadable: list[Order] = []
@@ -70,11 +68,8 @@ def fetch(
             absent.append(order)
         else:
             found.append((order, reading))
-    late = [
-        (each, listed[each.client_order_id])
-        for each in lately_ended
-        if each.client_order_id in listed
-    ]
+    late = [each for each in lately_ended if each.client_order_id in listed]
+    found += [(each, listed[each.client_order_id]) for each in late]
     return BrokerOrders(found, absent, unreadable)
 
 

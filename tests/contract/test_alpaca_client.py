@@ -472,7 +472,7 @@ class TestSubmit:
         assert peer.calls == ["POST /v2/orders", "GET /v2/orders:by_client_order_id"]
 
     @pytest.mark.parametrize(
-        "body", ["", "{}", "[]", "null", "7", '{"id": "1", "client_order_id": "cs-1"}']
+        "body", ["", "{}", "[]", "null", "7", '{"id": null, "client_order_id": "cs-1"}']
     )
     def test_an_unreadable_answer_is_no_refusal(
         self, peer: Peer, http: AlpacaHttp, body: str
