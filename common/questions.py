@@ -32,7 +32,7 @@ class Decision(StrEnum):
 
 
 class Answer(Model):
-    """The body of the answer webhook (design section 8)."""
+    """The body of the answer webhook (docs/messages.md, Answering)."""
 
     question_id: UUID
     firebase_uid: Annotated[str, Field(min_length=1, max_length=128)]

@@ -1,7 +1,7 @@
 """What is checked when a config is saved: the document's own rules, and the server's limits.
 
 A config that was valid when it was saved stays readable when a ceiling is lowered later: guardrails
-then deny what exceeds it (design section 3.3).
+then deny what exceeds it (docs/architecture.md, invariant 3).
 """
 
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def _stocks(config: TradingConfig) -> int:
 
 
 def _unfit_actions(config: TradingConfig) -> Iterator[str]:
-    """Name the actions that the broker would refuse for their asset class (alpaca-api.md 5.1)."""
+    """Name the actions that the broker would refuse for their asset class."""
     for number, rule in enumerate(config.rules):
         for asset_class in {config.asset_class_of(symbol) for symbol in rule.all_symbols}:
             problem = _unfit(rule.on_answer_match, asset_class)

@@ -1,6 +1,6 @@
 """What all entry points share: requests and events in, replies and acknowledgements out.
 
-Errors decide what happens next, by one table (style: errors say whether to retry). An event that no
+Errors decide what happens next, by one table (errors say whether to retry). An event that no
 retry can help is kept in the dead-letter table and acknowledged; any other error is raised, so that
 Pub/Sub delivers the event again.
 """

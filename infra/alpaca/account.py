@@ -1,4 +1,4 @@
-"""What the broker says of the account, of assets and of the market (section 5.5)."""
+"""What the broker says of the account, of assets and of the market."""
 
 from decimal import Decimal
 

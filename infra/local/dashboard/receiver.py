@@ -1,4 +1,4 @@
-"""The dashboard's receiver: takes signed snapshots exactly as kpis.md section 1 saw it done."""
+"""The dashboard's receiver: takes signed snapshots exactly as docs/snapshot.md saw it done."""
 
 import hashlib
 import hmac
