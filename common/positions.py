@@ -39,6 +39,15 @@ class Trade:
 
 
 @dataclass(frozen=True)
+class Holding:
+    """What the broker holds of a symbol: signed units, what no open order has taken, its price."""
+
+    qty: Decimal
+    available: Decimal
+    avg_entry_price: Decimal | None = None
+
+
+@dataclass(frozen=True)
 class Part:
     """What one fill did to one trade: the trade afterwards, and the signed units that were its."""
 

@@ -6,6 +6,22 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
     SELECT CASE asset_class WHEN 'us_option' THEN 100 ELSE 1 END;
 END;
 
+CREATE AGGREGATE utils_statistics.product(numeric) (
+    SFUNC = numeric_mul, STYPE = numeric, INITCOND = '1'
+);
+
+-- A price that was known on one day, as it reads on another: on the basis of the later one.
+CREATE FUNCTION utils_statistics.restated(price numeric, of_symbol text, known_on date, today date)
+RETURNS numeric
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT CASE WHEN count(*) = 0 THEN restated.price
+                ELSE restated.price * utils_statistics.product(a.old_rate)
+                     / utils_statistics.product(a.new_rate) END
+    FROM corporate_actions a
+    WHERE a.symbol = of_symbol AND a.effect = 'shares' AND a.applied_at IS NOT NULL
+      AND a.ex_date > known_on AND a.ex_date <= today;
+END;
+
 -- What a symbol is about: an option contract's underlying.
 CREATE FUNCTION utils_statistics.underlying(of_symbol text, asset_class text) RETURNS text
 LANGUAGE sql STABLE BEGIN ATOMIC
@@ -17,9 +33,9 @@ END;
 -- The newest price of a stock or crypto pair before an instant, from whichever feed has it: one
 -- index descent per feed, whatever the length of history.
 CREATE FUNCTION utils_statistics.spot_price(of_symbol text, of_metric text, before timestamptz)
-RETURNS TABLE (price numeric)
+RETURNS TABLE (price numeric, known_on date)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT newest.price
+    SELECT newest.price, CAST(newest.as_of AT TIME ZONE 'America/New_York' AS date)
     FROM (VALUES ('iex'), ('sip'), ('delayed_sip'), ('us')) AS known (feed)
     CROSS JOIN LATERAL (
         SELECT s.price, s.as_of FROM market_data_snapshots s
@@ -52,7 +68,10 @@ END;
 CREATE FUNCTION utils_statistics.last_price(of_symbol text, asset_class text, before timestamptz)
 RETURNS TABLE (price numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT spot.price FROM utils_statistics.spot_price(of_symbol, 'last_trade', before) AS spot
+    SELECT utils_statistics.restated(
+               spot.price, of_symbol, spot.known_on,
+               CAST((before - interval '1 microsecond') AT TIME ZONE 'America/New_York' AS date))
+    FROM utils_statistics.spot_price(of_symbol, 'last_trade', before) AS spot
     WHERE asset_class <> 'us_option'
     UNION ALL
     SELECT option.price FROM utils_statistics.option_price(of_symbol, before) AS option
@@ -63,27 +82,50 @@ END;
 CREATE FUNCTION utils_statistics.previous_close(of_symbol text, asset_class text, day timestamptz)
 RETURNS TABLE (price numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT spot.price FROM utils_statistics.spot_price(of_symbol, 'prev_close', day) AS spot
+    SELECT utils_statistics.restated(spot.price, of_symbol, spot.known_on,
+                                     CAST(day AT TIME ZONE 'America/New_York' AS date))
+    FROM utils_statistics.spot_price(of_symbol, 'prev_close', day) AS spot
     WHERE asset_class <> 'us_option'
     UNION ALL
     SELECT option.price FROM utils_statistics.option_price(of_symbol, day) AS option
     WHERE asset_class = 'us_option';
 END;
 
--- Every part of an execution that belongs to a trade that was open at some time of a span.
+-- Every part of an execution that belongs to a trade that was open at some time of a span, and every
+-- adjustment of one. A restatement takes the old shares away and brings the new ones at the same cost;
+-- at the midnight with which a span begins it lies before the span.
 CREATE FUNCTION utils_statistics.trade_parts(
     since timestamptz, until timestamptz, of_user text DEFAULT NULL)
 RETURNS TABLE (trade_id integer, symbol text, asset_class text, units numeric, price numeric,
                filled_at timestamptz, fill_id bigint)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT t.id, t.symbol, t.asset_class, a.qty * utils_statistics.multiplier(t.asset_class),
-           f.price, f.filled_at, f.id
-    FROM trades t
+    WITH alive AS (
+        SELECT t.id, t.symbol, t.asset_class,
+               utils_statistics.multiplier(t.asset_class) AS multiplier
+        FROM trades t
+        WHERE tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(since, until, '[]')
+          AND (of_user IS NULL OR t.firebase_uid = of_user)
+    )
+    SELECT t.id, t.symbol, t.asset_class, a.qty * t.multiplier, f.price, f.filled_at, f.id
+    FROM alive t
     JOIN trade_fills a ON a.trade_id = t.id
     JOIN fills f ON f.id = a.fill_id
-    WHERE tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(since, until, '[]')
-      AND f.filled_at < until
-      AND (of_user IS NULL OR t.firebase_uid = of_user);
+    WHERE f.filled_at < until
+    UNION ALL
+    SELECT t.id, t.symbol, t.asset_class, part.qty * t.multiplier, part.price,
+           CASE WHEN p.is_restatement AND p.effective_at = since
+                THEN p.effective_at - interval '1 microsecond' ELSE p.effective_at END,
+           part.number
+    FROM alive t
+    JOIN position_adjustments p ON p.trade_id = t.id
+    CROSS JOIN LATERAL (
+        SELECT -p.qty_before, p.entry_before, 2 * p.id WHERE p.is_restatement
+        UNION ALL
+        SELECT p.qty_after, p.entry_after, 2 * p.id + 1 WHERE p.is_restatement
+        UNION ALL
+        SELECT p.qty_after - p.qty_before, p.price, 2 * p.id WHERE NOT p.is_restatement
+    ) AS part (qty, price, number)
+    WHERE p.effective_at < until;
 END;
 
 -- Realized so far that day + change of unrealized since the previous close, for each trade:
