@@ -19,7 +19,7 @@ from infra.workflows.outbox_relay import Relay
 if TYPE_CHECKING:
     from infra.auth.firebase_tokens import FirebaseTokens
     from infra.postgres.kpis import Views
-    from infra.workflows.kpi_push import Way
+    from infra.workflows.kpi_push import DashboardClients
 
 
 class Wiring:
@@ -53,11 +53,11 @@ class Wiring:
         return Relay(self.database, publisher, self.clock)
 
     @cached_property
-    def way_to_dashboard(self) -> "Way":
+    def dashboard_clients(self) -> "DashboardClients":
         """The dashboard's API and, where it is configured, its database behind it."""
-        from infra.workflows.kpi_push import way_to_dashboard  # noqa: PLC0415 (one function's)
+        from infra.workflows.kpi_push import dashboard_clients  # noqa: PLC0415 (one function's)
 
-        return way_to_dashboard(self.settings, self.secrets)
+        return dashboard_clients(self.settings, self.secrets)
 
     @cached_property
     def id_tokens(self) -> "FirebaseTokens":

@@ -30,7 +30,7 @@ def database(settings: Settings, known: Secrets, *, size: int) -> Database:
 def alpaca(base_url: str, known: Secrets) -> AlpacaHttp:
     """Return the wire to one of Alpaca's hosts; each request carries the keys of its moment."""
     return AlpacaHttp(
-        base_url, known.later("alpaca_api_key_id"), known.later("alpaca_api_secret_key")
+        base_url, known.provider("alpaca_api_key_id"), known.provider("alpaca_api_secret_key")
     )
 
 

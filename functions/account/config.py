@@ -31,7 +31,7 @@ def replace_config(call: Call) -> edge.Reply:
         template = user_configs.template(tx, template_name) if template_name else {}
         if template is None:
             raise MalformedMessageError("template_name: there is no such template")
-        config = validate(merge(template, override), call.app.settings.ceilings)
+        config = validate(merge(template, override), call.app.settings.server_limits)
         saved = user_configs.save(
             tx, call.uid, template_name or None, override, call.now, enabled=config.enabled
         )

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from common.model import WireModel
-from infra.alpaca.answers import read_all
+from infra.alpaca.responses import read_all
 from infra.alpaca.http import AlpacaHttp
 
 _PAGE = 100

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field
 from common.corporate_actions import CorporateAction
 from common.errors import MalformedMessageError
 from common.model import WireModel
-from infra.alpaca.batches import Fetched, Problem, batches, parse, part
+from infra.alpaca.batches import BatchResult, Issue, batches, parse, part
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.pages import pages
 
@@ -50,13 +50,13 @@ class _Row(WireModel):
 
 def corporate_actions(
     http: AlpacaHttp, symbols: Sequence[str], first: date, last: date
-) -> Fetched[CorporateAction]:
+) -> BatchResult[CorporateAction]:
     """Return what changes shares of the symbols, processed from first to last (inclusive).
 
     Cash dividends change no share and are left out. Raises TransientError.
     """
     found: list[CorporateAction] = []
-    problems: list[Problem] = []
+    problems: list[Issue] = []
     for batch in batches(symbols):
         params = {
             "symbols": ",".join(batch),
@@ -67,18 +67,18 @@ def corporate_actions(
         for page in pages(http, _PATH, params):
             for group, rows in part(page, "corporate_actions").items():
                 _collect(group, rows or [], found, problems)
-    return Fetched(tuple(found), tuple(problems))
+    return BatchResult(tuple(found), tuple(problems))
 
 
 def _collect(
-    group: str, rows: Sequence[Any], found: list[CorporateAction], problems: list[Problem]
+    group: str, rows: Sequence[Any], found: list[CorporateAction], problems: list[Issue]
 ) -> None:
     """Read one kind's rows; one that cannot be read loses only itself."""
     for raw in rows:
         try:
             found += _actions(group, raw)
         except MalformedMessageError as error:
-            problems.append(Problem(f"corporate action of {group}", str(error)))
+            problems.append(Issue(f"corporate action of {group}", str(error)))
 
 
 def _actions(group: str, raw: Any) -> Iterator[CorporateAction]:

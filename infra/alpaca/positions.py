@@ -7,7 +7,7 @@ from pydantic import Field
 
 from common.model import WireModel
 from common.positions import Holding
-from infra.alpaca.answers import read_all
+from infra.alpaca.responses import read_all
 from infra.alpaca.http import AlpacaHttp
 
 

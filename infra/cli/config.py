@@ -9,7 +9,7 @@ from common.errors import MalformedMessageError
 from common.model import parse_json
 from common.validation import validate
 from infra.cli.options import FILE
-from infra.runtime.settings import default_ceilings
+from infra.runtime.settings import default_limits
 
 
 @click.group()
@@ -22,7 +22,7 @@ def config() -> None:
 def validate_config(file: Path) -> None:
     """Name every problem of a config FILE (JSON), each with its place."""
     try:
-        checked = validate(parse_json(file.read_bytes()), default_ceilings())
+        checked = validate(parse_json(file.read_bytes()), default_limits())
     except MalformedMessageError as error:
         for problem in error.problems:
             click.echo(f"{file}: {problem}", err=True)

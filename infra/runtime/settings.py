@@ -23,9 +23,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from common.errors import TradingError
-from common.guardrails.facts import Server
 from common.market import StockFeed
-from common.validation import Ceilings
+from common.server_limits import ServerLimits
 from infra.postgres.database import connector
 
 LIVE_HOST = "api.alpaca.markets"
@@ -92,7 +91,7 @@ def can_be_sent(text: str) -> bool:
 
 
 # A switch that opens something dangerous: only the exact word turns it on.
-Key = Annotated[bool, BeforeValidator(_only_true)]
+StrictFlag = Annotated[bool, BeforeValidator(_only_true)]
 # The name of a table or materialized view: it is put into SQL, where it cannot be bound.
 TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")]
 
@@ -100,21 +99,21 @@ TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)
 PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")]
 
 
-def inherited(name: str) -> str:
+def env_var(name: str) -> str:
     """Return a variable of this process's surroundings, empty when it is not set."""
     return os.environ.get(name, "")  # noqa: TID251 (this is the place)
 
 
-def inherited_all() -> dict[str, str]:
+def env_vars() -> dict[str, str]:
     """Return all variables of this process's surroundings."""
     return dict(os.environ)  # noqa: TID251 (this is the place)
 
 
-def default_ceilings() -> Ceilings:
-    """Return the ceilings of this environment, without needing the rest of the settings."""
+def default_limits() -> ServerLimits:
+    """Return the limits of this environment, without needing the rest of the settings."""
     names = {name for name in os.environ if name.startswith(("HARD_MAX_", "MAX_STREAM_"))}  # noqa: TID251
     given = {name: os.environ[name] for name in names}  # noqa: TID251
-    return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).ceilings
+    return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).server_limits
 
 
 class Settings(BaseModel):
@@ -132,18 +131,18 @@ class Settings(BaseModel):
     outbox_retention_days: Annotated[int, Field(ge=1)] = 7
     market_data_retention_days: Annotated[int, Field(ge=1)] = 90
 
-    trading_enabled: Key = False
+    trading_enabled: StrictFlag = False
     trading_worker_ingest_enabled: bool = True
     trading_worker_eval_enabled: bool = True
-    question_pipeline_test_mode: Key = False
+    question_pipeline_test_mode: StrictFlag = False
 
     alpaca_api_key_id: SecretStr = SecretStr("")
     alpaca_api_secret_key: SecretStr = SecretStr("")
     alpaca_trading_base_url: str = f"https://{PAPER_HOST}"
     alpaca_data_base_url: str = "https://data.alpaca.markets"
     alpaca_data_feed: StockFeed = "iex"
-    alpaca_allow_live: Key = False
-    alpaca_allow_unasked_live: Key = False
+    alpaca_allow_live: StrictFlag = False
+    alpaca_allow_unasked_live: StrictFlag = False
 
     haiphen_api_url: str = ""
     snapshot_endpoint: str = "/v1/internal/trades/snapshot"
@@ -284,25 +283,15 @@ class Settings(BaseModel):
         return self.alpaca_trading_base_url == f"https://{LIVE_HOST}"
 
     @property
-    def ceilings(self) -> Ceilings:
-        """What no config may exceed when it is saved."""
-        return Ceilings(
-            max_order_notional_usd=self.hard_max_order_notional_usd,
-            max_orders_per_day=self.hard_max_orders_per_day,
-            max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
-            max_stream_symbols=self.max_stream_symbols,
-            allow_unasked_live=self.alpaca_allow_unasked_live,
-        )
-
-    @property
-    def server_limits(self) -> Server:
-        """What guardrails must know of the server."""
-        return Server(
+    def server_limits(self) -> ServerLimits:
+        """What the operator allows, for guardrails and for configs that are saved."""
+        return ServerLimits(
             trading_enabled=self.trading_enabled,
             allow_live=self.alpaca_allow_live,
             broker_is_live=self.broker_is_live,
             max_order_notional_usd=self.hard_max_order_notional_usd,
             max_orders_per_day=self.hard_max_orders_per_day,
             max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
+            max_stream_symbols=self.max_stream_symbols,
             allow_unasked_live=self.alpaca_allow_unasked_live,
         )

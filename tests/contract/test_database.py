@@ -655,7 +655,7 @@ class Listener:
     SSL_REQUEST = 80877103
 
     def __init__(self) -> None:
-        self.said: dict[str, str] = {}
+        self.parameters: dict[str, str] = {}
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -679,11 +679,11 @@ class Listener:
                     return
                 length, version = struct.unpack("!II", header)
             words = stream.read(length - 8).rstrip(b"\0").decode().split("\0")
-            self.said = dict(zip(words[::2], words[1::2], strict=True))
+            self.parameters = dict(zip(words[::2], words[1::2], strict=True))
             stream.write(b"R" + struct.pack("!II", 8, 3))  # a password in plain text, please
             stream.flush()
             _, length = struct.unpack("!cI", stream.read(5))
-            self.said["password"] = stream.read(length - 4).rstrip(b"\0").decode()
+            self.parameters["password"] = stream.read(length - 4).rstrip(b"\0").decode()
 
 
 def introduced(url: str) -> Listener:
@@ -696,28 +696,28 @@ def introduced(url: str) -> Listener:
 
 
 class TestConnector:
-    def said(self, url: str) -> Sequence[str]:
-        said = introduced(url).said
-        return [said["user"], said["password"], said["database"]]
+    def sent(self, url: str) -> Sequence[str]:
+        sent = introduced(url).parameters
+        return [sent["user"], sent["password"], sent["database"]]
 
     def test_host_port_user_password_and_database_are_the_urls(self) -> None:
-        assert self.said("postgresql://me:word@127.0.0.1:PORT/mine") == ["me", "word", "mine"]
+        assert self.sent("postgresql://me:word@127.0.0.1:PORT/mine") == ["me", "word", "mine"]
 
     def test_what_is_quoted_in_the_url_is_sent_as_it_is(self) -> None:
         url = "postgresql://me%40home:p%2Fw%3A%40%23%25%20%C3%B6@127.0.0.1:PORT/mine"
 
-        assert self.said(url) == ["me@home", "p/w:@#% ö", "mine"]
+        assert self.sent(url) == ["me@home", "p/w:@#% ö", "mine"]
 
     def test_a_connection_says_what_it_is_for(self) -> None:
         listener = introduced("postgresql://me:word@localhost:PORT/mine?connect_timeout=3")
 
-        assert listener.said["application_name"] == "countersign"
+        assert listener.parameters["application_name"] == "countersign"
 
     @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
     def test_encryption_that_is_asked_for_is_never_done_without(self, mode: str) -> None:
         listener = introduced(f"postgresql://me:word@127.0.0.1:PORT/mine?sslmode={mode}")
 
-        assert listener.said == {}
+        assert listener.parameters == {}
 
     @pytest.mark.parametrize("quoted", [False, True])
     def test_a_folder_means_the_socket_in_it(self, postgres: str, *, quoted: bool) -> None:

@@ -62,9 +62,9 @@ def test_a_secret_is_named_in_the_environment_and_never_told(deployment: Deploym
 
     assert not deployment.all("google_secret_manager_secret_version")
     for function in deployment.functions:
-        told = deployment.environment(function)
-        for name in secrets & told.keys():
-            assert is_secret_name(told[name])
+        variables = deployment.environment(function)
+        for name in secrets & variables.keys():
+            assert is_secret_name(variables[name])
 
 
 def test_each_function_that_announces_may_publish_on_every_topic(deployment: Deployment) -> None:

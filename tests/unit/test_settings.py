@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from infra.runtime.settings import LIVE_HOST, Settings, SettingsError, inherited
+from infra.runtime.settings import LIVE_HOST, Settings, SettingsError, env_var
 
 LIVE = "https://api.alpaca.markets"
 PAPER = "https://paper-api.alpaca.markets"
@@ -149,8 +149,8 @@ def test_without_an_argument_the_process_environment_is_read(
     settings = Settings.from_environment()
 
     assert settings == read(TRADING_ENABLED="true")
-    assert inherited("DATABASE_URL") == DATABASE_URL
-    assert inherited("ALPACA_ALLOW_LIVE") == ""
+    assert env_var("DATABASE_URL") == DATABASE_URL
+    assert env_var("ALPACA_ALLOW_LIVE") == ""
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:

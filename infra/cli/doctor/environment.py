@@ -14,7 +14,7 @@ from infra.runtime.secrets import Secrets
 from infra.runtime.settings import Settings
 
 
-class Patient:
+class Environment:
     """What an environment's settings lead to."""
 
     def __init__(self, settings: Settings) -> None:

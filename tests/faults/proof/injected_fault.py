@@ -45,7 +45,7 @@ KINDS: dict[Kind, tuple[Place, ...]] = {
 
 
 @dataclass
-class Trouble:
+class InjectedFault:
     """One thing that will happen, at the place that is reached after `skip` others of its kind."""
 
     kind: Kind

@@ -15,14 +15,14 @@ from infra.simulator.execution.order_request import OrderRequest
 from infra.simulator.execution.valuation import Valuation
 from infra.simulator.faults.faults import Faults
 from infra.simulator.faults.switches import Switches
-from infra.simulator.ledger.books import Books
+from infra.simulator.ledger.ledger import Ledger
 from infra.simulator.ledger.orders import Order, Status, affordable
 from infra.simulator.market.assets import Assets
 from infra.simulator.market.calendar import Calendar
 from infra.simulator.market.clock import SimulatedClock
-from infra.simulator.market.instants import from_datetime
 from infra.simulator.market.market import Market
 from infra.simulator.market.symbols import is_crypto
+from infra.simulator.market.timestamps import from_datetime
 
 # Orders "good till cancelled" are not: the broker ends them after 90 days (section 5.1).
 _LONGEST_LIFE = timedelta(days=90)
@@ -30,10 +30,10 @@ _SMALLEST_COST = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class OrderValidation:
     """Accepts orders into the books."""
 
-    books: Books
+    ledger: Ledger
     market: Market
     assets: Assets
     calendar: Calendar
@@ -42,7 +42,7 @@ class Admission:
     valuation: Valuation
     faults: Faults
 
-    def admit(self, request: OrderRequest) -> Order:
+    def accept(self, request: OrderRequest) -> Order:
         """Return the order, accepted and saved; raise ApiError when it is refused."""
         self._check_asset(request)
         self._check_client_order_id(request)
@@ -53,7 +53,7 @@ class Admission:
         else:
             self._check_opening(request, intent)
         order = self._order(request, intent)
-        self.books.save(order)
+        self.ledger.save(order)
         self.faults.meet(order, self._begins(request))
         return order
 
@@ -74,14 +74,14 @@ class Admission:
     def _check_client_order_id(self, request: OrderRequest) -> None:
         if not request.client_order_id:
             return
-        known = self.books.order_by_client_id(request.client_order_id)
+        known = self.ledger.order_by_client_id(request.client_order_id)
         reusable = known is not None and known.status == Status.CANCELED
         if known and (self.switches.cancelled_ids_stay_taken or not reusable):
             body = {"code": self.switches.duplicate_code}
             raise ApiError(422, {**body, "message": "client_order_id must be unique"})
 
     def _intent(self, request: OrderRequest) -> str:
-        held = self.books.position(request.symbol)
+        held = self.ledger.position(request.symbol)
         qty = held.qty if held else Decimal(0)
         closes = qty < 0 if request.side == "buy" else qty > 0
         inferred = f"{request.side}_to_{'close' if closes else 'open'}"
@@ -94,7 +94,7 @@ class Admission:
 
     def _check_wash_trade(self, request: OrderRequest) -> None:
         """Refuse an order that could trade with another of the same account."""
-        for other in self.books.open_orders(request.symbol):
+        for other in self.ledger.open_orders(request.symbol):
             if other.side != request.side and _could_cross(request, other):
                 raise forbidden(
                     "potential wash trade detected. use complex orders",
@@ -104,7 +104,7 @@ class Admission:
 
     def _check_available(self, request: OrderRequest) -> None:
         """Refuse to close more than is held and not promised to another order."""
-        held = self.books.position(request.symbol)
+        held = self.ledger.position(request.symbol)
         existing = abs(held.qty) if held else Decimal(0)
         promised, orders = self.valuation.held_for_orders(request.symbol, request.side)
         available = max(Decimal(0), existing - promised)
@@ -135,9 +135,9 @@ class Admission:
             raise forbidden(f'asset "{request.symbol}" has no price yet')
         if request.fractional and cost < _SMALLEST_COST:
             raise forbidden("cost basis must be >= minimal amount of order 1")
-        worth = self.valuation.worth()
+        values = self.valuation.values()
         is_coin = is_crypto(request.symbol)
-        power = worth.non_marginable_buying_power if is_coin else worth.buying_power
+        power = values.non_marginable_buying_power if is_coin else values.buying_power
         if cost > power:
             raise forbidden(
                 "insufficient buying power", buying_power=money(power), cost_basis=money(cost)
@@ -152,7 +152,7 @@ class Admission:
 
     def _order(self, request: OrderRequest, intent: str) -> Order:
         open_now = self._is_open(request)
-        created = self.books.stamp(self.clock.now_ns())
+        created = self.ledger.stamp(self.clock.now_ns())
         return Order(
             id=str(uuid.uuid4()),
             client_order_id=request.client_order_id or str(uuid.uuid4()),

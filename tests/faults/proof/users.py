@@ -12,7 +12,7 @@ TTL_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class Person:
+class ProofUser:
     """A user, and what he may do at most."""
 
     uid: str
@@ -88,7 +88,7 @@ def _out(name: str, symbol: str) -> dict[str, Any]:
 
 
 # Four rules against three slots and two and a half notionals: caps are met in every schedule.
-ADA = Person(
+ADA = ProofUser(
     uid="ada",
     orders_per_day=3,
     usd_per_4h=Decimal(25),
@@ -102,7 +102,7 @@ ADA = Person(
     cautions={},
 )
 # One slot a day, and the coin trades when the day changes.
-BEN = Person(
+BEN = ProofUser(
     uid="ben",
     orders_per_day=1,
     usd_per_4h=Decimal(100),
@@ -110,7 +110,7 @@ BEN = Person(
     rules=(_dip("spy", "SPY", notional_usd=20), _dip("coin", "BTC/USD", notional_usd=20)),
     cautions={},
 )
-CLEO = Person(
+CLEO = ProofUser(
     uid="cleo",
     orders_per_day=2,
     usd_per_4h=Decimal(30),
@@ -119,7 +119,7 @@ CLEO = Person(
     cautions={},
 )
 # Whole shares with limits that wait for a better price, and positions that are closed again.
-DAN = Person(
+DAN = ProofUser(
     uid="dan",
     orders_per_day=8,
     usd_per_4h=Decimal(600),
@@ -132,4 +132,4 @@ DAN = Person(
     ),
     cautions={"max_position_usd": 400, "daily_loss_limit_usd": 50},
 )
-PEOPLE = {each.uid: each for each in (ADA, BEN, CLEO, DAN)}
+USERS = {each.uid: each for each in (ADA, BEN, CLEO, DAN)}

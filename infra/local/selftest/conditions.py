@@ -13,10 +13,10 @@ from infra.workflows import kill_switch
 WHO = "selftest"
 
 Attempt = Callable[[Trader], UUID]
-Obstacle = Callable[[Trader], Any]
+Condition = Callable[[Trader], Any]
 
 
-def meanwhile(obstacle: Obstacle, undo: Obstacle | None = None, **before: Any) -> Attempt:
+def meanwhile(obstacle: Condition, undo: Condition | None = None, **before: Any) -> Attempt:
     """Return the story of a user who is asked, and says yes after the obstacle came.
 
     `before` is what he said before he was asked.
@@ -36,22 +36,22 @@ def meanwhile(obstacle: Obstacle, undo: Obstacle | None = None, **before: Any) -
     return attempt
 
 
-def config(**override: Any) -> Obstacle:
+def config(**override: Any) -> Condition:
     """Let the user change his mind."""
     return lambda trader: trader.change(**override)
 
 
-def limits(**override: Any) -> Obstacle:
+def limits(**override: Any) -> Condition:
     """Let the user change his limits."""
     return config(guardrails=override)
 
 
-def price(last: str, **more: Any) -> Obstacle:
+def price(last: str, **more: Any) -> Condition:
     """Move the market."""
     return lambda trader: trader.price(Decimal(last), **more)
 
 
-def fault(kind: str, **parameters: Any) -> Obstacle:
+def fault(kind: str, **parameters: Any) -> Condition:
     """Let the broker's answers go wrong, until `no_faults`."""
     return lambda trader: trader.simulator.faults.add(kind, times=1000, **parameters)
 
@@ -71,12 +71,12 @@ def resume(trader: Trader) -> None:
     kill_switch.resume(trader.stack.database, trader.simulator.clock, trader.uid, "tested", WHO)
 
 
-def tradable(*, yes: bool) -> Obstacle:
+def tradable(*, yes: bool) -> Condition:
     """Let the broker suspend the symbol, or not."""
     return lambda trader: trader.simulator.assets.put(trader.symbol, tradable=yes)
 
 
-def account_blocked(*, yes: bool) -> Obstacle:
+def account_blocked(*, yes: bool) -> Condition:
     """Let the broker block the account, or not."""
 
     def switch(trader: Trader) -> None:

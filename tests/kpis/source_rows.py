@@ -46,7 +46,7 @@ class Execution:
 
 
 @dataclass
-class Books:
+class SourceRows:
     """Collects rows by table; ids count from 1 in the order in which things are written down."""
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))

@@ -10,7 +10,7 @@ from infra.auth.firebase_keys import FirebaseKeys
 from infra.auth.firebase_tokens import FirebaseTokens
 from infra.gcp.pubsub import PubsubPublisher
 from infra.local import firebase
-from infra.local.serving import Server as HttpServer
+from infra.local.serving import HttpServer
 from infra.local.stack import INTERNAL_TOKEN, PROJECT, SIGNING_SECRET, WEBHOOK_SECRET
 from infra.postgres import configs
 from infra.postgres.database import Database, connector
@@ -20,14 +20,14 @@ from infra.simulator.broker import SimulatedBroker
 from infra.simulator.faults.switches import Switches
 from infra.simulator.market.clock import SimulatedClock
 from tests.conftest import NOON
+from tests.faults.proof.captured_logs import CapturedLogs, capture_logs
 from tests.faults.proof.instance import PUBSUB_HOST, Instance, Parts, instances
-from tests.faults.proof.instants import STARTS
 from tests.faults.proof.ledger import Ledger
-from tests.faults.proof.overheard import Overheard, overhearing
-from tests.faults.proof.people import PEOPLE, PRICES
 from tests.faults.proof.server import Server
+from tests.faults.proof.start_times import STARTS
 from tests.faults.proof.topics import Topics
 from tests.faults.proof.transport import to_application
+from tests.faults.proof.users import PRICES, USERS
 from tests.faults.proof.world import INSTANCES, World
 
 _KEY_ID, _SECRET_KEY = "sim-key-of-the-proof", "sim-secret-of-the-proof"
@@ -37,7 +37,7 @@ _KEPT = ("users", "user_trading_config", "trading_config_templates", "schema_mig
 
 
 @dataclass(frozen=True)
-class Beginning:
+class StartConditions:
     """When a schedule begins, how many connections a pool has, and whether this broker lets the id
     of a canceled order be used again."""
 
@@ -47,7 +47,7 @@ class Beginning:
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class Harness:
     """A place in which one schedule after the other can be lived through."""
 
     server: Server
@@ -57,11 +57,11 @@ class Laboratory:
     publisher: PubsubPublisher
     id_tokens: FirebaseTokens
     tokens: dict[str, str]
-    overheard: Overheard
+    captured_logs: CapturedLogs
     sweep: str
 
     @contextmanager
-    def world(self, begins: Beginning) -> Iterator[World]:
+    def world(self, begins: StartConditions) -> Iterator[World]:
         """Begin anew."""
         self.server.run(self.sweep)
         self.simulator.reset(STARTS[begins.start])
@@ -69,7 +69,7 @@ class Laboratory:
         vars(self.simulator.switches).update(vars(switches))
         for symbol, (last, previous) in PRICES.items():
             self.simulator.market.set_price(symbol, last, prev_close=previous, live=True)
-        self.overheard.problems.clear()
+        self.captured_logs.problems.clear()
         topics = Topics()
         broker = to_application(self.simulator.app)
         clock = self.simulator.clock
@@ -87,7 +87,7 @@ class Laboratory:
             simulator=self.simulator,
             topics=topics,
             database=self.database,
-            overheard=self.overheard,
+            captured_logs=self.captured_logs,
             tokens=self.tokens,
             instances=[Instance(parts, begins.pool_size) for _ in range(INSTANCES)],
             ledger=Ledger(topics),
@@ -99,7 +99,7 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(database_url: str) -> Iterator[Laboratory]:
+def open_harness(database_url: str) -> Iterator[Harness]:
     """Set up on a migrated database without users."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
@@ -112,26 +112,26 @@ def laboratory(database_url: str) -> Iterator[Laboratory]:
         opened.enter_context(simulator)
         key_file = folder / "key.pem"
         keys = opened.enter_context(HttpServer(firebase.key_server(key_file)))
-        overheard = Overheard(_SECRETS)
-        opened.enter_context(overhearing(overheard))
+        captured_logs = CapturedLogs(_SECRETS)
+        opened.enter_context(capture_logs(captured_logs))
         opened.enter_context(instances())
         now = SystemClock().now()
-        yield Laboratory(
+        yield Harness(
             server=server,
             simulator=simulator,
             database=database,
             settings=_settings(database_url),
             publisher=PubsubPublisher(PROJECT, PUBSUB_HOST),
             id_tokens=FirebaseTokens(PROJECT, FirebaseKeys(keys.url)),
-            tokens={uid: firebase.id_token(key_file, PROJECT, uid, now) for uid in PEOPLE},
-            overheard=overheard,
+            tokens={uid: firebase.id_token(key_file, PROJECT, uid, now) for uid in USERS},
+            captured_logs=captured_logs,
             sweep=_sweep(database),
         )
 
 
 def _enroll(database: Database) -> None:
     with database.transaction() as tx:
-        for person in PEOPLE.values():
+        for person in USERS.values():
             configs.enroll(tx, person.uid, None, person.config)
 
 

@@ -11,7 +11,7 @@ from common.messages import OrderApproved, QuestionCreated
 from common.questions import Answer, Decision
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
-from infra.local.selftest.obstacles import Attempt, Obstacle, limits, no_faults
+from infra.local.selftest.conditions import Attempt, Condition, limits, no_faults
 from infra.local.selftest.trader import MINUTE, PRICE, RULE, Trader, rule
 from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres import confirmations, orders
@@ -24,8 +24,8 @@ def forged(trader: Trader) -> UUID:
     """Store and announce an order whose question is still pending."""
     question = trader.ask()
     with trader.stack.database.transaction() as tx:
-        standing = confirmations.lock(tx, question.question_id)
-        order_id = orders.approve(tx, _there(standing), trader.simulator.clock.now())
+        question_state = confirmations.lock(tx, question.question_id)
+        order_id = orders.approve(tx, _there(question_state), trader.simulator.clock.now())
     trader.drive.relay()
     return order_id
 
@@ -38,9 +38,9 @@ def late(trader: Trader) -> UUID:
         question_id=question.question_id, firebase_uid=trader.uid, answer=_YES, answered_at=now
     )
     with trader.stack.database.transaction() as tx:
-        standing = confirmations.lock(tx, question.question_id)
+        question_state = confirmations.lock(tx, question.question_id)
         confirmations.decide(tx, answer, Decision.APPROVE, now)
-        order_id = orders.approve(tx, _there(standing), now)
+        order_id = orders.approve(tx, _there(question_state), now)
     trader.simulator.clock.set(question.expires_at)
     trader.drive.advance(MINUTE)
     trader.drive.relay()
@@ -83,7 +83,7 @@ def sized(notional_usd: str) -> Attempt:
     return attempt
 
 
-def second(limit: Obstacle) -> Attempt:
+def second(limit: Condition) -> Attempt:
     """Return the story of a second order under a limit that has room for one."""
 
     def attempt(trader: Trader) -> UUID:
@@ -194,7 +194,7 @@ def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.01)
 
 
-def _there(standing: confirmations.Standing | None) -> confirmations.Standing:
-    if standing is None:
+def _there(question_state: confirmations.QuestionState | None) -> confirmations.QuestionState:
+    if question_state is None:
         raise RunError("the question is not stored")
-    return standing
+    return question_state

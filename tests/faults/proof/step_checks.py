@@ -8,7 +8,7 @@ from tests.faults.proof.world import World
 
 
 @dataclass(frozen=True)
-class Moment:
+class BrokerState:
     """How it stands before a step: what the broker has, and what could not be told."""
 
     placed: frozenset[str]
@@ -16,7 +16,7 @@ class Moment:
     spoilt_quotes: int
 
     @classmethod
-    def of(cls, world: World) -> "Moment":
+    def of(cls, world: World) -> "BrokerState":
         """Look."""
         rows = world.rows(
             "SELECT client_order_id, firebase_uid FROM trade_orders"
@@ -26,7 +26,7 @@ class Moment:
         return cls(frozenset(_placed(world)), unsure, _spoilt(world))
 
 
-def violations(before: Moment, step: Step, world: World) -> Iterator[str]:
+def violations(before: BrokerState, step: Step, world: World) -> Iterator[str]:
     """Name what was placed in a step and should not have been.
 
     A request that was on its way before arrives by nobody's decision of now.
@@ -43,11 +43,11 @@ def violations(before: Moment, step: Step, world: World) -> Iterator[str]:
         yield f"sent_while_blocked: {new} were placed while the account was blocked"
     if not isinstance(step, AtOnce) and _spoilt(world) > before.spoilt_quotes:
         yield f"sent_on_no_price: {new} were placed though the quote was stale or empty"
-    yield from _while_unsure(before, Moment.of(world), new, owners)
+    yield from _while_unsure(before, BrokerState.of(world), new, owners)
 
 
 def _while_unsure(
-    before: Moment, after: Moment, new: set[str], owners: dict[str, str]
+    before: BrokerState, after: BrokerState, new: set[str], owners: dict[str, str]
 ) -> Iterator[str]:
     """Name what was sent for a user while nobody knew what became of another order of his."""
     lasting = before.unsure.keys() & after.unsure.keys()
@@ -57,7 +57,7 @@ def _while_unsure(
 
 
 def _placed(world: World) -> set[str]:
-    return {order.client_order_id for order in world.simulator.books.orders()}
+    return {order.client_order_id for order in world.simulator.ledger.orders()}
 
 
 def _owners(world: World) -> dict[str, str]:

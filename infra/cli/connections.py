@@ -8,7 +8,7 @@ from infra.postgres.database import Database
 from infra.runtime.settings import Settings
 
 
-def operated() -> tuple[Settings, Database]:
+def open_database() -> tuple[Settings, Database]:
     """Open the database of the environment."""
     settings = Settings.from_environment()
     database = clients.database(settings, clients.secrets(settings), size=1)
@@ -16,7 +16,7 @@ def operated() -> tuple[Settings, Database]:
     return settings, database
 
 
-def trading(settings: Settings) -> AlpacaTrading:
+def open_trading(settings: Settings) -> AlpacaTrading:
     """Open the broker of the environment."""
     broker = clients.alpaca(settings.alpaca_trading_base_url, clients.secrets(settings))
     click.get_current_context().call_on_close(broker.close)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from common.guardrails.facts import NOTIONAL_WINDOW, Standing
+from common.guardrails.facts import NOTIONAL_WINDOW, Exposure
 from common.market import trading_day, trading_day_start
 from common.orders.order import Order
 from common.orders.status import REJECTED, SUBMITTING
@@ -18,19 +18,19 @@ from infra.postgres.database import Transaction
 INTERRUPTED_AFTER = timedelta(minutes=1)
 
 
-def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Standing:
+def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Exposure:
     """Read the counters, the position and the switches, without the order at hand.
 
     The day's profit and loss costs a look at every trade of the day: only `with_pnl`.
     """
     taken = reserved(tx, order.firebase_uid, now, without=order.id)
-    return Standing(
+    return Exposure(
         orders_today=taken.orders_today,
         notional_in_window=taken.notional_in_window,
         position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_pending_before(tx, order, now),
-        controls=controls.against(tx, order.firebase_uid, now),
+        controls=controls.active_controls(tx, order.firebase_uid, now),
     )
 
 

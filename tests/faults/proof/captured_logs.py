@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from common.errors import TradingError
-from tests.faults.proof.trouble import Crash
+from tests.faults.proof.injected_fault import Crash
 
 _OURS = ("functions", "infra", "common")
 
 
-class Overheard(logging.Handler):
+class CapturedLogs(logging.Handler):
     """Listens to the log of the process, and to every reply that it is shown."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -39,10 +39,10 @@ class Overheard(logging.Handler):
 
 
 @contextmanager
-def overhearing(overheard: Overheard) -> Iterator[None]:
+def capture_logs(captured_logs: CapturedLogs) -> Iterator[None]:
     """Listen for a while; nothing is written meanwhile."""
     root = logging.getLogger()
-    kept, root.handlers = root.handlers, [overheard]
+    kept, root.handlers = root.handlers, [captured_logs]
     levels = {name: logging.getLogger(name).level for name in _OURS}
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.INFO)

@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.simulator.faults.fault import Fault
 from infra.simulator.ledger.orders import Order, Status
-from infra.simulator.market.instants import SECOND
+from infra.simulator.market.timestamps import SECOND
 
 _ENDS = {
     "reject_late": Status.REJECTED,
@@ -17,7 +17,7 @@ _ENDS = {
 
 
 @dataclass(slots=True)
-class Fate:
+class OrderFault:
     """First the `hold`, then the `course`; both count from when the market is open to the order."""
 
     begins: int = 0
@@ -40,7 +40,7 @@ class Fate:
 
     def price(self, order: Order, price: Decimal) -> Decimal:
         """Return the price of the next execution: each is worse, within the order's limit."""
-        worse = Decimal(str(self._told("worse_by", 0))) * self.executions
+        worse = Decimal(str(self._parameter("worse_by", 0))) * self.executions
         price = price + worse if order.is_buy else price - worse
         if order.limit_price is None:
             return price
@@ -51,7 +51,7 @@ class Fate:
         if self.course is None or self.course.kind != "partial_fill":
             return left
         due = self._free_at + self.executions * _seconds(self.course, "every", 0)
-        if moment < due or self.executions >= self._told("executions", math.inf):
+        if moment < due or self.executions >= self._parameter("executions", math.inf):
             return Decimal(0)
         if self.executions + 1 >= self._parts:
             return left
@@ -73,13 +73,13 @@ class Fate:
 
     @property
     def _fraction(self) -> Decimal:
-        return Decimal(str(self._told("fraction", "0.5")))
+        return Decimal(str(self._parameter("fraction", "0.5")))
 
     @property
     def _parts(self) -> int:
         return math.ceil(1 / self._fraction)
 
-    def _told(self, name: str, default: Any) -> Any:
+    def _parameter(self, name: str, default: Any) -> Any:
         return self.course.parameters.get(name, default) if self.course else default
 
 

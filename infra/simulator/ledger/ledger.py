@@ -37,7 +37,7 @@ class Account:
     last_stamp: int
 
 
-class Books:
+class Ledger:
     """Reads and writes the ledger; safe to use from any thread."""
 
     def __init__(self, database: Path | None, lock: AbstractContextManager[object]) -> None:
