@@ -8,12 +8,13 @@ import functions_framework
 
 from common.orders.order import BrokerOrder, Order
 from functions import edge, wiring
-from functions.orders import broker_orders, outcomes, position_drift, stalled
+from functions.orders import broker_orders, outcomes, stalled
 from functions.orders.broker_orders import BrokerOrders
 from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
 from infra.runtime import log_context
 from infra.workflows import account_snapshots
+from infra.workflows.position_reconciliation import reconcile_positions
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     fetched = broker_orders.fetch(open_orders, app.trading, now)
     changed = record(fetched, app.database, now)
     recovered = stalled.recover(app.database, fetched.absent, now)
-    drift = position_drift.compare(app.database, app.trading, now)
+    drift = reconcile_positions(app.database, app.market_data, app.trading, now)
     with app.database.transaction() as tx:
         stuck = stalled.report(tx, now)
     app.relay.publish_committed()

@@ -1,7 +1,6 @@
 """The account's executions, whoever ordered them (`GET /v2/account/activities/FILL`)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
@@ -9,24 +8,13 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from common.model import WireModel
-from infra.alpaca.responses import read_all
+from common.positions import Execution
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.responses import read_all
 
 _PAGE = 100
 # What is older was explained when it was young, or is for a person.
 _MOST_PAGES = 20
-
-
-@dataclass(frozen=True)
-class Execution:
-    """One execution at the broker: `qty` is signed, `price` in USD."""
-
-    id: str
-    order_id: str
-    symbol: str
-    qty: Decimal
-    price: Decimal
-    at: datetime
 
 
 class _Activity(WireModel):
@@ -40,7 +28,7 @@ class _Activity(WireModel):
 
     @property
     def execution(self) -> Execution:
-        """The execution, in the spelling of positions (a pair without its slash)."""
+        """The execution, with signed units."""
         qty = self.qty if self.side == "buy" else -self.qty
         symbol = self.symbol.replace("/", "")
         return Execution(self.id, self.order_id, symbol, qty, self.price, self.transaction_time)

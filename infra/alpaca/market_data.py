@@ -1,11 +1,14 @@
 """Alpaca's market data: one reader per market, and the latest quotes of any."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
+from common.corporate_actions import CorporateAction
 from common.errors import MalformedMessageError, TransientError
 from common.market import CRYPTO_FEED, Quote
-from infra.alpaca.batches import BATCH_SIZE, batches, part
+from infra.alpaca import corporate_actions
+from infra.alpaca.batches import BATCH_SIZE, BatchResult, batches, part
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import OptionData
 from infra.alpaca.quotes import quote_of
@@ -36,6 +39,12 @@ class AlpacaMarketData:
             for symbol, raw in part(self._quotes(batch, feed), "quotes").items():
                 found[symbol] = _quote(symbol, raw)
         return found
+
+    def corporate_actions(
+        self, symbols: Sequence[str], first: date, last: date
+    ) -> BatchResult[CorporateAction]:
+        """Return what changes shares of the symbols, processed from first to last (inclusive)."""
+        return corporate_actions.corporate_actions(self._http, symbols, first, last)
 
     def _quotes(self, symbols: Sequence[str], feed: str) -> Any:
         wanted = {"symbols": ",".join(symbols)}

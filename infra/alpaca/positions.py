@@ -7,8 +7,8 @@ from pydantic import Field
 
 from common.model import WireModel
 from common.positions import Holding
-from infra.alpaca.responses import read_all
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.responses import read_all
 
 
 class _Position(WireModel):

@@ -13,10 +13,11 @@ from common.guardrails.facts import Account, Asset
 from common.model import problems
 from common.options import ChainBounds, OptionContract
 from common.orders.order import BrokerOrder, Order
+from common.positions import Execution, Holding
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
+from infra.alpaca import activities, contracts, positions
 from infra.alpaca import calendar as calendars
-from infra.alpaca import contracts, positions
 from infra.alpaca.batches import BatchResult
 from infra.alpaca.http import AlpacaHttp
 
@@ -116,9 +117,13 @@ class AlpacaTrading:
             # A page may end between orders of one instant: the next one begins with it once more.
             after = last - _INSTANT if last - _INSTANT > after else last
 
-    def positions(self) -> dict[str, Decimal]:
-        """Return the account's positions: signed units by symbol; raises TransientError."""
+    def positions(self) -> dict[str, Holding]:
+        """Return the account's positions by symbol; raises TransientError."""
         return positions.positions(self._http)
+
+    def executions(self, after: datetime) -> Iterator[Execution]:
+        """Yield the account's executions after an instant, whoever ordered them."""
+        return activities.executions(self._http, after)
 
     def calendar(self, first: date, last: date) -> list[CalendarDay]:
         """Return each day from first to last, holidays too; raises TransientError."""

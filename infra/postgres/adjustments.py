@@ -22,7 +22,7 @@ class Owned:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """Why a trade changes: `reference` is what makes it happen once, `price` what a unit brought."""
+    """Why a trade changes, once for each `reference`; `price` is what a unit brought (USD)."""
 
     kind: Kind
     reference: str
@@ -67,7 +67,7 @@ def open_trades(tx: Transaction, symbol: str, before: datetime | None = None) ->
 
 
 def adjust(tx: Transaction, owned: Owned, after: Trade, why: Adjustment, now: datetime) -> bool:
-    """Store the trade as it is afterwards, with its audit row; False when it was adjusted before."""
+    """Store the trade as it is afterwards, with its audit row; False when that was done before."""
     before = owned.trade
     added = tx.run(
         """

@@ -87,7 +87,7 @@ def report_gap(tx: Transaction, symbol: str, today: date, now: datetime) -> None
 
 
 def resolve_gaps(tx: Transaction, symbol: str, before: date, now: datetime) -> None:
-    """Take the gaps of earlier days for what the broker's books say they are: moves of the price."""
+    """Take the gaps of earlier days for moves of the price, as the broker's books say."""
     tx.run(
         "UPDATE corporate_actions SET resolved_at = :now WHERE symbol = :symbol"
         " AND kind = 'gap' AND ex_date < :before AND resolved_at IS NULL",
@@ -142,7 +142,11 @@ def _restate_manual_holding(tx: Transaction, action: CorporateAction) -> None:
     qty = "0" if action.effect == "cash" else "qty * :new_rate / :old_rate"
     tx.run(
         f"UPDATE manual_holdings SET qty = {qty}, symbol = :after WHERE symbol = :symbol",
-        **({} if action.effect == "cash" else {"new_rate": action.new_rate, "old_rate": action.old_rate}),
+        **(
+            {}
+            if action.effect == "cash"
+            else {"new_rate": action.new_rate, "old_rate": action.old_rate}
+        ),
         after=action.new_symbol or action.symbol,
         symbol=action.symbol,
     )

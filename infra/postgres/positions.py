@@ -54,6 +54,14 @@ def totals(tx: Transaction) -> dict[str, Decimal]:
     return {row["symbol"]: row["qty"] for row in rows}
 
 
+def held_stocks(tx: Transaction) -> set[str]:
+    """Name the stocks that some user holds."""
+    rows = tx.rows(
+        "SELECT DISTINCT symbol FROM trades WHERE closed_at IS NULL AND asset_class = 'us_equity'"
+    )
+    return {row["symbol"] for row in rows}
+
+
 def moving(tx: Transaction, since: datetime) -> list[str]:
     """Name the symbols of orders that the broker may still fill, or that changed since then."""
     rows = tx.rows(

@@ -16,6 +16,7 @@ from infra.simulator.api import (
     contracts_api,
     control_api,
     control_market,
+    corporate_actions_api,
     crypto_api,
     data_api,
     failures,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _CONTROL = "/sim"
 _APIS = (
-    *(data_api, crypto_api, option_data_api),
+    *(data_api, crypto_api, option_data_api, corporate_actions_api),
     *(orders_api, account_api, reference_api, contracts_api),
     *(control_api, control_market),
 )

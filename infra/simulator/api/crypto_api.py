@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 
 from infra.simulator.api import wire_crypto
+from infra.simulator.api.adjusted_bars import raw
 from infra.simulator.api.bar_history import bars_page
 from infra.simulator.api.views import Views, listed
 from infra.simulator.errors import bad_data_request
@@ -46,7 +47,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
 
     @routes.get("/bars")
     def bars(venue: str) -> Json:  # noqa: ARG001
-        page, token = bars_page(broker.market, broker.clock, _pairs(), flask.request.args)
+        page, token = bars_page(broker.market, broker.clock, _pairs(), flask.request.args, raw)
         return {"bars": page, "next_page_token": token}
 
     return routes

@@ -1,6 +1,7 @@
 """Behaviours on which the sources disagree, or that differ between accounts: one switch each."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass
@@ -21,6 +22,10 @@ class Switches:
 
     fractional_limit_orders: bool = False
     """Whether limit orders may be fractional or by notional (section 5.1, sources disagree)."""
+
+    coin_fee_rate: Decimal = Decimal("0.0025")
+    """The share of bought coins that the broker keeps as its fee; the order shows none of it
+    (alpaca-py issue 374, alpaca-java issue 148). The fee on a sale, in dollars, is left out."""
 
     fill_delay_seconds: float = 0.0
     """How long, in simulated time, an order stays `pending_new` before it is worked at all."""
