@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from common.corporate_actions import CorporateAction, restate
@@ -10,6 +10,9 @@ from common.market import NEW_YORK
 from infra.postgres import adjustments
 from infra.postgres.adjustments import Adjustment
 from infra.postgres.database import Transaction, to_json
+
+# What happened longer ago than this was known when a question of today was asked.
+_RECENT = timedelta(days=3)
 
 _COLUMNS = "id, kind, symbol, ex_date, effect, new_rate, old_rate, new_symbol, cash"
 
@@ -66,16 +69,17 @@ def apply(tx: Transaction, action: CorporateAction, now: datetime) -> int:
     )
     if not claimed:
         return 0
-    midnight = datetime.combine(action.ex_date, datetime.min.time(), NEW_YORK)
+    if now - _midnight(action) < _RECENT:
+        _withdraw_questions(tx, action.symbol, now)
+    midnight = _midnight(action)
     why = Adjustment("corporate_action", action.id, midnight, action.cash or Decimal(0))
     held = adjustments.open_trades(tx, action.symbol, before=midnight)
     changed = sum(
         adjustments.adjust(tx, each, restate(each.trade, action), why, now) for each in held
     )
     if action.new_symbol:
-        _rename(tx, action.symbol, action.new_symbol)
+        _rename(tx, action, action.new_symbol)
     _restate_manual_holding(tx, action)
-    _withdraw_questions(tx, action.symbol, now)
     _resolve_gaps(tx, action.symbol, now)
     return changed
 
@@ -124,16 +128,23 @@ def restated(tx: Transaction, price: Decimal, symbol: str, known_on: date, today
     return found
 
 
-def _rename(tx: Transaction, old: str, new: str) -> None:
+def _midnight(action: CorporateAction) -> datetime:
+    """Return when an action takes effect: with the beginning of its day in New York."""
+    return datetime.combine(action.ex_date, datetime.min.time(), NEW_YORK)
+
+
+def _rename(tx: Transaction, action: CorporateAction, new: str) -> None:
     tx.run(
         """
         UPDATE trades t SET symbol = :new
-        WHERE t.symbol = :old AND t.closed_at IS NULL AND NOT EXISTS (
+        WHERE t.symbol = :old AND t.closed_at IS NULL AND t.opened_at < :midnight
+          AND NOT EXISTS (
             SELECT FROM trades other WHERE other.firebase_uid = t.firebase_uid
               AND other.symbol = :new AND other.closed_at IS NULL)
         """,
-        old=old,
+        old=action.symbol,
         new=new,
+        midnight=_midnight(action),
     )
 
 

@@ -52,9 +52,10 @@ def _store(tx: Transaction, facts: Sequence[Snapshot], now: datetime) -> int:
 def latest(
     tx: Transaction, needs: Mapping[MarketDataKey, int]
 ) -> dict[MarketDataKey, tuple[Snapshot, ...]]:
-    """Read the newest `count` facts per (symbol, metric, feed), oldest first.
+    """Read the newest `count` facts per (symbol, metric, feed), oldest first, on today's basis.
 
-    One index descent per key; a key of which nothing is known is absent.
+    One index descent per key; a key of which nothing is known is absent. What was stored before a
+    split is restated for it; `raw` stays what the broker sent.
     """
     wanted = [
         {"symbol": symbol, "metric": metric, "feed": feed, "wanted": count}
@@ -63,7 +64,8 @@ def latest(
     rows = tx.rows(
         """
         SELECT fact.id, fact.symbol, fact.asset_class, fact.feed, fact.metric,
-               fact.price, fact.volume, fact.as_of, fact.raw
+               coalesce(fact.price * basis.ratio, fact.price) AS price,
+               coalesce(fact.volume / basis.ratio, fact.volume) AS volume, fact.as_of, fact.raw
         FROM jsonb_to_recordset(CAST(:wanted AS jsonb))
             AS k (symbol text, metric text, feed text, wanted integer)
         CROSS JOIN LATERAL (
@@ -71,6 +73,14 @@ def latest(
             WHERE s.symbol = k.symbol AND s.metric = k.metric AND s.feed = k.feed
             ORDER BY s.as_of DESC LIMIT k.wanted
         ) AS fact
+        LEFT JOIN LATERAL (
+            SELECT utils_statistics.product(a.old_rate) / utils_statistics.product(a.new_rate)
+                AS ratio
+            FROM corporate_actions a
+            WHERE a.symbol = fact.symbol AND a.effect = 'shares' AND a.applied_at IS NOT NULL
+              AND a.ex_date > CAST(fact.as_of AT TIME ZONE 'America/New_York' AS date)
+            HAVING count(*) > 0
+        ) AS basis ON true
         ORDER BY fact.as_of
         """,
         wanted=to_json(wanted),
