@@ -1,12 +1,12 @@
 """Corporate actions as stored: known, applied once, or not explained (`corporate_actions`)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from common.corporate_actions import CorporateAction, restate
-from common.market import NEW_YORK
+from common.market import NEW_YORK, Snapshot, trading_day
 from infra.postgres import adjustments
 from infra.postgres.adjustments import Adjustment
 from infra.postgres.database import Transaction, to_json
@@ -114,18 +114,17 @@ def unexplained(tx: Transaction) -> list[CorporateAction]:
     return [CorporateAction(**row) for row in rows]
 
 
-def restated(tx: Transaction, price: Decimal, symbol: str, known_on: date, today: date) -> Decimal:
-    """Return a price that was known on one day on the basis of another, later one."""
+def on_basis_of(tx: Transaction, trade: Snapshot, close: Snapshot) -> Snapshot:
+    """Return an earlier close as it reads on the basis of a trade."""
     row = tx.rows(
         "SELECT utils_statistics.restated(CAST(:price AS numeric), :symbol, :known_on, :today)"
         " AS price",
-        price=price,
-        symbol=symbol,
-        known_on=known_on,
-        today=today,
+        price=close.price,
+        symbol=close.symbol,
+        known_on=trading_day(close.as_of),
+        today=trading_day(trade.as_of),
     )[0]
-    found: Decimal = row["price"]
-    return found
+    return replace(close, price=row["price"])
 
 
 def _midnight(action: CorporateAction) -> datetime:
@@ -149,17 +148,19 @@ def _rename(tx: Transaction, action: CorporateAction, new: str) -> None:
 
 
 def _restate_manual_holding(tx: Transaction, action: CorporateAction) -> None:
-    """What is held beside ours becomes other shares, too."""
-    qty = "0" if action.effect == "cash" else "qty * :new_rate / :old_rate"
+    """What is held beside ours becomes other shares, or cash, too."""
     tx.run(
-        f"UPDATE manual_holdings SET qty = {qty}, symbol = :after WHERE symbol = :symbol",
-        **(
-            {}
-            if action.effect == "cash"
-            else {"new_rate": action.new_rate, "old_rate": action.old_rate}
-        ),
+        """
+        UPDATE manual_holdings SET qty = qty * CAST(:kept AS integer) * :new_rate / :old_rate,
+                                   symbol = :after
+        WHERE symbol = :symbol AND updated_at < :midnight
+        """,
+        kept=0 if action.effect == "cash" else 1,
+        new_rate=action.new_rate,
+        old_rate=action.old_rate,
         after=action.new_symbol or action.symbol,
         symbol=action.symbol,
+        midnight=_midnight(action),
     )
 
 

@@ -11,8 +11,9 @@ from infra.postgres.database import Database
 
 log = logging.getLogger(__name__)
 
-# The broker lists actions by their process date, which can lie some weeks from the ex-date.
-_PAST, _AHEAD = timedelta(days=30), timedelta(days=60)
+# As far back as daily closes go. The broker lists actions by their process date, which can lie some
+# weeks after the ex-date.
+_PAST, _AHEAD = timedelta(days=400), timedelta(days=60)
 
 
 def refresh(
