@@ -8,7 +8,7 @@ import functions_framework
 
 from common.orders.order import BrokerOrder, Order
 from functions import edge, wiring
-from functions.orders import broker_orders, outcomes, stalled
+from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
 from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
@@ -31,6 +31,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         open_orders = orders.open_orders(tx)
     fetched = broker_orders.fetch(open_orders, app.trading, now)
     changed = record(fetched, app.database, now)
+    canceled = overdue.cancel(fetched.found, app.database, app.trading, now)
     recovered = stalled.recover(app.database, fetched.absent, now)
     drift = reconcile_positions(app.database, app.market_data, app.trading, now)
     with app.database.transaction() as tx:
@@ -43,6 +44,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "open_orders": len(open_orders),
         "changed": changed,
         "outcome_unknown": [str(order.id) for order in fetched.unknown],
+        "overdue_canceled": canceled,
         **recovered,
         "stuck": stuck,
         "position_drift": drift,

@@ -101,7 +101,9 @@ class Submission:
         order = orders.lock(tx, order_id)
         if order.status != APPROVED:  # its owner cancelled it meanwhile
             return None
-        denied = deny(order, self.facts(tx, order, broker))
+        facts = self.facts(tx, order, broker)
+        order = facts.reduced(order)
+        denied = deny(order, facts)
         if denied is None and broker.quote is not None:
             return orders.reserve(tx, order, broker.quote, self.now)
         if denied is None:

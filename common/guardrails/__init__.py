@@ -5,7 +5,7 @@ Each takes the order and the facts, and returns a `Denied`, or None to let the o
 
 from collections.abc import Callable
 
-from common.guardrails import consent, limits, market
+from common.guardrails import consent, holdings, limits, market
 from common.guardrails.facts import Denied, Facts
 from common.orders.order import Order
 
@@ -22,6 +22,9 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     market.market_is_open,
     market.asset_is_tradable,
     limits.account_is_not_blocked,
+    holdings.basis_is_the_one_shown,
+    holdings.position_has_not_drifted,
+    holdings.enough_is_held,
     market.price_is_fresh,
     market.spread_is_narrow,
     market.price_is_not_split,

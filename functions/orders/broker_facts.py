@@ -1,5 +1,6 @@
 """What the broker must be asked before an order is judged, with no transaction open."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from common.config import TradingConfig
 from common.guardrails.facts import BrokerFacts
 from common.market import Quote
 from common.orders.order import Order
+from common.positions import Holding
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 
@@ -26,19 +28,26 @@ def fetch(
     feed = config.feed_of(order.symbol) if config else None
     if feed is None:
         return BrokerFacts()
-    with ThreadPoolExecutor(max_workers=5) as pool:
+    with ThreadPoolExecutor(max_workers=6) as pool:
         quote = pool.submit(_quote, market_data, order.symbol, feed)
         close = pool.submit(_previous_close, market_data, order.symbol, feed, now)
         is_open = pool.submit(trading.market_is_open)
         asset = pool.submit(trading.asset, order.symbol)
         account = pool.submit(trading.account)
+        held = pool.submit(trading.positions) if order.side == "sell" else None
         return BrokerFacts(
             quote=quote.result(),
             previous_close=close.result(),
             market_is_open=is_open.result(),
             asset=asset.result(),
             account=account.result(),
+            holding=_holding(held.result(), order.symbol) if held else None,
         )
+
+
+def _holding(held: Mapping[str, Holding], symbol: str) -> Holding:
+    """Return what is held of a symbol, which positions write without a slash; perhaps nothing."""
+    return held.get(symbol.replace("/", ""), Holding(Decimal(0), Decimal(0)))
 
 
 def _quote(market_data: AlpacaMarketData, symbol: str, feed: str) -> Quote | None:

@@ -2,17 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field
 
-from common.market import AssetClass, Metric, Snapshot, trading_day
+from common.market import (
+    NEW_YORK,
+    AssetClass,
+    Metric,
+    Snapshot,
+    next_trading_day_start,
+    trading_day,
+)
 from common.model import WireModel
 from infra.alpaca.batches import parse
 
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+# Where feeds of coins begin their days: UTC today, the exchange's and Chicago's midnight before.
+_DAY_ZONES = (UTC, NEW_YORK, ZoneInfo("America/Chicago"))
 
 
 class WireTrade(WireModel):
@@ -45,11 +55,15 @@ class _SymbolSnapshot(WireModel):
 
 @dataclass(frozen=True)
 class Market:
-    """What differs between the markets: how facts are labelled, and when a day begins."""
+    """What differs between the markets: how facts are labelled, and when a day begins and ends.
+
+    `end_of` says when the day ends whose bar opens at an instant.
+    """
 
     asset_class: AssetClass
     feed: str
     day_of: Callable[[datetime], date]
+    end_of: Callable[[datetime], datetime]
 
     def fact(
         self,
@@ -66,12 +80,25 @@ class Market:
 
 def stocks(feed: str) -> Market:
     """Return the stock market as a feed shows it; its day is New York's."""
-    return Market("us_equity", feed, trading_day)
+    return Market("us_equity", feed, trading_day, next_trading_day_start)
 
 
 def crypto(feed: str) -> Market:
-    """Return the crypto market; its day is UTC's."""
-    return Market("crypto", feed, lambda at: at.astimezone(UTC).date())
+    """Return the crypto market; its day is UTC's, and a bar's the one that the feed begins."""
+    return Market("crypto", feed, lambda at: at.astimezone(UTC).date(), _end_of_bar)
+
+
+def _end_of_bar(opens_at: datetime) -> datetime:
+    """Return the next midnight of the zone at whose midnight a day's bar opens, else a day later.
+
+    Recordings begin their days at 00:00, 04:00, 05:00 or 06:00 UTC; a day with a change of the
+    clocks has 23 or 25 hours.
+    """
+    for zone in _DAY_ZONES:
+        local = opens_at.astimezone(zone)
+        if local.time() == time():
+            return datetime.combine(local.date() + _DAY, time(), zone).astimezone(UTC)
+    return opens_at + _DAY
 
 
 def snapshot_facts(market: Market, symbol: str, raw: Any, now: datetime) -> list[Snapshot]:
@@ -90,13 +117,13 @@ def latest_trade(market: Market, symbol: str, raw: Any) -> Snapshot:
     return _trade_fact(market, symbol, parse(WireTrade, raw), raw)
 
 
-def daily_closes(market: Market, symbol: str, raw: Any, today: date) -> list[Snapshot]:
+def daily_closes(market: Market, symbol: str, raw: Any, now: datetime) -> list[Snapshot]:
     """Return the closes of the days that are over. Raises MalformedMessageError."""
     bars = [(parse(WireBar, each), each) for each in raw]
     return [
         market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)
         for bar, each in bars
-        if market.day_of(bar.opens_at) < today
+        if market.end_of(bar.opens_at) <= now
     ]
 
 
@@ -107,10 +134,10 @@ def _trade_fact(market: Market, symbol: str, trade: WireTrade, raw: Any) -> Snap
 def _day_facts(
     market: Market, symbol: str, raw: Any, known: _SymbolSnapshot, traded_at: datetime
 ) -> Iterator[Snapshot]:
-    bar, name, today = known.daily_bar, "dailyBar", market.day_of(traded_at)
-    if bar is not None and market.day_of(bar.opens_at) >= today:
+    bar, name, begun = known.daily_bar, "dailyBar", traded_at
+    if bar is not None and market.end_of(bar.opens_at) > traded_at:
         # The running bar keeps its opening time all day: it is as recent as the last trade.
-        as_of, today = max(traded_at, bar.opens_at), market.day_of(bar.opens_at)
+        as_of, begun = max(traded_at, bar.opens_at), bar.opens_at
         prices: dict[Metric, Decimal | None] = {
             "daily_bar": bar.close,
             "day_open": bar.open,
@@ -122,7 +149,7 @@ def _day_facts(
                 yield market.fact(symbol, metric, price, bar.volume, as_of, raw[name])
         bar, name = known.previous_bar, "prevDailyBar"
     # Before the day's first bar, `dailyBar` is still the previous session's.
-    if bar is not None and market.day_of(bar.opens_at) < today:
+    if bar is not None and market.end_of(bar.opens_at) <= begun:
         yield market.fact(symbol, "prev_close", bar.close, bar.volume, bar.opens_at, raw[name])
 
 

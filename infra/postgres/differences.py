@@ -41,9 +41,12 @@ def was_restated(tx: Transaction, symbol: str, since: datetime) -> bool:
     )
 
 
-def store(tx: Transaction, found: Sequence[Drift], now: datetime) -> None:
-    """Replace the differences of the last reconciliation."""
-    tx.run("DELETE FROM position_drifts")
+def store(tx: Transaction, found: Sequence[Drift], moving: Sequence[str], now: datetime) -> None:
+    """Replace the differences of the last reconciliation; what moves stays as it was found."""
+    tx.run(
+        "DELETE FROM position_drifts WHERE symbol <> ALL(CAST(:moving AS text[]))",
+        moving=list(moving),
+    )
     rows = [{"symbol": d.symbol, "ours": d.ours, "brokers": d.brokers} for d in found]
     tx.run(
         """
@@ -51,6 +54,8 @@ def store(tx: Transaction, found: Sequence[Drift], now: datetime) -> None:
         SELECT symbol, ours, brokers, :now
         FROM jsonb_to_recordset(CAST(:rows AS jsonb))
             AS drift (symbol text, ours numeric, brokers numeric)
+        ON CONFLICT (symbol) DO UPDATE
+        SET (ours, brokers, found_at) = (excluded.ours, excluded.brokers, excluded.found_at)
         """,
         rows=to_json(rows),
         now=now,

@@ -4,14 +4,16 @@ import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+from common.drift import SETTLED_AFTER, Drift
 from common.guardrails.facts import NOTIONAL_WINDOW, Exposure
 from common.market import trading_day, trading_day_start
 from common.orders.order import Order
 from common.orders.status import REJECTED, SUBMITTING
 from common.rules.base import Position
-from infra.postgres import controls
+from infra.postgres import controls, orders
 from infra.postgres.database import Transaction
 
 # A send takes seconds: what is still being sent after this long was interrupted by a crash.
@@ -31,6 +33,7 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Expos
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_pending_before(tx, order, now),
         controls=controls.active_controls(tx, order.firebase_uid, now),
+        **_books(tx, order, now),
     )
 
 
@@ -93,6 +96,48 @@ def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None
     )[0]
     pnl: Decimal | None = row["pnl"]
     return pnl
+
+
+def _books(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
+    """Read what is known of the symbol beside the user's own position."""
+    row = tx.rows(
+        f"""
+        SELECT (SELECT coalesce(sum(t.qty), 0) FROM trades t
+                WHERE t.symbol = :symbol AND t.closed_at IS NULL) AS units_of_all,
+               EXISTS (SELECT FROM trade_orders o
+                       WHERE o.symbol = :symbol AND o.id <> :id AND o.updated_at >= :settled)
+               OR EXISTS (SELECT FROM trade_orders o
+                          WHERE o.symbol = :symbol AND o.id <> :id AND o.status <> 'approved'
+                            AND {orders.IS_OPEN}) AS is_moving,
+               (SELECT a.id FROM corporate_actions a
+                WHERE a.symbol = :symbol AND a.applied_at > question.asked_at
+                  AND a.ex_date > question.asked_at - interval '3 days'
+                UNION ALL
+                SELECT a.id FROM corporate_actions a
+                JOIN trades t ON t.symbol = a.symbol AND t.firebase_uid = :uid
+                             AND t.closed_at IS NULL
+                             AND t.opened_at < a.ex_date AT TIME ZONE 'America/New_York'
+                WHERE a.symbol = :symbol AND a.effect = 'unexplained' AND a.resolved_at IS NULL
+                  AND a.ex_date <= CAST(:today AS date)
+                LIMIT 1) AS changed_basis,
+               d.symbol, d.ours, d.brokers
+        FROM (SELECT coalesce((SELECT c.asked_at FROM confirmations c
+                               WHERE c.question_id = CAST(:question_id AS uuid)),
+                              CAST(:created_at AS timestamptz)) AS asked_at) AS question
+        LEFT JOIN position_drifts d ON d.symbol = replace(:symbol, '/', '')
+            AND EXISTS (SELECT FROM trades t WHERE t.firebase_uid = :uid AND t.symbol = :symbol
+                          AND t.closed_at IS NULL)
+        """,
+        symbol=order.symbol,
+        id=order.id,
+        uid=order.firebase_uid,
+        settled=now - SETTLED_AFTER,
+        question_id=order.question_id,
+        created_at=order.created_at,
+        today=trading_day(now),
+    )[0]
+    symbol, ours, brokers = (row.pop(name) for name in ("symbol", "ours", "brokers"))
+    return row | {"drift": Drift(symbol, ours, brokers) if symbol else None}
 
 
 def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[UUID]:

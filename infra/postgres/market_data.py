@@ -33,6 +33,7 @@ def _store(tx: Transaction, facts: Sequence[Snapshot], now: datetime) -> int:
         }
         for fact in facts
     ]
+    _correct(tx, rows, now)
     return tx.run(
         """
         INSERT INTO market_data_snapshots
@@ -43,6 +44,37 @@ def _store(tx: Transaction, facts: Sequence[Snapshot], now: datetime) -> int:
             price numeric, volume numeric, as_of timestamptz, raw jsonb)
         ORDER BY symbol, metric, feed, as_of  -- two instances must not lock in opposite order
         ON CONFLICT DO NOTHING
+        """,
+        rows=to_json(rows),
+        now=now,
+    )
+
+
+def _correct(tx: Transaction, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
+    """Correct the stored bars that the feed has corrected, and keep what they said before.
+
+    Of the running day's bar every look is a fact of its own; these are of days and minutes that
+    are over.
+    """
+    tx.run(
+        """
+        WITH corrected AS (
+            SELECT s.id, s.price AS old_price, s.volume AS old_volume, s.raw AS old_raw,
+                   fact.price, fact.volume, fact.raw
+            FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS fact (
+                symbol text, feed text, metric text, price numeric, volume numeric,
+                as_of timestamptz, raw jsonb)
+            JOIN market_data_snapshots s
+              ON s.symbol = fact.symbol AND s.metric = fact.metric AND s.feed = fact.feed
+             AND s.as_of = fact.as_of
+            WHERE fact.metric IN ('prev_close', 'daily_close', 'minute_bar')
+              AND s.price <> fact.price
+        ), kept AS (
+            INSERT INTO market_data_corrections (snapshot_id, price, volume, raw, corrected_at)
+            SELECT id, old_price, old_volume, old_raw, :now FROM corrected
+        )
+        UPDATE market_data_snapshots s SET (price, volume, raw) = (c.price, c.volume, c.raw)
+        FROM corrected c WHERE s.id = c.id
         """,
         rows=to_json(rows),
         now=now,

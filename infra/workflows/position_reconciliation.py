@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from common.drift import POSITION_DRIFT, Drift, drifts
+from common.drift import POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
 from common.errors import BrokerRefusedError, TransientError
 from common.market import trading_day
 from common.positions import Execution, Holding
@@ -21,8 +21,6 @@ from infra.workflows.difference_explanation import explain
 
 log = logging.getLogger(__name__)
 
-# Whatever changed this recently may be in one of the two sums already and not in the other.
-_SETTLED_AFTER = timedelta(minutes=2)
 # How far back trades by hand are looked for when a difference is found.
 _LOOKED_BACK = timedelta(days=7)
 
@@ -55,7 +53,7 @@ def _differences(
         ours = positions.totals(tx)
         for symbol, qty in differences.manual_holdings(tx).items():
             ours[symbol] = ours.get(symbol, 0) + qty
-        moving = positions.moving(tx, now - _SETTLED_AFTER)
+        moving = positions.moving(tx, now - SETTLED_AFTER)
     brokers = {symbol: holding.qty for symbol, holding in at_broker.items()}
     return drifts(ours, brokers, moving)
 
@@ -96,7 +94,7 @@ def _store(database: Database, at_broker: Mapping[str, Holding], now: datetime) 
     """Remember what is still different; a gap of an earlier day with equal books was a move."""
     rest = _differences(database, at_broker, now)
     with database.transaction() as tx:
-        differences.store(tx, rest, now)
+        differences.store(tx, rest, positions.moving(tx, now - SETTLED_AFTER), now)
         for gap in corporate_actions.unexplained(tx):
             if gap.kind == "gap" and gap.symbol not in {each.symbol for each in rest}:
                 corporate_actions.resolve_gaps(tx, gap.symbol, trading_day(now), now)

@@ -1,7 +1,7 @@
 """Changes of a position that no order made: fees in the coin, and corporate actions.
 
-- A crypto purchase is charged 0.25 % of the coins, and the order shows what was filled before it
-  (alpaca-py issue 374: 0.1 bought, 0.09975 held; alpaca-java issue 148).
+- A crypto purchase is charged up to 0.25 % of the coins (`switches.coin_fee_rate`), and the order
+  shows what was filled before it (alpaca-py issue 374: 0.1 bought, 0.09975 held).
 - A split multiplies the shares and divides the average entry price; what is left over below the
   ninth decimal is rounded, as quantities are (the broker's page "Mandatory Corporate Actions").
 """
