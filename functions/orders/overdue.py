@@ -13,8 +13,8 @@ from common.errors import BrokerRefusedError, TransientError
 from common.orders.order import BrokerOrder, Order
 from common.orders.status import TERMINAL
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import orders
 from infra.postgres.database import Database
+from infra.postgres.trading import orders
 from infra.runtime import log_context
 
 log = logging.getLogger(__name__)

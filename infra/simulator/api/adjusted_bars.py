@@ -7,7 +7,7 @@ Prices from before a split are divided by its ratio and volumes multiplied, as t
 from collections.abc import Mapping
 from decimal import Decimal
 
-from infra.simulator.api.bar_history import Adjusted
+from infra.simulator.api.data.bar_history import Adjusted
 from infra.simulator.errors import bad_data_request
 from infra.simulator.market.bars import Bar
 from infra.simulator.market.corporate_actions import CorporateActions
