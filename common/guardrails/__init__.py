@@ -25,6 +25,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     holdings.basis_is_the_one_shown,
     holdings.position_has_not_drifted,
     holdings.enough_is_held,
+    market.quote_is_not_crossed,
     market.price_is_fresh,
     market.spread_is_narrow,
     market.price_is_not_split,

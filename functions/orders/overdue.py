@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from common.errors import BrokerRefusedError, TransientError
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
 from common.orders.status import TERMINAL
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Database

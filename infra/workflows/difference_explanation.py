@@ -9,9 +9,9 @@ from common.corporate_actions import CorporateAction, ratio_of_books
 from common.market import trading_day
 from common.position_differences import can_be_coin_fee, shared
 from common.positions import Execution, Fill, Holding, apply_fill
-from infra.postgres import adjustments, corporate_actions, differences
-from infra.postgres.adjustments import Adjustment, Kind, Owned
 from infra.postgres.database import Transaction
+from infra.postgres.trading import adjustments, corporate_actions, differences
+from infra.postgres.trading.adjustments import Adjustment, Kind, Owned
 
 _NONE = Decimal(0)
 # After a restatement the broker pays the fraction of a share that is left over in cash.

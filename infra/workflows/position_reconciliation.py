@@ -14,9 +14,8 @@ from common.market import trading_day
 from common.positions import Execution, Holding
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import corporate_actions, differences
 from infra.postgres.database import Database
-from infra.postgres.trading import positions
+from infra.postgres.trading import corporate_actions, differences, positions
 from infra.workflows import restatement
 from infra.workflows.difference_explanation import explain
 

@@ -15,10 +15,9 @@ from common.market import Snapshot, trading_day
 from common.rules.shared.reference import is_implausible
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import corporate_actions
 from infra.postgres.database import Database
 from infra.postgres.market import market_data
-from infra.postgres.trading import positions
+from infra.postgres.trading import corporate_actions, positions
 from infra.workflows import restatement
 from infra.workflows.position_reconciliation import reconcile_positions
 

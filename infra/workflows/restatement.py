@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from common.market import trading_day
 from infra.alpaca.market_data import AlpacaMarketData
-from infra.postgres import corporate_actions
 from infra.postgres.database import Database
+from infra.postgres.trading import corporate_actions
 
 log = logging.getLogger(__name__)
 

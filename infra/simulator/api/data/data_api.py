@@ -1,20 +1,18 @@
 """The stock data API (section 2): snapshots, latest values and historical bars."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
-from infra.simulator.api.adjusted_bars import adjusted
 from infra.simulator.api.data import wire_data
+from infra.simulator.api.data.adjusted_bars import adjusted
 from infra.simulator.api.data.bar_history import bars_page
 from infra.simulator.api.data.views import Views, listed
 from infra.simulator.errors import ApiError, bad_data_request
 from infra.simulator.market.symbols import is_stock
 from infra.simulator.market.tape import View
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
@@ -26,7 +24,7 @@ _PARTS: dict[str, Callable[[View], Json | None]] = {
 }
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v2/stocks."""
     routes = flask.Blueprint("data", __name__, url_prefix="/v2/stocks")
     seen = Views(broker)
@@ -100,7 +98,7 @@ def _currency() -> Json:
     return {"currency": currency} if currency else {}
 
 
-def _page(broker: "SimulatedBroker", symbols: Sequence[str]) -> tuple[Json, str | None]:
+def _page(broker: BrokerState, symbols: Sequence[str]) -> tuple[Json, str | None]:
     arguments = flask.request.args
     basis = adjusted(broker.corporate_actions, arguments, broker.clock.now_ns())
     return bars_page(broker.market, broker.clock, symbols, arguments, basis)

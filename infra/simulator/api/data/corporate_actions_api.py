@@ -1,23 +1,21 @@
 """The corporate actions of the data API: by symbol, type and process date, in pages."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
 from infra.simulator.errors import bad_data_request
 from infra.simulator.market.corporate_actions import CorporateAction
 from infra.simulator.market.timestamps import new_york_date
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
 _DEFAULT_PAGE, _LARGEST_PAGE = "100", 1000
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the route /v1/corporate-actions."""
     routes = flask.Blueprint("corporate_actions", __name__)
 

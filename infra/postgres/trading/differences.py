@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from common.drift import Drift
 from common.positions import Execution
-from infra.postgres.adjustments import Owned
 from infra.postgres.database import Transaction, to_json
+from infra.postgres.trading.adjustments import Owned
 
 
 def manual_holdings(tx: Transaction) -> dict[str, Decimal]:

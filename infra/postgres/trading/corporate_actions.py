@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from common.corporate_actions import CorporateAction, restate
 from common.market import NEW_YORK, Snapshot, trading_day
-from infra.postgres import adjustments
-from infra.postgres.adjustments import Adjustment
 from infra.postgres.database import Transaction, to_json
+from infra.postgres.trading import adjustments
+from infra.postgres.trading.adjustments import Adjustment
 
 # What happened longer ago than this was known when a question of today was asked.
 _RECENT = timedelta(days=3)
