@@ -51,6 +51,7 @@ class DenialCode(StrEnum):
     OUTCOME_PENDING = "OUTCOME_PENDING"
     POSITION_DRIFT = "POSITION_DRIFT"
     NOT_HELD = "NOT_HELD"
+    REQUEST_LIMIT = "REQUEST_LIMIT"
 
 
 @dataclass(frozen=True)

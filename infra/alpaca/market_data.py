@@ -1,7 +1,7 @@
 """Alpaca's market data: one reader per market, and the latest quotes of any."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from infra.alpaca.batches import BATCH_SIZE, BatchResult, batches, parse_each, p
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import OptionData
 from infra.alpaca.quotes import quote_of
+from infra.alpaca.shared_answers import SharedAnswers
 from infra.alpaca.spot import SpotData, crypto_venue, stock_venue
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,11 @@ class AlpacaMarketData:
     def __init__(self, http: AlpacaHttp) -> None:
         self._http = http
         self.options = OptionData(http)
+
+    def sharing(self, known: Mapping[str, Any]) -> tuple["AlpacaMarketData", dict[str, Any]]:
+        """Return a reader that knows some answers, and where it keeps those that it asks for."""
+        wire = SharedAnswers(self._http, known)
+        return AlpacaMarketData(wire), wire.fetched
 
     def spot(self, feed: str) -> SpotData:
         """Return the reader of the stock or crypto market that a feed shows."""

@@ -15,7 +15,7 @@ from common.market import Snapshot, trading_day
 from common.rules.shared.reference import is_implausible
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres.database import Database
+from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data
 from infra.postgres.trading import corporate_actions, positions
 from infra.workflows import restatement
@@ -78,13 +78,12 @@ class PriceBasis:
         if not symbols:
             return []
         with self.database.transaction() as tx:
-            return [
-                symbol
-                for symbol in symbols
-                if is_implausible(
-                    closes[symbol][0], corporate_actions.on_basis_of(tx, *closes[symbol])
-                )
-            ]
+            return [symbol for symbol in symbols if _is_gap(tx, *closes[symbol])]
+
+
+def _is_gap(tx: Transaction, trade: Snapshot, close: Snapshot) -> bool:
+    today = trading_day(trade.as_of)
+    return is_implausible(trade, corporate_actions.on_basis_of(tx, close, today))
 
 
 def _closes(held: set[str], facts: Sequence[Snapshot]) -> dict[str, tuple[Snapshot, Snapshot]]:

@@ -114,15 +114,15 @@ def unexplained(tx: Transaction) -> list[CorporateAction]:
     return [CorporateAction(**row) for row in rows]
 
 
-def on_basis_of(tx: Transaction, trade: Snapshot, close: Snapshot) -> Snapshot:
-    """Return an earlier close as it reads on the basis of a trade."""
+def on_basis_of(tx: Transaction, close: Snapshot, today: date) -> Snapshot:
+    """Return an earlier close as it reads on the basis of a later day."""
     row = tx.rows(
         "SELECT utils_statistics.restated(CAST(:price AS numeric), :symbol, :known_on, :today)"
         " AS price",
         price=close.price,
         symbol=close.symbol,
         known_on=trading_day(close.as_of),
-        today=trading_day(trade.as_of),
+        today=today,
     )[0]
     return replace(close, price=row["price"])
 

@@ -14,7 +14,8 @@ from common.orders.order import Order
 from common.orders.status import REJECTED, SUBMITTING
 from common.rules.base import Position
 from infra.postgres.database import Transaction
-from infra.postgres.trading import controls, orders
+from infra.postgres.trading import controls
+from infra.postgres.trading.order_columns import IS_OPEN
 
 # A send takes seconds: what is still being sent after this long was interrupted by a crash.
 INTERRUPTED_AFTER = timedelta(minutes=1)
@@ -108,7 +109,7 @@ def _books(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
                        WHERE o.symbol = :symbol AND o.id <> :id AND o.updated_at >= :settled)
                OR EXISTS (SELECT FROM trade_orders o
                           WHERE o.symbol = :symbol AND o.id <> :id AND o.status <> 'approved'
-                            AND {orders.IS_OPEN}) AS is_moving,
+                            AND {IS_OPEN}) AS is_moving,
                (SELECT a.id FROM corporate_actions a
                 WHERE a.symbol = :symbol AND a.applied_at > question.asked_at
                   AND a.ex_date > question.asked_at - interval '3 days'
