@@ -33,7 +33,7 @@ class Wiring:
     @cached_property
     def clock(self) -> Clock:
         """The machine's clock; in test mode the simulator's."""
-        return self.trading if self.settings.question_pipeline_test_mode else SystemClock()
+        return self.trading if self.settings.broker_clock else SystemClock()
 
     @cached_property
     def market_data(self) -> AlpacaMarketData:

@@ -121,7 +121,7 @@ def environment(
     settings = {
         "DATABASE_URL": database_url,
         "TRADING_ENABLED": "true",
-        "QUESTION_PIPELINE_TEST_MODE": "true",
+        "BROKER_CLOCK": "true",
         "ALPACA_API_KEY_ID": simulator.key_id,
         "ALPACA_API_SECRET_KEY": simulator.secret_key,
         "ALPACA_TRADING_BASE_URL": broker_url,

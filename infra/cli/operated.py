@@ -1,23 +1,42 @@
-"""The database and the broker that the environment names, open while a command runs."""
+"""The database and the broker that a command works on, open while it runs.
+
+They are those that the environment names; where it names no database, those of the local stack
+that runs in this folder.
+"""
+
+import json
+from pathlib import Path
 
 import click
 
 from infra import clients
 from infra.alpaca.trading import AlpacaTrading
+from infra.cli.options import FOLDER
 from infra.postgres.database import Database
-from infra.runtime.settings import Settings
+from infra.runtime.settings import Settings, inherited_all
 
 
 def operated() -> tuple[Settings, Database]:
-    """Open the database of the environment."""
-    settings = Settings.from_environment()
+    """Open the database; raises SettingsError where none is named and no local stack runs."""
+    settings = Settings.from_environment(_environment(FOLDER / "stack.json"))
     database = clients.database(settings, clients.secrets(settings), size=1)
     click.get_current_context().call_on_close(database.close)
     return settings, database
 
 
 def trading(settings: Settings) -> AlpacaTrading:
-    """Open the broker of the environment."""
+    """Open the broker."""
     broker = clients.alpaca(settings.alpaca_trading_base_url, clients.secrets(settings))
     click.get_current_context().call_on_close(broker.close)
     return AlpacaTrading(broker)
+
+
+def _environment(stack_file: Path) -> dict[str, str]:
+    """Return the variables of this process, or the running local stack's where they name nothing."""
+    environment = inherited_all()
+    if environment.get("DATABASE_URL") or environment.get("CLOUD_SQL_INSTANCE"):
+        return environment
+    if not stack_file.exists():
+        return environment
+    stack = json.loads(stack_file.read_text())
+    return environment | stack["environment"]

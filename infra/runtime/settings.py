@@ -135,7 +135,11 @@ class Settings(BaseModel):
     trading_enabled: Key = False
     trading_worker_ingest_enabled: bool = True
     trading_worker_eval_enabled: bool = True
+    # Without any broker: prices are those of the table `market_fixtures`, and orders are filled
+    # at once under ids that begin with `fake-`.
     question_pipeline_test_mode: Key = False
+    # The time is the broker's own: a simulator's on this machine.
+    broker_clock: Key = False
 
     alpaca_api_key_id: SecretStr = SecretStr("")
     alpaca_api_secret_key: SecretStr = SecretStr("")
@@ -247,10 +251,15 @@ class Settings(BaseModel):
                 " neither"
             )
         hosts = (self.alpaca_trading_base_url, self.alpaca_data_base_url)
-        if self.question_pipeline_test_mode and not all(map(_is_loopback, hosts)):
+        if self.broker_clock and not all(map(_is_loopback, hosts)):
             raise ValueError(
-                "QUESTION_PIPELINE_TEST_MODE takes the simulator's word for the time: it needs"
+                "BROKER_CLOCK takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"
+            )
+        if self.question_pipeline_test_mode and (self.alpaca_allow_live or self.broker_is_live):
+            raise ValueError(
+                "QUESTION_PIPELINE_TEST_MODE trades nothing: it does not go with ALPACA_ALLOW_LIVE"
+                " or a live ALPACA_TRADING_BASE_URL"
             )
         d1 = (
             self.cloudflare_api_token.get_secret_value(),
