@@ -7,11 +7,11 @@ from datetime import datetime
 from common.config import TradingConfig
 from common.market import Session
 from common.rules import Rule
-from common.rules.base import Facts, Outcome, Position, View
+from common.rules.base import MarketFacts, Outcome, Position, SymbolView
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class RuleEvaluation:
     """What one rule said of one symbol; `position` is whose it was evaluated for, if any."""
 
     rule: Rule
@@ -21,17 +21,17 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Moment:
+class EvaluationContext:
     """What rules are evaluated on: an instant, the facts of a config's feeds, today's session."""
 
     now: datetime
-    facts: Facts
+    facts: MarketFacts
     session: Session | None
 
 
 def evaluate(
-    config: TradingConfig, moment: Moment, positions: Mapping[str, list[Position]]
-) -> Iterator[Evaluated]:
+    config: TradingConfig, moment: EvaluationContext, positions: Mapping[str, list[Position]]
+) -> Iterator[RuleEvaluation]:
     """Evaluate each rule for each of its symbols.
 
     `positions` are the distinct ones that users of this config hold, by symbol; a rule about
@@ -39,22 +39,24 @@ def evaluate(
     """
     for rule in config.rules:
         for symbol in rule.all_symbols:
-            view = View(symbol, moment.now, config.max_staleness, moment.facts, moment.session)
+            view = SymbolView(
+                symbol, moment.now, config.max_staleness, moment.facts, moment.session
+            )
             if not rule.acts_on_position:
-                yield Evaluated(rule, symbol, _outcome(config, rule, view))
+                yield RuleEvaluation(rule, symbol, _outcome(config, rule, view))
                 continue
             held = positions.get(symbol, [])
             if not held:
-                yield Evaluated(rule, symbol, view.silent("no_position"))
+                yield RuleEvaluation(rule, symbol, view.not_fired("no_position"))
             for position in held:
                 outcome = _outcome(config, rule, replace(view, position=position))
-                yield Evaluated(rule, symbol, outcome, position)
+                yield RuleEvaluation(rule, symbol, outcome, position)
 
 
-def _outcome(config: TradingConfig, rule: Rule, view: View) -> Outcome:
+def _outcome(config: TradingConfig, rule: Rule, view: SymbolView) -> Outcome:
     """Ask the rule, unless it is switched off or its market is closed."""
     if not rule.enabled:
-        return view.silent("disabled")
+        return view.not_fired("disabled")
     if not config.trades_at(view.symbol, view.now, view.session):
-        return view.silent("market_closed")
+        return view.not_fired("market_closed")
     return rule.evaluate(view)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from common.guardrails.facts import Code
+from common.guardrails.facts import DenialCode
 from common.model import Exact, Model
 from common.orders.order import OrderType, Side
 from common.orders.status import TERMINAL
@@ -78,11 +78,11 @@ class TradeUpdate(Message):
     status: str
     filled_qty: Exact
     filled_avg_price: Exact | None
-    denial_code: Code | None
+    denial_code: DenialCode | None
     reason: str | None
     at: AwareDatetime
-    is_final: bool = Field(default_factory=lambda told: told["status"] in TERMINAL)
-    text: str = Field(default_factory=lambda told: sentence(**told))
+    is_final: bool = Field(default_factory=lambda fields: fields["status"] in TERMINAL)
+    text: str = Field(default_factory=lambda fields: sentence(**fields))
 
 
 # All topics, the most urgent first: in this order they are relayed.

@@ -95,7 +95,7 @@ class OptionSnapshot:
 
 
 @dataclass(frozen=True)
-class Window:
+class ChainWindow:
     """Which contracts of an underlying are watched: days to expiry, and strikes around a price."""
 
     min_days: int
@@ -107,18 +107,18 @@ class Window:
         """Return the window that an input states."""
         return cls(each.min_days_to_expiry, each.max_days_to_expiry, each.strike_window_pct)
 
-    def joined(self, other: "Window") -> "Window":
+    def joined(self, other: "ChainWindow") -> "ChainWindow":
         """Return the smallest window around both."""
-        return Window(
+        return ChainWindow(
             min(self.min_days, other.min_days),
             max(self.max_days, other.max_days),
             max(self.strike_pct, other.strike_pct),
         )
 
-    def around(self, price: Decimal, today: date) -> "Bounds":
+    def around(self, price: Decimal, today: date) -> "ChainBounds":
         """Return the bounds, both ends included, around the underlying's price."""
         reach = price * self.strike_pct / 100
-        return Bounds(
+        return ChainBounds(
             today + timedelta(days=self.min_days),
             today + timedelta(days=self.max_days),
             max(price - reach, Decimal(0)),
@@ -127,7 +127,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ChainBounds:
     """The expiries and strikes (USD) from first to last, ends included."""
 
     first_expiry: date
@@ -135,18 +135,18 @@ class Bounds:
     lowest_strike: Decimal
     highest_strike: Decimal
 
-    def widened(self) -> "Bounds":
+    def widened(self) -> "ChainBounds":
         """Return room for the price to move in a day: as far again to both sides."""
         half = (self.highest_strike - self.lowest_strike) / 2
         lowest = max(self.lowest_strike - half, Decimal(0))
-        return Bounds(self.first_expiry, self.last_expiry, lowest, self.highest_strike + half)
+        return ChainBounds(self.first_expiry, self.last_expiry, lowest, self.highest_strike + half)
 
 
-def windows_of(inputs: Sequence[OptionInput]) -> dict[str, Window]:
+def windows_of(inputs: Sequence[OptionInput]) -> dict[str, ChainWindow]:
     """Return one window per underlying that is wide enough for every input."""
-    found: dict[str, Window] = {}
+    found: dict[str, ChainWindow] = {}
     for each in inputs:
         for underlying in each.underlyings:
-            own = Window.of(each)
+            own = ChainWindow.of(each)
             found[underlying] = found[underlying].joined(own) if underlying in found else own
     return found

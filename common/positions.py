@@ -39,7 +39,7 @@ class Trade:
 
 
 @dataclass(frozen=True)
-class Part:
+class TradeChange:
     """What one fill did to one trade: the trade afterwards, and the signed units that were its."""
 
     trade: Trade
@@ -67,7 +67,7 @@ def next_fill(
     return Fill(side, qty, price if price > 0 else reported_price, reported_qty, at)
 
 
-def apply_fill(trade: Trade | None, fill: Fill) -> list[Part]:
+def apply_fill(trade: Trade | None, fill: Fill) -> list[TradeChange]:
     """Open, add to, reduce, close or flip: return the one or two trades that the fill touched."""
     if trade is None:
         return [_open(fill, fill.signed_qty)]
@@ -79,18 +79,18 @@ def apply_fill(trade: Trade | None, fill: Fill) -> list[Part]:
     return [*parts, _open(fill, rest)] if rest else parts
 
 
-def _open(fill: Fill, qty: Decimal) -> Part:
-    return Part(Trade(qty, fill.price, Decimal(0), fill.filled_at), qty)
+def _open(fill: Fill, qty: Decimal) -> TradeChange:
+    return TradeChange(Trade(qty, fill.price, Decimal(0), fill.filled_at), qty)
 
 
-def _add(trade: Trade, fill: Fill) -> Part:
+def _add(trade: Trade, fill: Fill) -> TradeChange:
     qty = trade.qty + fill.signed_qty
     cost = trade.qty * trade.avg_entry_price + fill.signed_qty * fill.price
-    return Part(replace(trade, qty=qty, avg_entry_price=cost / qty), fill.signed_qty)
+    return TradeChange(replace(trade, qty=qty, avg_entry_price=cost / qty), fill.signed_qty)
 
 
-def _reduce(trade: Trade, fill: Fill, closing: Decimal) -> Part:
+def _reduce(trade: Trade, fill: Fill, closing: Decimal) -> TradeChange:
     qty = trade.qty + closing
     realized = trade.realized_pnl - closing * (fill.price - trade.avg_entry_price)
     closed_at = None if qty else fill.filled_at
-    return Part(replace(trade, qty=qty, realized_pnl=realized, closed_at=closed_at), closing)
+    return TradeChange(replace(trade, qty=qty, realized_pnl=realized, closed_at=closed_at), closing)

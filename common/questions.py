@@ -84,7 +84,7 @@ class Confirmation:
         return None if self.status in open_or_gone else Decision(self.status)
 
 
-class Refusal(StrEnum):
+class AnswerRefusal(StrEnum):
     """Why an answer changes nothing."""
 
     WRONG_USER = "wrong_user"
@@ -168,18 +168,18 @@ def decide(answer: Decimal) -> Decision:
     return Decision.AMBIGUOUS
 
 
-def settle(standing: Confirmation, answer: Answer, now: datetime) -> Decision | Refusal:
+def settle(confirmation: Confirmation, answer: Answer, now: datetime) -> Decision | AnswerRefusal:
     """Bind an answer to its question, once.
 
     The first decision stands: hearing it again repeats it, hearing another contradicts it.
     """
-    if answer.firebase_uid != standing.firebase_uid:
-        return Refusal.WRONG_USER
+    if answer.firebase_uid != confirmation.firebase_uid:
+        return AnswerRefusal.WRONG_USER
     decision = decide(answer.answer)
-    if standing.decision is not None:
-        return decision if decision is standing.decision else Refusal.CONTRADICTION
-    if standing.status == "withdrawn":
-        return Refusal.WITHDRAWN
-    if standing.status == "expired" or now > standing.expires_at:
-        return Refusal.EXPIRED
+    if confirmation.decision is not None:
+        return decision if decision is confirmation.decision else AnswerRefusal.CONTRADICTION
+    if confirmation.status == "withdrawn":
+        return AnswerRefusal.WITHDRAWN
+    if confirmation.status == "expired" or now > confirmation.expires_at:
+        return AnswerRefusal.EXPIRED
     return decision

@@ -1,11 +1,10 @@
-"""What is checked when a config is saved: the document's own rules, and the server's ceilings.
+"""What is checked when a config is saved: the document's own rules, and the server's limits.
 
 A config that was valid when it was saved stays readable when a ceiling is lowered later: guardrails
 then deny what exceeds it (design section 3.3).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from common.actions import ClosePosition, ProposeOrder
@@ -13,51 +12,41 @@ from common.config import TradingConfig
 from common.errors import MalformedMessageError
 from common.inputs import StockInput
 from common.market import AssetClass
+from common.server_limits import ServerLimits
 
 
-@dataclass(frozen=True)
-class Ceilings:
-    """The server's limits (USD, orders, symbols); no config may say more."""
-
-    max_order_notional_usd: Decimal
-    max_orders_per_day: int
-    max_notional_usd_per_4h: Decimal
-    max_stream_symbols: int
-    allow_unasked_live: bool = False
-
-
-def validate(document: object, ceilings: Ceilings) -> TradingConfig:
+def validate(document: object, limits: ServerLimits) -> TradingConfig:
     """Return the config; raises MalformedMessageError that names every problem with its path."""
     config = TradingConfig.from_document(document)
     found = [
-        *_over_ceilings(config, ceilings),
+        *_over_ceilings(config, limits),
         *_unfit_actions(config),
-        *_unasked_live(config, ceilings),
+        *_unasked_live(config, limits),
     ]
     if found:
         raise MalformedMessageError(*found)
     return config
 
 
-def _over_ceilings(config: TradingConfig, ceilings: Ceilings) -> Iterator[str]:
+def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:
     guardrails = config.guardrails
     pairs: tuple[tuple[str, Decimal | int, Decimal | int], ...] = (
         (
             "guardrails.max_orders_per_day",
             guardrails.max_orders_per_day,
-            ceilings.max_orders_per_day,
+            limits.max_orders_per_day,
         ),
         (
             "guardrails.max_notional_usd_per_4h",
             guardrails.max_notional_usd_per_4h,
-            ceilings.max_notional_usd_per_4h,
+            limits.max_notional_usd_per_4h,
         ),
-        ("data_inputs: distinct stock symbols", _stocks(config), ceilings.max_stream_symbols),
+        ("data_inputs: distinct stock symbols", _stocks(config), limits.max_stream_symbols),
         *(
             (
                 f"rules[{number}].on_answer_match.notional_usd",
                 rule.on_answer_match.notional_usd or 0,
-                ceilings.max_order_notional_usd,
+                limits.max_order_notional_usd,
             )
             for number, rule in enumerate(config.rules)
             if isinstance(rule.on_answer_match, ProposeOrder)
@@ -68,10 +57,10 @@ def _over_ceilings(config: TradingConfig, ceilings: Ceilings) -> Iterator[str]:
             yield f"{path}: must be at most {ceiling}, the server's ceiling"
 
 
-def _unasked_live(config: TradingConfig, ceilings: Ceilings) -> Iterator[str]:
+def _unasked_live(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:
     """Live money without a question needs the operator's leave."""
     unasked = not config.guardrails.require_question_before_order
-    if unasked and config.mode == "live" and not ceilings.allow_unasked_live:
+    if unasked and config.mode == "live" and not limits.allow_unasked_live:
         yield "guardrails.require_question_before_order: must be true in mode live on this server"
 
 

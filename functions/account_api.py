@@ -50,7 +50,7 @@ ROUTES = Map(
 
 
 @functions_framework.http
-@edge.answers
+@edge.http_errors
 def account_api(request: flask.Request) -> edge.Reply:
     """Answer a user about his own trading: route, verify his token, do it."""
     app = wiring.current()

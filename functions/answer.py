@@ -7,7 +7,7 @@ from typing import Any
 import flask
 import functions_framework
 
-from common.questions import Answer, Decision, Refusal, follow_up_text, settle
+from common.questions import Answer, AnswerRefusal, Decision, follow_up_text, settle
 from functions import edge, wiring
 from infra.auth import webhook_signature
 from infra.postgres import confirmations, orders
@@ -16,16 +16,19 @@ from infra.runtime import log_context
 
 log = logging.getLogger(__name__)
 
-_REFUSED: dict[Refusal, tuple[str, int]] = {
-    Refusal.WRONG_USER: ("this question was asked to another user", 403),
-    Refusal.CONTRADICTION: ("this question was answered differently before", 409),
-    Refusal.EXPIRED: ("this question has expired", 410),
-    Refusal.WITHDRAWN: ("this question was withdrawn: its rule or its user is switched off", 410),
+_REFUSED: dict[AnswerRefusal, tuple[str, int]] = {
+    AnswerRefusal.WRONG_USER: ("this question was asked to another user", 403),
+    AnswerRefusal.CONTRADICTION: ("this question was answered differently before", 409),
+    AnswerRefusal.EXPIRED: ("this question has expired", 410),
+    AnswerRefusal.WITHDRAWN: (
+        "this question was withdrawn: its rule or its user is switched off",
+        410,
+    ),
 }
 
 
 @functions_framework.http
-@edge.answers
+@edge.http_errors
 def answer(request: flask.Request) -> edge.Reply:
     """Receive a user's answer: verify, parse, decide, store, announce, reply."""
     app = wiring.current()
@@ -34,7 +37,7 @@ def answer(request: flask.Request) -> edge.Reply:
         body, dict(request.headers), app.secrets.reveal("answer_webhook_secret")
     )
     received = Answer.from_json(body)
-    with log_context.about(flow_id=received.question_id):
+    with log_context.bound(flow_id=received.question_id):
         with app.database.transaction() as tx:
             reply, status = take_answer(tx, received, app.clock.now())
         # A follow-up begins a flow of its own: this line says from which it came.
@@ -45,19 +48,19 @@ def answer(request: flask.Request) -> edge.Reply:
 
 def take_answer(tx: Transaction, received: Answer, now: datetime) -> tuple[dict[str, Any], int]:
     """Decide under the question's lock; a yes becomes an approved order in the same transaction."""
-    standing = confirmations.lock(tx, received.question_id)
-    if standing is None:
+    question = confirmations.lock(tx, received.question_id)
+    if question is None:
         return edge.error("unknown_question", "there is no such question", 404)
-    decision = settle(standing.confirmation, received, now)
-    if isinstance(decision, Refusal):
+    decision = settle(question.confirmation, received, now)
+    if isinstance(decision, AnswerRefusal):
         message, status = _REFUSED[decision]
         return edge.error(decision.value, message, status)
-    if standing.confirmation.decision is None:
+    if question.confirmation.decision is None:
         confirmations.decide(tx, received, decision, now)
         if decision is Decision.APPROVE:
-            orders.approve(tx, standing, now)
-        if decision is Decision.AMBIGUOUS and not standing.is_follow_up:
-            confirmations.follow_up(tx, standing, follow_up_text(standing.text), now)
+            orders.approve(tx, question, now)
+        if decision is Decision.AMBIGUOUS and not question.is_follow_up:
+            confirmations.follow_up(tx, question, follow_up_text(question.text), now)
     return _decided(tx, received, decision), 200
 
 

@@ -28,7 +28,7 @@ from common.errors import (
 from common.messages import Message
 from functions import wiring
 from infra.postgres import dead_letters
-from infra.postgres.dead_letters import GivenUp
+from infra.postgres.dead_letters import DeadLetter
 from infra.runtime import log_context, redaction
 from infra.runtime.settings import SettingsError
 
@@ -63,7 +63,7 @@ def error(code: str, message: str, status: int) -> tuple[dict[str, Any], int]:
     return {"error": {"code": code, "message": message}}, status
 
 
-def answers(handler: HttpHandler) -> HttpHandler:
+def http_errors(handler: HttpHandler) -> HttpHandler:
     """Turn our errors into statuses; anything else is a bug and stays a 500."""
 
     @functools.wraps(handler)
@@ -79,7 +79,7 @@ def answers(handler: HttpHandler) -> HttpHandler:
     return reply
 
 
-def consumes(
+def pubsub_handler(
     kind: type[_Message],
 ) -> Callable[[Callable[[_Message], None]], Callable[[CloudEvent], None]]:
     """Unwrap an event into a message of `kind`; keep what no retry can help."""
@@ -102,7 +102,7 @@ def consumes(
 def _traced(headers: Headers) -> AbstractContextManager[None]:
     """Say in every log line which request it belongs to."""
     given = (headers.get("traceparent", ""), headers.get("X-Cloud-Trace-Context", ""))
-    return log_context.about(**log_context.trace(*given))
+    return log_context.bound(**log_context.trace(*given))
 
 
 def _unwrap(event: CloudEvent) -> _Received:
@@ -129,7 +129,7 @@ def _keep(consumer: str, topic: str, received: _Received, raised: PermanentError
         raised,
         extra={"event": "dead_letter_kept", "consumer": consumer},
     )
-    letter = GivenUp(
+    letter = DeadLetter(
         consumer=consumer,
         topic=topic,
         message_id=received.message_id,

@@ -8,18 +8,18 @@ from datetime import datetime
 import functions_framework
 
 from common import evaluation
-from common.evaluation import Evaluated, Moment
+from common.evaluation import EvaluationContext, RuleEvaluation
 from common.market import Snapshot
 from common.messages import SnapshotsIngested
 from common.questions import question_text, terms
-from common.rules.base import Facts, Fired, Position
+from common.rules.base import Fired, MarketFacts, Position
 from functions import edge, wiring
 from infra.postgres import configs, market_data, opportunities, positions, rule_status, sessions
 from infra.postgres.configs import SharedConfig
 from infra.postgres.database import Transaction
-from infra.postgres.market_data import Key
-from infra.postgres.opportunities import Ask
-from infra.postgres.rule_status import Status
+from infra.postgres.market_data import MarketDataKey
+from infra.postgres.opportunities import FiredRule
+from infra.postgres.rule_status import RuleStatus
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _FLOWS_A_LINE = 1000
 
 
 @functions_framework.cloud_event
-@edge.consumes(SnapshotsIngested)
+@edge.pubsub_handler(SnapshotsIngested)
 def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are read where they are stored)
     """Ask every user for whom a rule fires. Never calls Alpaca."""
     app = wiring.current()
@@ -45,22 +45,24 @@ def ask_all(tx: Transaction, now: datetime) -> int:
     shared_configs = configs.active(tx)
     facts = market_data.latest(tx, _needs(shared_configs))
     session = sessions.today(tx, now)
-    statuses: dict[tuple[str, str, str], Status] = {}
+    statuses: dict[tuple[str, str, str], RuleStatus] = {}
     for shared in shared_configs:
-        moment = Moment(now, _facts_of(shared, facts), session)
+        moment = EvaluationContext(now, _facts_of(shared, facts), session)
         held = _positions(tx, shared)
         for evaluated in evaluation.evaluate(shared.config, moment, held):
             status = _ask(tx, shared, evaluated, now)
             key = (shared.key, status.rule_id, status.symbol)
-            statuses[key] = _together(statuses.get(key), status)
+            statuses[key] = _merged(statuses.get(key), status)
     rule_status.store(tx, list(statuses.values()), now)
     return sum(status.asked for status in statuses.values())
 
 
-def _ask(tx: Transaction, shared: SharedConfig, evaluated: Evaluated, now: datetime) -> Status:
+def _ask(
+    tx: Transaction, shared: SharedConfig, evaluated: RuleEvaluation, now: datetime
+) -> RuleStatus:
     """Ask the users of a config for whom a rule fired; say what came of it."""
     rule, outcome = evaluated.rule, evaluated.outcome
-    status = Status(shared.key, rule.id, evaluated.symbol, "fired", {})
+    status = RuleStatus(shared.key, rule.id, evaluated.symbol, "fired", {})
     if not isinstance(outcome, Fired):
         return replace(status, outcome=outcome.reason, observed=outcome.observed)
     held = evaluated.position.qty if evaluated.position else None
@@ -69,7 +71,7 @@ def _ask(tx: Transaction, shared: SharedConfig, evaluated: Evaluated, now: datet
     act = opportunities.ask if needs_yes else opportunities.order
     asked = act(
         tx,
-        Ask(
+        FiredRule(
             config_key=shared.key,
             rule=rule,
             terms=terms(rule, outcome, proposal, shared.config.hash, now),
@@ -78,7 +80,7 @@ def _ask(tx: Transaction, shared: SharedConfig, evaluated: Evaluated, now: datet
             position=evaluated.position,
         ),
     )
-    _say_asked(rule.id, outcome.symbol, asked.flow_ids)
+    _log_asked(rule.id, outcome.symbol, asked.flow_ids)
     observed = {"price": outcome.price, "reference": outcome.reference, "pct": outcome.pct}
     shown = {name: str(number) for name, number in observed.items() if number is not None}
     return replace(
@@ -86,35 +88,37 @@ def _ask(tx: Transaction, shared: SharedConfig, evaluated: Evaluated, now: datet
     )
 
 
-def _say_asked(rule_id: str, symbol: str, flow_ids: Sequence[str]) -> None:
+def _log_asked(rule_id: str, symbol: str, flow_ids: Sequence[str]) -> None:
     """Log where each order's way begins; of thousands in lines of a size that a log takes."""
     for start in range(0, len(flow_ids), _FLOWS_A_LINE):
         begun = {"rule_id": rule_id, "flow_ids": flow_ids[start : start + _FLOWS_A_LINE]}
         log.info("%s fired on %s", rule_id, symbol, extra={"event": "asked", **begun})
 
 
-def _together(earlier: Status | None, status: Status) -> Status:
+def _merged(earlier: RuleStatus | None, status: RuleStatus) -> RuleStatus:
     """Join what a rule said of several positions: fired if it fired for any of them."""
     if earlier is None:
         return status
-    told = earlier if earlier.outcome == "fired" else status
+    shown_status = earlier if earlier.outcome == "fired" else status
     reasons = earlier.held_back.keys() | status.held_back.keys()
     held_back = {
         why: earlier.held_back.get(why, 0) + status.held_back.get(why, 0) for why in reasons
     }
-    return replace(told, asked=earlier.asked + status.asked, held_back=held_back)
+    return replace(shown_status, asked=earlier.asked + status.asked, held_back=held_back)
 
 
-def _needs(shared_configs: Iterable[SharedConfig]) -> Mapping[Key, int]:
+def _needs(shared_configs: Iterable[SharedConfig]) -> Mapping[MarketDataKey, int]:
     """Collect how many of which stored facts the rules of all configs look at."""
-    needs: dict[Key, int] = {}
+    needs: dict[MarketDataKey, int] = {}
     for shared in shared_configs:
         for key, count in shared.config.needs().items():
             needs[key] = max(count, needs.get(key, 0))
     return needs
 
 
-def _facts_of(shared: SharedConfig, facts: Mapping[Key, Sequence[Snapshot]]) -> Facts:
+def _facts_of(
+    shared: SharedConfig, facts: Mapping[MarketDataKey, Sequence[Snapshot]]
+) -> MarketFacts:
     """Pick the facts that come from the feeds of a config."""
     return {key[:2]: facts[key] for key in shared.config.needs() if key in facts}
 

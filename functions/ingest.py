@@ -17,7 +17,7 @@ from functions import edge, wiring
 from functions.wiring import Wiring
 from infra.postgres import configs, market_data, option_snapshots, outbox, sessions
 from infra.postgres.database import Transaction
-from infra.workflows.market_fetch import Cursors, Harvest, attempt, fetch_spot, together
+from infra.workflows.market_fetch import Cursors, FetchResult, fetch_isolated, fetch_spot, merge
 from infra.workflows.option_chains import OptionChains
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _CALENDAR = timedelta(days=10)
 
 
 @functions_framework.http
-@edge.answers
+@edge.http_errors
 def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Store the market facts that some enabled user's input is due for."""
     app = wiring.current()
@@ -39,12 +39,12 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
     calendar = refresh_calendar(app, inputs, now)
     with app.database.transaction() as tx:
         due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
-    harvest = together(fetch(app, due, inputs, cursors, now))
+    result = merge(fetch(app, due, inputs, cursors, now))
     with app.database.transaction() as tx:
-        stored = store(tx, harvest, now)
-    say_done(harvest, lag(due, cursors, now), stored)
+        stored = store(tx, result, now)
+    log_done(result, lag(due, cursors, now), stored)
     app.relay.publish_committed()
-    return answer(due, harvest, calendar, stored)
+    return reply(due, result, calendar, stored)
 
 
 def active_inputs(tx: Transaction) -> list[DataInput]:
@@ -53,20 +53,20 @@ def active_inputs(tx: Transaction) -> list[DataInput]:
     return list(found.values())
 
 
-def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) -> Harvest:
+def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) -> FetchResult:
     """Fetch the exchange's calendar once per trading day, if anybody watches the exchange."""
 
-    def fetch_days() -> Harvest:
+    def fetch_days() -> FetchResult:
         days = app.trading.calendar(trading_day(now), trading_day(now + _CALENDAR))
         with app.database.transaction() as tx:
             sessions.store(tx, days, now)
-        return Harvest()
+        return FetchResult()
 
     if all(isinstance(each, CryptoInput) for each in inputs):
-        return Harvest()
+        return FetchResult()
     with app.database.transaction() as tx:
         is_due = sessions.is_due(tx, now)
-    return attempt("calendar", fetch_days) if is_due else Harvest()
+    return fetch_isolated("calendar", fetch_days) if is_due else FetchResult()
 
 
 def due_inputs(
@@ -86,7 +86,7 @@ def fetch(
     active: Sequence[DataInput],
     cursors: Cursors,
     now: datetime,
-) -> Iterator[Harvest]:
+) -> Iterator[FetchResult]:
     """Fetch each asset class and feed by itself: one that fails does not lose the others."""
     spot = [each for each in due if not isinstance(each, OptionInput)]
     yield from fetch_spot(app.market_data, spot, cursors, now)
@@ -96,13 +96,13 @@ def fetch(
     yield from chains.fetch(_options(due), _options(active), cursors)
 
 
-def store(tx: Transaction, harvest: Harvest, now: datetime) -> int:
+def store(tx: Transaction, result: FetchResult, now: datetime) -> int:
     """Store facts, cursors and the announcement together."""
-    if not harvest.cursors:
+    if not result.cursors:
         return 0
-    stored = market_data.store(tx, harvest.facts, now)
-    stored += option_snapshots.store(tx, harvest.options, now)
-    market_data.mark_fetched(tx, harvest.cursors, now)
+    stored = market_data.store(tx, result.facts, now)
+    stored += option_snapshots.store(tx, result.options, now)
+    market_data.mark_fetched(tx, result.cursors, now)
     outbox.add(tx, SnapshotsIngested(ingested_at=now, stored=stored), "snapshots", now)
     return stored
 
@@ -117,9 +117,9 @@ def lag(due: Sequence[DataInput], cursors: Cursors, now: datetime) -> float:
     return max(late, default=0.0)
 
 
-def say_done(harvest: Harvest, lag_seconds: float, stored: int) -> None:
+def log_done(result: FetchResult, lag_seconds: float, stored: int) -> None:
     """Log the line that metrics and alerts read."""
-    facts = len(harvest.facts) + len(harvest.options)
+    facts = len(result.facts) + len(result.options)
     log.info(
         "%d market facts, %d of them new",
         facts,
@@ -129,25 +129,25 @@ def say_done(harvest: Harvest, lag_seconds: float, stored: int) -> None:
             "lag_seconds": max(0.0, lag_seconds),
             "facts": facts,
             "stored": stored,
-            "failures": len(harvest.failures),
+            "failures": len(result.failures),
         },
     )
 
 
-def answer(
-    due: Sequence[DataInput], harvest: Harvest, calendar: Harvest, stored: int
+def reply(
+    due: Sequence[DataInput], result: FetchResult, calendar: FetchResult, stored: int
 ) -> edge.Reply:
     """Say what was fetched and what was not; raises TransientError when nothing could be."""
-    told = (calendar + harvest).told
-    for problem in told:
-        log.warning("%s: %s", problem.subject, problem.reason)
-    if harvest.failures and not harvest.cursors:
-        raise TransientError("; ".join(f"{each.subject}: {each.reason}" for each in told))
-    facts = len(harvest.facts) + len(harvest.options)
-    reply: dict[str, Any] = {"inputs": len(due), "facts": facts, "stored": stored}
-    if told:
-        reply["problems"] = [{"symbol": each.subject, "reason": each.reason} for each in told]
-    return reply, 200
+    issues = (calendar + result).issues
+    for issue in issues:
+        log.warning("%s: %s", issue.subject, issue.reason)
+    if result.failures and not result.cursors:
+        raise TransientError("; ".join(f"{each.subject}: {each.reason}" for each in issues))
+    facts = len(result.facts) + len(result.options)
+    body: dict[str, Any] = {"inputs": len(due), "facts": facts, "stored": stored}
+    if issues:
+        body["problems"] = [{"symbol": each.subject, "reason": each.reason} for each in issues]
+    return body, 200
 
 
 def _options(inputs: Sequence[DataInput]) -> tuple[OptionInput, ...]:

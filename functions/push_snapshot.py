@@ -31,7 +31,7 @@ class PushRequest(Model):
 
 
 @functions_framework.http
-@edge.answers
+@edge.http_errors
 def push_snapshot(request: flask.Request) -> edge.Reply:
     """Push one day's KPI snapshot to the dashboard."""
     app = wiring.current()
@@ -64,7 +64,7 @@ def push_day(
     """Build the day as it stands now and send it; every attempt is recorded."""
     with session.transaction() as tx:
         built = build(tx, app.views, report_date, now)
-    outcome = push(session, built, app.way_to_dashboard, force=force)
+    outcome = push(session, built, app.dashboard_clients, force=force)
     return _reply(
         outcome.status,
         report_date,

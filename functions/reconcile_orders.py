@@ -9,7 +9,7 @@ import functions_framework
 from common.orders.order import BrokerOrder, Order
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, position_drift, stalled
-from functions.orders.broker_orders import Readings
+from functions.orders.broker_orders import BrokerOrders
 from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
 from infra.runtime import log_context
@@ -19,18 +19,18 @@ log = logging.getLogger(__name__)
 
 
 @functions_framework.http
-@edge.answers
+@edge.http_errors
 def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Bring open orders, fills, trades and questions up to date; report what needs a person."""
     app = wiring.current()
     now = app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
-        withdrawn = confirmations.withdraw_obsolete(tx, standing_rules(tx), now)
+        withdrawn = confirmations.withdraw_obsolete(tx, enabled_rules(tx), now)
         open_orders = orders.open_orders(tx)
-    readings = broker_orders.ask(open_orders, app.trading, now)
-    changed = record(readings, app.database, now)
-    got_on = stalled.get_on(app.database, readings.absent, now)
+    fetched = broker_orders.fetch(open_orders, app.trading, now)
+    changed = record(fetched, app.database, now)
+    recovered = stalled.recover(app.database, fetched.absent, now)
     drift = position_drift.compare(app.database, app.trading, now)
     with app.database.transaction() as tx:
         stuck = stalled.report(tx, now)
@@ -41,8 +41,8 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     return {
         "open_orders": len(open_orders),
         "changed": changed,
-        "outcome_unknown": [str(order.id) for order in readings.unknown],
-        **got_on,
+        "outcome_unknown": [str(order.id) for order in fetched.unknown],
+        **recovered,
         "stuck": stuck,
         "position_drift": drift,
         "expired_questions": expired,
@@ -50,7 +50,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     }, 200
 
 
-def standing_rules(tx: Transaction) -> list[tuple[str, str]]:
+def enabled_rules(tx: Transaction) -> list[tuple[str, str]]:
     """List the rules that may still ask, by the key of the config that they stand in."""
     return [
         (shared.key, rule.id)
@@ -60,17 +60,21 @@ def standing_rules(tx: Transaction) -> list[tuple[str, str]]:
     ]
 
 
-def record(readings: Readings, database: Database, now: datetime) -> int:
+def record(fetched: BrokerOrders, database: Database, now: datetime) -> int:
     """Record what is news, each order in a transaction of its own; return how many changed."""
-    news = [(order, said) for order, said in readings.found if said.is_news_of(order)]
-    return sum(record_one(order, said, database, now) for order, said in news)
+    news = [
+        (order, broker_order)
+        for order, broker_order in fetched.found
+        if broker_order.is_news_of(order)
+    ]
+    return sum(record_one(order, broker_order, database, now) for order, broker_order in news)
 
 
-def record_one(order: Order, said: BrokerOrder, database: Database, now: datetime) -> bool:
+def record_one(order: Order, broker_order: BrokerOrder, database: Database, now: datetime) -> bool:
     """Record the broker's word on one order, unless somebody else has done so."""
-    with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+    with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
         with database.transaction() as tx:
-            is_news = outcomes.record(tx, order.id, said, now)
+            is_news = outcomes.record(tx, order.id, broker_order, now)
         if is_news:
-            log.info("the broker says %s", said.status, extra={"event": "order_changed"})
+            log.info("the broker says %s", broker_order.status, extra={"event": "order_changed"})
     return is_news

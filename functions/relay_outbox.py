@@ -11,7 +11,7 @@ from infra.postgres import retention
 
 
 @functions_framework.http
-@edge.answers
+@edge.http_errors
 def relay_outbox(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Publish every message that is still in the outbox, and prune what is past its retention."""
     app = wiring.current()

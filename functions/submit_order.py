@@ -23,17 +23,18 @@ from common.errors import (
     TransientError,
 )
 from common.guardrails import deny
-from common.guardrails.facts import BrokerFacts, Code, Denied, Facts, Server
+from common.guardrails.facts import BrokerFacts, DenialCode, Denied, Facts
 from common.market import next_trading_day_start
 from common.messages import OrderApproved
 from common.orders.order import BrokerOrder, Order
 from common.orders.status import APPROVED, SUBMITTING
+from common.server_limits import ServerLimits
 from functions import edge, wiring
 from functions.orders import broker_facts, outcomes
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import configs, confirmations, controls, orders, standing
-from infra.postgres.controls import Change
+from infra.postgres import configs, confirmations, controls, exposure, orders
+from infra.postgres.controls import ControlChange
 from infra.postgres.database import Session, Transaction
 from infra.runtime import log_context
 
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 @functions_framework.cloud_event
-@edge.consumes(OrderApproved)
+@edge.pubsub_handler(OrderApproved)
 def submit_order(message: OrderApproved) -> None:
     """Place an approved order at the broker, at most once."""
     app = wiring.current()
@@ -66,7 +67,7 @@ class Submission:
     session: Session
     market_data: AlpacaMarketData
     trading: AlpacaTrading
-    server: Server
+    server: ServerLimits
     now: datetime
 
     def run(self, order_id: UUID) -> None:
@@ -75,25 +76,25 @@ class Submission:
             order = orders.read(tx, order_id)
         if order is None:
             raise MalformedMessageError(f"order_id: there is no order {order_id}")
-        with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
-            self.take_further(order)
+        with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
+            self.process(order)
 
-    def take_further(self, order: Order) -> None:
+    def process(self, order: Order) -> None:
         """Resume what was begun, or judge, claim and send what was approved."""
         if order.status == SUBMITTING:
             self.resume(order)
         elif order.status == APPROVED:
-            broker = self.ask_broker(order)
+            broker = self.fetch_broker_facts(order)
             with self.session.transaction() as tx:
                 claimed = self.claim(tx, order.id, broker)
             if claimed is not None:
                 self.send_first(claimed)
 
-    def ask_broker(self, order: Order) -> BrokerFacts:
+    def fetch_broker_facts(self, order: Order) -> BrokerFacts:
         """Ask for the broker's facts, with no transaction open."""
         with self.session.transaction() as tx:
             config = configs.of_user(tx, order.firebase_uid)
-        return broker_facts.ask(order, config, self.market_data, self.trading, self.now)
+        return broker_facts.fetch(order, config, self.market_data, self.trading, self.now)
 
     def claim(self, tx: Transaction, order_id: UUID, broker: BrokerFacts) -> Order | None:
         """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
@@ -112,8 +113,8 @@ class Submission:
             extra={"event": "order_denied", "code": denied.code, "rule_id": order.rule_id},
         )
         orders.deny(tx, order, denied, self.now)
-        if denied.code is Code.DAILY_LOSS_LIMIT:
-            self.trip_breaker(tx, order, denied)
+        if denied.code is DenialCode.DAILY_LOSS_LIMIT:
+            self.set_reducing(tx, order, denied)
         return None
 
     def facts(self, tx: Transaction, order: Order, broker: BrokerFacts) -> Facts:
@@ -127,14 +128,14 @@ class Submission:
             config=config,
             confirmation=asked.confirmation if asked else None,
             broker=broker,
-            standing=standing.of(tx, order, self.now, with_pnl=limited),
+            exposure=exposure.of(tx, order, self.now, with_pnl=limited),
         )
 
-    def trip_breaker(self, tx: Transaction, order: Order, denied: Denied) -> None:
+    def set_reducing(self, tx: Transaction, order: Order, denied: Denied) -> None:
         """Let the user's positions only shrink for the rest of the trading day."""
         why, until = f"daily loss limit: {denied.reason}", next_trading_day_start(self.now)
-        change = Change(order.firebase_uid, "reducing", why, "breaker", until)
-        controls.tighten(tx, change, self.now)
+        change = ControlChange(order.firebase_uid, "reducing", why, "breaker", until)
+        controls.restrict(tx, change, self.now)
 
     def resume(self, order: Order) -> None:
         """Go on where an earlier delivery stopped: adopt what is at the broker, else send again.
@@ -142,11 +143,11 @@ class Submission:
         What was never sent is judged anew, for much may have changed since. It is not denied,
         because the lost request could still arrive: it waits, visible, with its reservation.
         """
-        said = self.trading.by_client_order_id(order.client_order_id)
-        if said is not None:
-            self.record(order, said)
+        broker_order = self.trading.by_client_order_id(order.client_order_id)
+        if broker_order is not None:
+            self.record(order, broker_order)
             return
-        broker = self.ask_broker(order)
+        broker = self.fetch_broker_facts(order)
         with self.session.transaction() as tx:
             facts = self.facts(tx, orders.lock(tx, order.id), broker)
         denied = deny(order, facts)
@@ -175,15 +176,15 @@ class Submission:
     def send(self, order: Order) -> None:
         """Send a claimed order, with no transaction open, and record what the broker says."""
         try:
-            said = self.trading.submit(order)
+            broker_order = self.trading.submit(order)
         except OutcomeUnknownError:
             with self.session.transaction() as tx:
                 orders.mark_unknown(tx, order.id, self.now)
             raise
-        self.record(order, said)
+        self.record(order, broker_order)
 
-    def record(self, order: Order, said: BrokerOrder) -> None:
+    def record(self, order: Order, broker_order: BrokerOrder) -> None:
         """Store the broker's word on an order, and what it filled."""
-        log.info("the broker says %s", said.status, extra={"event": "order_submitted"})
+        log.info("the broker says %s", broker_order.status, extra={"event": "order_submitted"})
         with self.session.transaction() as tx:
-            outcomes.record(tx, order.id, said, self.now)
+            outcomes.record(tx, order.id, broker_order, self.now)

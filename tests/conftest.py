@@ -17,7 +17,7 @@ from common.market import NEW_YORK
 from functions import wiring
 from infra.local.postgres import create_database, embedded_postgres
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.local.stack import (
     APP_TOPICS,
     DEFAULT_TEMPLATE,
@@ -97,7 +97,7 @@ def simulator() -> Iterator[SimulatedBroker]:
 
 @pytest.fixture
 def broker_url(simulator: SimulatedBroker) -> Iterator[str]:
-    with Server(simulator.app) as server:
+    with HttpServer(simulator.app) as server:
         yield server.url
 
 
@@ -105,7 +105,7 @@ def broker_url(simulator: SimulatedBroker) -> Iterator[str]:
 def bus_host() -> Iterator[str]:
     """A bus that takes every topic and delivers nowhere: deliveries are the tests' to make."""
     topics: dict[str, list[str]] = {topic: [] for topic in (*FUNCTION_SUBSCRIPTIONS, *APP_TOPICS)}
-    with LocalBus(None, topics, PROJECT) as bus, Server(bus.app) as server:
+    with LocalBus(None, topics, PROJECT) as bus, HttpServer(bus.app) as server:
         yield server.url.removeprefix("http://")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from common.snapshot import Contract, Day, PortfolioAsset, SeriesPoint, Side
+from common.snapshot import ContractItem, ExtremesSide, PortfolioAsset, SeriesPoint, SnapshotParts
 from common.snapshot.catalog import CATALOG, EXTREMES
 
 DAY = date(2026, 2, 10)
@@ -22,9 +22,9 @@ FIGURES = {kpi: f"{number}.5000" for number, kpi in enumerate(CATALOG)} | {
 }
 
 
-def full_day(points: int = 96, contracts: int = 13, assets: int = 14) -> Day:
+def full_day(points: int = 96, contracts: int = 13, assets: int = 14) -> SnapshotParts:
     """All 26 KPIs with `points` each, 18 lists over `contracts` each, `assets` positions."""
-    return Day(
+    return SnapshotParts(
         figures=FIGURES,
         series={kpi: series(points) for kpi in CATALOG},
         extremes=extremes([contract(number) for number in range(contracts)]),
@@ -41,7 +41,9 @@ def point(minutes: int, value: Decimal) -> SeriesPoint:
     return SeriesPoint(t=f"{at:%Y-%m-%dT%H:%M:%S}.000Z", v=value, src="real")
 
 
-def extremes(contracts: Sequence[Contract]) -> Mapping[tuple[str, Side], Sequence[Contract]]:
+def extremes(
+    contracts: Sequence[ContractItem],
+) -> Mapping[tuple[str, ExtremesSide], Sequence[ContractItem]]:
     """The upper half descending, the lower half ascending, ten at most."""
     half = (len(contracts) + 1) // 2
     high, low = (
@@ -51,7 +53,7 @@ def extremes(contracts: Sequence[Contract]) -> Mapping[tuple[str, Side], Sequenc
     return {(kpi, "hi"): high for kpi in EXTREMES} | {(kpi, "lo"): low for kpi in EXTREMES}
 
 
-def contract(number: int, **changes: object) -> Contract:
+def contract(number: int, **changes: object) -> ContractItem:
     pnl = Decimal(number * 15 - 100)
     given: dict[str, object] = {
         "trade_id": 850_000 + number,
@@ -71,7 +73,7 @@ def contract(number: int, **changes: object) -> Contract:
         "mid_mark_pnl": Decimal(-450),
         "liquidity_drag": Decimal(-390),
     }
-    return Contract.model_validate(given | changes)
+    return ContractItem.model_validate(given | changes)
 
 
 def asset(number: int) -> PortfolioAsset:

@@ -9,9 +9,9 @@ from common.guardrails import consent, limits, market
 from common.guardrails.facts import Denied, Facts
 from common.orders.order import Order
 
-Check = Callable[[Order, Facts], Denied | None]
+Guardrail = Callable[[Order, Facts], Denied | None]
 
-CHECKS: tuple[Check, ...] = (
+GUARDRAILS: tuple[Guardrail, ...] = (
     consent.trading_is_enabled,
     consent.trading_is_not_halted,
     consent.live_takes_two_keys,
@@ -36,6 +36,6 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def deny(order: Order, facts: Facts, checks: tuple[Check, ...] = CHECKS) -> Denied | None:
+def deny(order: Order, facts: Facts, checks: tuple[Guardrail, ...] = GUARDRAILS) -> Denied | None:
     """Return the first denial, or None when every check lets the order pass."""
     return next((denied for check in checks if (denied := check(order, facts))), None)

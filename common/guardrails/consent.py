@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from common.guardrails.facts import Code, Denied, Facts
+from common.guardrails.facts import DenialCode, Denied, Facts
 from common.orders.order import Order
 from common.questions import Decision
 
@@ -10,19 +10,21 @@ from common.questions import Decision
 def trading_is_enabled(order: Order, facts: Facts) -> Denied | None:
     """The operator's and the user's own switch."""
     if not facts.server.trading_enabled:
-        return Denied(Code.TRADING_DISABLED, {"by": "server"})
+        return Denied(DenialCode.TRADING_DISABLED, {"by": "server"})
     if facts.config is None or not facts.config.enabled:
-        return Denied(Code.TRADING_DISABLED, {"by": "user"})
+        return Denied(DenialCode.TRADING_DISABLED, {"by": "user"})
     return None
 
 
 def trading_is_not_halted(order: Order, facts: Facts) -> Denied | None:
     """The kill switch, everybody's or this user's; while reducing, positions may only shrink."""
-    for control in facts.standing.controls:
+    for control in facts.exposure.controls:
         if control.state == "halted" or (
             control.state == "reducing" and facts.increases_position(order)
         ):
-            return Denied(Code.TRADING_HALTED, {"state": control.state, "why": control.reason})
+            return Denied(
+                DenialCode.TRADING_HALTED, {"state": control.state, "why": control.reason}
+            )
     return None
 
 
@@ -32,7 +34,7 @@ def live_takes_two_keys(order: Order, facts: Facts) -> Denied | None:
     both_keys = not wants_live or facts.server.allow_live
     if wants_live != facts.server.broker_is_live or not both_keys:
         return Denied(
-            Code.LIVE_NOT_ALLOWED,
+            DenialCode.LIVE_NOT_ALLOWED,
             {"user_live": wants_live, "broker_live": facts.server.broker_is_live},
         )
     return None
@@ -44,7 +46,7 @@ def question_is_approved(order: Order, facts: Facts) -> Denied | None:
         return _is_unasked_on_purpose(facts)
     if facts.confirmation is None or facts.confirmation.decision is not Decision.APPROVE:
         status = facts.confirmation.status if facts.confirmation else "missing"
-        return Denied(Code.QUESTION_NOT_APPROVED, {"status": status})
+        return Denied(DenialCode.QUESTION_NOT_APPROVED, {"status": status})
     return None
 
 
@@ -52,7 +54,7 @@ def _is_unasked_on_purpose(facts: Facts) -> Denied | None:
     """The config must still say so; for live money the server must allow it too."""
     wants_question = facts.config is None or facts.config.guardrails.require_question_before_order
     if wants_question or (facts.server.broker_is_live and not facts.server.allow_unasked_live):
-        return Denied(Code.QUESTION_NOT_APPROVED, {"status": "not asked"})
+        return Denied(DenialCode.QUESTION_NOT_APPROVED, {"status": "not asked"})
     return None
 
 
@@ -64,19 +66,19 @@ def question_has_not_expired(order: Order, facts: Facts) -> Denied | None:
 def expired_approval(order: Order, now: datetime) -> Denied | None:
     """Deny an order whose yes no longer counts."""
     if now > order.expires_at:
-        return Denied(Code.QUESTION_EXPIRED, {"expires_at": order.expires_at, "now": now})
+        return Denied(DenialCode.QUESTION_EXPIRED, {"expires_at": order.expires_at, "now": now})
     return None
 
 
 def symbol_is_watched(order: Order, facts: Facts) -> Denied | None:
     """What the user no longer watches, he no longer trades."""
     if facts.config is None or order.symbol not in facts.config.symbols:
-        return Denied(Code.SYMBOL_NOT_WATCHED, {"symbol": order.symbol})
+        return Denied(DenialCode.SYMBOL_NOT_WATCHED, {"symbol": order.symbol})
     return None
 
 
 def symbol_is_not_blocked(order: Order, facts: Facts) -> Denied | None:
     """The user's blocklist stands above his rules."""
     if facts.config is None or order.symbol in facts.config.guardrails.symbols_blocklist:
-        return Denied(Code.SYMBOL_BLOCKED, {"symbol": order.symbol})
+        return Denied(DenialCode.SYMBOL_BLOCKED, {"symbol": order.symbol})
     return None

@@ -15,13 +15,14 @@ from common.market import Quote
 from common.orders.order import Order
 from common.questions import Confirmation
 from common.rules.base import Position
+from common.server_limits import ServerLimits
 
 NOTIONAL_WINDOW = timedelta(hours=4)
 
 TradingState = Literal["active", "reducing", "halted"]
 
 
-class Code(StrEnum):
+class DenialCode(StrEnum):
     """Stable names of the denials; users and dashboards rely on them."""
 
     TRADING_DISABLED = "TRADING_DISABLED"
@@ -51,26 +52,13 @@ class Code(StrEnum):
 class Denied:
     """A guardrail said no: its code, and the numbers that made it so."""
 
-    code: Code
+    code: DenialCode
     context: Mapping[str, object]
 
     @property
     def reason(self) -> str:
         """The context as `key=value` pairs."""
         return " ".join(f"{key}={value}" for key, value in self.context.items())
-
-
-@dataclass(frozen=True)
-class Server:
-    """What the operator allows: switches, and ceilings (USD) that no config can raise."""
-
-    trading_enabled: bool
-    allow_live: bool
-    broker_is_live: bool
-    max_order_notional_usd: Decimal
-    max_orders_per_day: int
-    max_notional_usd_per_4h: Decimal
-    allow_unasked_live: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Exposure:
     """What the database says of the user, read under the lock of his row; money in USD.
 
     Counters hold what is reserved already, without the order at hand. `day_pnl` is realized and
@@ -133,11 +121,11 @@ class Facts:
     """Everything that the checks may look at."""
 
     now: datetime
-    server: Server
+    server: ServerLimits
     config: TradingConfig | None
     confirmation: Confirmation | None
     broker: BrokerFacts
-    standing: Standing
+    exposure: Exposure
 
     def cost_of(self, order: Order) -> Decimal | None:
         """Return what the order may cost (USD), None when that cannot be told without a quote."""
@@ -148,7 +136,7 @@ class Facts:
 
     def increases_position(self, order: Order) -> bool:
         """Tell whether an order opens, adds to or flips a position, and does not only reduce it."""
-        held = self.standing.position.qty if self.standing.position else Decimal(0)
+        held = self.exposure.position.qty if self.exposure.position else Decimal(0)
         same_way = held == 0 or (held > 0) == (order.side == "buy")
         return same_way or self._exceeds(order, abs(held))
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from common.guardrails.facts import Code, Denied, Facts
+from common.guardrails.facts import DenialCode, Denied, Facts
 from common.orders.order import Order
 
 
@@ -10,7 +10,7 @@ def account_is_not_blocked(order: Order, facts: Facts) -> Denied | None:
     """The broker lets the account trade."""
     account = facts.broker.account
     if account is None or account.blocked:
-        return Denied(Code.ACCOUNT_BLOCKED, {"known": account is not None})
+        return Denied(DenialCode.ACCOUNT_BLOCKED, {"known": account is not None})
     return None
 
 
@@ -18,7 +18,7 @@ def order_is_small_enough(order: Order, facts: Facts) -> Denied | None:
     """The server's ceiling on one order."""
     cost, limit = facts.cost_of(order), facts.server.max_order_notional_usd
     if cost is None or cost > limit:
-        return Denied(Code.MAX_ORDER_NOTIONAL, {"notional": cost, "limit": limit})
+        return Denied(DenialCode.MAX_ORDER_NOTIONAL, {"notional": cost, "limit": limit})
     return None
 
 
@@ -28,12 +28,12 @@ def position_stays_small_enough(order: Order, facts: Facts) -> Denied | None:
     if limit is None or not facts.increases_position(order):
         return None
     mid = facts.broker.quote.mid if facts.broker.quote else None
-    cost, position = facts.cost_of(order), facts.standing.position
+    cost, position = facts.cost_of(order), facts.exposure.position
     if mid is None or cost is None:
-        return Denied(Code.MAX_POSITION_NOTIONAL, {"position": None, "limit": limit})
+        return Denied(DenialCode.MAX_POSITION_NOTIONAL, {"position": None, "limit": limit})
     after = (abs(position.qty) * mid if position else Decimal(0)) + cost
     if after > limit:
-        return Denied(Code.MAX_POSITION_NOTIONAL, {"after": f"{after:.2f}", "limit": limit})
+        return Denied(DenialCode.MAX_POSITION_NOTIONAL, {"after": f"{after:.2f}", "limit": limit})
     return None
 
 
@@ -44,7 +44,7 @@ def account_can_pay(order: Order, facts: Facts) -> Denied | None:
     account, cost = facts.broker.account, facts.cost_of(order)
     power = account.buying_power if account else None
     if cost is None or power is None or cost > power:
-        return Denied(Code.INSUFFICIENT_BUYING_POWER, {"cost": cost, "buying_power": power})
+        return Denied(DenialCode.INSUFFICIENT_BUYING_POWER, {"cost": cost, "buying_power": power})
     return None
 
 
@@ -53,9 +53,9 @@ def day_has_not_lost_too_much(order: Order, facts: Facts) -> Denied | None:
     limit = facts.config.guardrails.daily_loss_limit_usd if facts.config else None
     if limit is None or not facts.increases_position(order):
         return None
-    pnl = facts.standing.day_pnl
+    pnl = facts.exposure.day_pnl
     if pnl is None or -pnl >= limit:
-        return Denied(Code.DAILY_LOSS_LIMIT, {"day_pnl": pnl, "limit": limit})
+        return Denied(DenialCode.DAILY_LOSS_LIMIT, {"day_pnl": pnl, "limit": limit})
     return None
 
 
@@ -63,9 +63,9 @@ def day_has_a_slot(order: Order, facts: Facts) -> Denied | None:
     """Orders per trading day (New York): the user's limit or the server's, whichever is lower."""
     user_limit = facts.config.guardrails.max_orders_per_day if facts.config else 0
     limit = min(user_limit, facts.server.max_orders_per_day)
-    used = facts.standing.orders_today
+    used = facts.exposure.orders_today
     if used >= limit:
-        return Denied(Code.MAX_ORDERS_PER_DAY, {"used": used, "limit": limit})
+        return Denied(DenialCode.MAX_ORDERS_PER_DAY, {"used": used, "limit": limit})
     return None
 
 
@@ -73,15 +73,15 @@ def window_has_room(order: Order, facts: Facts) -> Denied | None:
     """Notional in the rolling four hours: the user's limit or the server's, whichever is lower."""
     user_limit = facts.config.guardrails.max_notional_usd_per_4h if facts.config else Decimal(0)
     limit = min(user_limit, facts.server.max_notional_usd_per_4h)
-    used, cost = facts.standing.notional_in_window, facts.cost_of(order)
+    used, cost = facts.exposure.notional_in_window, facts.cost_of(order)
     if cost is None or used + cost > limit:
         return Denied(
-            Code.MAX_NOTIONAL_PER_WINDOW, {"used": used, "notional": cost, "limit": limit}
+            DenialCode.MAX_NOTIONAL_PER_WINDOW, {"used": used, "notional": cost, "limit": limit}
         )
     return None
 
 
 def no_outcome_is_pending(order: Order, facts: Facts) -> Denied | None:
     """While nobody knows what became of an earlier order, no further one leaves."""
-    pending = facts.standing.outcome_pending
-    return Denied(Code.OUTCOME_PENDING, {"order": pending}) if pending else None
+    pending = facts.exposure.outcome_pending
+    return Denied(DenialCode.OUTCOME_PENDING, {"order": pending}) if pending else None

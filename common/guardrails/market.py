@@ -1,6 +1,6 @@
 """Whether the market is one that the order may meet, and the price the one that was shown."""
 
-from common.guardrails.facts import Code, Denied, Facts
+from common.guardrails.facts import DenialCode, Denied, Facts
 from common.market import is_fresh
 from common.orders.order import Order
 from common.rules.reference import IMPLAUSIBLE_GAP_PCT, percent
@@ -12,7 +12,7 @@ def market_is_open(order: Order, facts: Facts) -> Denied | None:
     """Stocks trade in the session; crypto always does."""
     if order.asset_class != "crypto" and not facts.broker.market_is_open:
         known = facts.broker.market_is_open is not None
-        return Denied(Code.MARKET_CLOSED, {"clock": "closed" if known else "unknown"})
+        return Denied(DenialCode.MARKET_CLOSED, {"clock": "closed" if known else "unknown"})
     return None
 
 
@@ -20,9 +20,13 @@ def asset_is_tradable(order: Order, facts: Facts) -> Denied | None:
     """The broker trades the asset, and in fractions when the order needs them."""
     asset = facts.broker.asset
     if asset is None or not asset.tradable:
-        return Denied(Code.ASSET_NOT_TRADABLE, {"symbol": order.symbol, "known": asset is not None})
+        return Denied(
+            DenialCode.ASSET_NOT_TRADABLE, {"symbol": order.symbol, "known": asset is not None}
+        )
     if order.is_fractional and not asset.fractionable:
-        return Denied(Code.ASSET_NOT_TRADABLE, {"symbol": order.symbol, "fractionable": False})
+        return Denied(
+            DenialCode.ASSET_NOT_TRADABLE, {"symbol": order.symbol, "fractionable": False}
+        )
     return None
 
 
@@ -30,9 +34,9 @@ def price_is_fresh(order: Order, facts: Facts) -> Denied | None:
     """A quote with both sides, young enough for the user's config."""
     quote = facts.broker.quote
     if facts.config is None or quote is None or quote.mid is None:
-        return Denied(Code.PRICE_STALE, {"symbol": order.symbol, "quote": _NO_QUOTE})
+        return Denied(DenialCode.PRICE_STALE, {"symbol": order.symbol, "quote": _NO_QUOTE})
     if not is_fresh(quote.as_of, facts.now, facts.config.max_staleness):
-        return Denied(Code.PRICE_STALE, {"as_of": quote.as_of, "now": facts.now})
+        return Denied(DenialCode.PRICE_STALE, {"as_of": quote.as_of, "now": facts.now})
     return None
 
 
@@ -40,11 +44,13 @@ def spread_is_narrow(order: Order, facts: Facts) -> Denied | None:
     """A wide market fills far from the price that was shown."""
     quote = facts.broker.quote
     if facts.config is None or quote is None or quote.mid is None:
-        return Denied(Code.SPREAD_TOO_WIDE, {"symbol": order.symbol, "quote": _NO_QUOTE})
+        return Denied(DenialCode.SPREAD_TOO_WIDE, {"symbol": order.symbol, "quote": _NO_QUOTE})
     spread_pct = 100 * (quote.ask - quote.bid) / quote.mid
     limit = facts.config.max_spread_pct
     if spread_pct > limit:
-        return Denied(Code.SPREAD_TOO_WIDE, {"spread_pct": f"{spread_pct:.4f}", "limit": limit})
+        return Denied(
+            DenialCode.SPREAD_TOO_WIDE, {"spread_pct": f"{spread_pct:.4f}", "limit": limit}
+        )
     return None
 
 
@@ -52,11 +58,11 @@ def price_has_not_drifted(order: Order, facts: Facts) -> Denied | None:
     """The yes was to the price that was shown."""
     mid = facts.broker.quote.mid if facts.broker.quote else None
     if mid is None:
-        return Denied(Code.PRICE_DRIFT, {"symbol": order.symbol, "quote": _NO_QUOTE})
+        return Denied(DenialCode.PRICE_DRIFT, {"symbol": order.symbol, "quote": _NO_QUOTE})
     drift_pct, limit = abs(percent(mid, order.seen_price)), order.max_price_drift_pct
     if drift_pct > limit:
         seen = {"seen": order.seen_price, "now": mid, "drift_pct": f"{drift_pct:.4f}"}
-        return Denied(Code.PRICE_DRIFT, seen | {"limit": limit})
+        return Denied(DenialCode.PRICE_DRIFT, seen | {"limit": limit})
     return None
 
 
@@ -67,7 +73,9 @@ def price_is_not_split(order: Order, facts: Facts) -> Denied | None:
     mid = facts.broker.quote.mid if facts.broker.quote else None
     close = facts.broker.previous_close
     if mid is None or close is None:
-        return Denied(Code.CORPORATE_ACTION, {"symbol": order.symbol, "previous_close": close})
+        return Denied(
+            DenialCode.CORPORATE_ACTION, {"symbol": order.symbol, "previous_close": close}
+        )
     if abs(percent(mid, close)) >= IMPLAUSIBLE_GAP_PCT:
-        return Denied(Code.CORPORATE_ACTION, {"now": mid, "previous_close": close})
+        return Denied(DenialCode.CORPORATE_ACTION, {"now": mid, "previous_close": close})
     return None

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from common.market import Metric
 from common.model import Exact
-from common.rules.base import Condition, Outcome, Silent, View
+from common.rules.base import Condition, NotFired, Outcome, SymbolView
 from common.rules.reference import entry_of, percent
 
 
@@ -34,19 +34,19 @@ class AgainstEntry(Condition):
         """The trade; the entry price is the user's."""
         return {"last_trade": 1}
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Compare a fresh trade with the average entry price."""
         trade = view.fresh_trade()
-        if isinstance(trade, Silent):
+        if isinstance(trade, NotFired):
             return trade
         entry = entry_of(view, trade)
-        if isinstance(entry, Silent):
+        if isinstance(entry, NotFired):
             return entry
         sign = -self.sign if view.position and view.position.qty < 0 else self.sign
         pct = percent(trade.price, entry.price)
         shown = {"entry": entry.price, self.shown_as: (sign * pct).quantize(Decimal("0.1"))}
         # Compared as products: a quotient of decimals is rounded, a product is exact.
         if 100 * sign * (trade.price - entry.price) < self.threshold_pct * entry.price:
-            return view.silent("not_met", price=trade.price, **shown)
+            return view.not_fired("not_met", price=trade.price, **shown)
         fired = view.fired(trade, **shown)
         return replace(fired, reference=entry.price, pct=pct.quantize(Decimal("0.0001")))

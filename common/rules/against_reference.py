@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from common.market import Metric
 from common.rules import reference
-from common.rules.base import Condition, Fired, Outcome, Silent, View
+from common.rules.base import Condition, Fired, NotFired, Outcome, SymbolView
 from common.rules.reference import RefMetric, percent, reference_of
 
 
@@ -32,18 +32,18 @@ class AgainstReference(Condition):
         """Compare the price with the price at the threshold."""
         raise NotImplementedError
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Compare a fresh trade with the reference of its session."""
         trade = view.fresh_trade()
-        if isinstance(trade, Silent):
+        if isinstance(trade, NotFired):
             return trade
         found = reference_of(view, self.ref_metric, trade)
-        if isinstance(found, Silent):
+        if isinstance(found, NotFired):
             return found
         pct = percent(trade.price, found.price)
         # Compared as products: a quotient of decimals is rounded, a product is exact.
         if not self.holds(100 * trade.price, (100 + self.threshold_pct) * found.price):
-            return view.silent("not_met", price=trade.price, reference=found.price, pct=pct)
+            return view.not_fired("not_met", price=trade.price, reference=found.price, pct=pct)
         return Fired(
             symbol=view.symbol,
             price=trade.price,

@@ -11,7 +11,7 @@ show what any of them shows; where two show the same, what the first of them saw
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from common.rules.base import Asking, Fired, Outcome, Silent, View
+from common.rules.base import BaseRule, Fired, NotFired, Outcome, SymbolView
 from common.rules.combination import Combination
 
 
@@ -27,12 +27,12 @@ class AllOf(Combination):
             return None
         return frozenset().union(*cls.parts_show(parameters))
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Be silent for the first reason found."""
         outcomes = self.outcomes(view)
-        silent = next((each for each in outcomes if isinstance(each, Silent)), None)
+        silent = next((each for each in outcomes if isinstance(each, NotFired)), None)
         return silent or self.fired([each for each in outcomes if isinstance(each, Fired)], view)
 
 
-class AllOfRule(Asking, AllOf):
+class AllOfRule(BaseRule, AllOf):
     """Asks when all hold."""

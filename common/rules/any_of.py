@@ -11,7 +11,7 @@ show what all of them show: it is what the first condition that holds saw.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from common.rules.base import Asking, Fired, Outcome, View
+from common.rules.base import BaseRule, Fired, Outcome, SymbolView
 from common.rules.combination import Combination
 
 
@@ -27,12 +27,12 @@ class AnyOf(Combination):
             return None
         return frozenset.intersection(*cls.parts_show(parameters))
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Be silent only when all are."""
         outcomes = self.outcomes(view)
         fired = [each for each in outcomes if isinstance(each, Fired)]
         return self.fired(fired[:1], view) if fired else outcomes[0]
 
 
-class AnyOfRule(Asking, AnyOf):
+class AnyOfRule(BaseRule, AnyOf):
     """Asks when one holds."""

@@ -26,7 +26,7 @@ Reason = Literal[
     "not_met", "stale", "no_data", "no_position", "market_closed", "disabled", "corporate_action"
 ]
 # Stored facts by symbol and metric, newest last: as many of each as some rule needs.
-Facts = Mapping[tuple[str, Metric], Sequence[Snapshot]]
+MarketFacts = Mapping[tuple[str, Metric], Sequence[Snapshot]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Fired:
 
 
 @dataclass(frozen=True)
-class Silent:
+class NotFired:
     """A condition does not hold, or cannot be told; `observed` are the numbers behind it."""
 
     symbol: str
@@ -62,11 +62,11 @@ class Silent:
     observed: Mapping[str, str] = field(default_factory=dict)
 
 
-Outcome = Fired | Silent
+Outcome = Fired | NotFired
 
 
 @dataclass(frozen=True)
-class View:
+class SymbolView:
     """What is known of one symbol at one instant, to one user.
 
     `sessions` are the exchange's, today's among them when there is one; `position` is None when the
@@ -76,11 +76,11 @@ class View:
     symbol: str
     now: datetime
     max_age: timedelta
-    facts: Facts
+    facts: MarketFacts
     session: Session | None = None
     position: Position | None = None
 
-    def of(self, symbol: str) -> "View":
+    def of(self, symbol: str) -> "SymbolView":
         """Look at another symbol at the same instant."""
         return self if symbol == self.symbol else replace(self, symbol=symbol, position=None)
 
@@ -92,13 +92,13 @@ class View:
         """Return the newest fact."""
         return next(iter(self.series(metric, 1)), None)
 
-    def fresh_trade(self) -> Snapshot | Silent:
+    def fresh_trade(self) -> Snapshot | NotFired:
         """Return the last trade, or why there is none to act upon."""
         trade = self.latest("last_trade")
         if trade is None:
-            return self.silent("no_data", missing="last_trade")
+            return self.not_fired("no_data", missing="last_trade")
         if not is_fresh(trade.as_of, self.now, self.max_age):
-            return self.silent("stale", as_of=trade.as_of.isoformat())
+            return self.not_fired("stale", as_of=trade.as_of.isoformat())
         return trade
 
     def fired(self, trade: Snapshot, *others: Snapshot, **shown: object) -> Fired:
@@ -107,9 +107,9 @@ class View:
         values = {k: _text(v) for k, v in shown.items()}
         return Fired(self.symbol, trade.price, trade.as_of, rows, values=values)
 
-    def silent(self, reason: Reason, **observed: object) -> Silent:
+    def not_fired(self, reason: Reason, **observed: object) -> NotFired:
         """Say why nothing fires, with the numbers behind it."""
-        return Silent(self.symbol, reason, {k: _text(v) for k, v in observed.items()})
+        return NotFired(self.symbol, reason, {k: _text(v) for k, v in observed.items()})
 
 
 class Condition(Model):
@@ -146,12 +146,12 @@ class Condition(Model):
         """Return what the condition looks at when it is evaluated for a symbol."""
         return {(self.symbol or symbol, metric): count for metric, count in self.needs.items()}
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Tell whether the condition holds for the view's symbol."""
         raise NotImplementedError
 
 
-class Asking(Condition):
+class BaseRule(Condition):
     """The part of a rule that does not depend on its type: for which symbols, asking what."""
 
     shared_variables: ClassVar[frozenset[str]] = frozenset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from common.market import Metric
-from common.rules.base import Condition, Fired, Outcome, Silent, View
+from common.rules.base import Condition, Fired, NotFired, Outcome, SymbolView
 
 if TYPE_CHECKING:  # the union that these classes are part of: completed in common.rules
     from common.rules import AnyCondition
@@ -63,17 +63,17 @@ class Combination(Condition):
                 needs[key] = max(count, needs.get(key, 0))
         return needs
 
-    def outcomes(self, view: View) -> Sequence[Outcome]:
+    def outcomes(self, view: SymbolView) -> Sequence[Outcome]:
         """Evaluate all of them at the same instant."""
         return [each.evaluate(view.of(each.symbol or view.symbol)) for each in self.conditions]
 
-    def fired(self, parts: Sequence[Fired], view: View) -> Outcome:
+    def fired(self, parts: Sequence[Fired], view: SymbolView) -> Outcome:
         """Show the price of the symbol that the rule is about, and what the parts saw.
 
         Where several show the same, the first does; a reference must be of the rule's own symbol.
         """
         trade = view.fresh_trade()
-        if isinstance(trade, Silent):
+        if isinstance(trade, NotFired):
             return trade
         values = {key: value for part in reversed(parts) for key, value in part.values.items()}
         fired = replace(

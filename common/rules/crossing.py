@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Literal
 
 from common.market import Snapshot
-from common.rules.base import Silent, View
+from common.rules.base import NotFired, SymbolView
 from common.rules.reference import LONGEST_CLOSE
 
 Direction = Literal["up", "down", "either"]
@@ -20,15 +20,15 @@ def crosses(direction: Direction, before: Decimal, now: Decimal) -> bool:
     return {"up": up, "down": down, "either": up or down}[direction]
 
 
-def last_two(view: View) -> tuple[Snapshot, Snapshot] | Silent:
+def last_two(view: SymbolView) -> tuple[Snapshot, Snapshot] | NotFired:
     """Return the observation before and the newest one, which is fresh.
 
     The one before may be the last of the session before: a gap over a level crosses it.
     """
     trade = view.fresh_trade()
-    if isinstance(trade, Silent):
+    if isinstance(trade, NotFired):
         return trade
     earlier = view.series("last_trade", 2)[:-1]
     if not earlier or trade.as_of - earlier[0].as_of > LONGEST_CLOSE:
-        return view.silent("no_data", missing="an earlier last_trade", needed=2)
+        return view.not_fired("no_data", missing="an earlier last_trade", needed=2)
     return earlier[0], trade

@@ -5,7 +5,7 @@ from datetime import UTC, date, timedelta
 from typing import Literal
 
 from common.market import Metric, Snapshot, is_fresh, trading_day, trading_day_start
-from common.rules.base import Silent, View
+from common.rules.base import NotFired, SymbolView
 from common.rules.reference import LONGEST_CLOSE, is_implausible, reference_of
 
 Timeframe = Literal["1Min", "1Day"]
@@ -21,8 +21,8 @@ def needs(timeframe: Timeframe, count: int) -> dict[Metric, int]:
 
 
 def closes(
-    view: View, trade: Snapshot, timeframe: Timeframe, least: int, most: int
-) -> Sequence[Snapshot] | Silent:
+    view: SymbolView, trade: Snapshot, timeframe: Timeframe, least: int, most: int
+) -> Sequence[Snapshot] | NotFired:
     """Return up to `most` closes, oldest first, or say why there are not even `least`.
 
     The newest is that of the last closed minute; of days, the trade itself: today's provisional.
@@ -30,10 +30,10 @@ def closes(
     if timeframe == "1Min":
         return minute_bars(view, least, most)
     days = past_days(view, trade, least - 1, most - 1)
-    return days if isinstance(days, Silent) else [*days, trade]
+    return days if isinstance(days, NotFired) else [*days, trade]
 
 
-def minute_bars(view: View, least: int, most: int) -> Sequence[Snapshot] | Silent:
+def minute_bars(view: SymbolView, least: int, most: int) -> Sequence[Snapshot] | NotFired:
     """Return the newest closed minutes of the running session, the last of them fresh.
 
     Of stocks only bars since the session's open count (outside of it, today's): the night between
@@ -42,13 +42,15 @@ def minute_bars(view: View, least: int, most: int) -> Sequence[Snapshot] | Silen
     """
     bars = [bar for bar in view.series("minute_bar", most) if _counts(view, bar)]
     if bars and not is_fresh(bars[-1].as_of + MINUTE, view.now, view.max_age):
-        return view.silent("stale", minute_bar=bars[-1].as_of.isoformat())
+        return view.not_fired("stale", minute_bar=bars[-1].as_of.isoformat())
     longest = MINUTE + view.max_age
     run = _unbroken(bars, lambda earlier, later: later.as_of - earlier.as_of > longest)
     return _enough(view, run, least)
 
 
-def past_days(view: View, trade: Snapshot, least: int, most: int) -> Sequence[Snapshot] | Silent:
+def past_days(
+    view: SymbolView, trade: Snapshot, least: int, most: int
+) -> Sequence[Snapshot] | NotFired:
     """Return the newest daily closes, up to that which the trade's own day is measured by.
 
     `prev_close` comes with the trade and tells which day that is: a history fetched before it
@@ -57,19 +59,19 @@ def past_days(view: View, trade: Snapshot, least: int, most: int) -> Sequence[Sn
     """
     yesterday = view.latest("prev_close")
     if yesterday is None:
-        return view.silent("no_data", missing="prev_close")
+        return view.not_fired("no_data", missing="prev_close")
     checked = reference_of(view, "prev_close", trade)
-    if isinstance(checked, Silent):
+    if isinstance(checked, NotFired):
         return checked
     last = day_of(yesterday)
     days = [day for day in view.series("daily_close", most + 1) if day_of(day) <= last][-most:]
     if days and day_of(days[-1]) != last:
-        return view.silent("stale", daily_close=day_of(days[-1]), prev_close=last)
+        return view.not_fired("stale", daily_close=day_of(days[-1]), prev_close=last)
     run = _unbroken(days, lambda earlier, later: later.as_of - earlier.as_of > LONGEST_CLOSE)
     # Raw closes from before a split are on another basis: they do not count either.
     since = _unbroken(run, lambda earlier, later: is_implausible(later, earlier))
     if len(since) < least <= len(run):
-        return view.silent("corporate_action", daily_close=day_of(since[0]))
+        return view.not_fired("corporate_action", daily_close=day_of(since[0]))
     return _enough(view, since, least)
 
 
@@ -80,7 +82,7 @@ def day_of(fact: Snapshot) -> date:
     return trading_day(fact.as_of)
 
 
-def _counts(view: View, bar: Snapshot) -> bool:
+def _counts(view: SymbolView, bar: Snapshot) -> bool:
     session = view.session
     opened = session is not None and session.open <= view.now
     start = session.open if session and opened else trading_day_start(view.now)
@@ -97,7 +99,9 @@ def _unbroken(
     return facts
 
 
-def _enough(view: View, facts: Sequence[Snapshot], least: int) -> Sequence[Snapshot] | Silent:
+def _enough(
+    view: SymbolView, facts: Sequence[Snapshot], least: int
+) -> Sequence[Snapshot] | NotFired:
     if len(facts) >= least:
         return facts
-    return view.silent("no_data", missing="history", found=len(facts), needed=least)
+    return view.not_fired("no_data", missing="history", found=len(facts), needed=least)

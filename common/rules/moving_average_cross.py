@@ -17,7 +17,7 @@ from pydantic import Field, StrictInt, model_validator
 
 from common.market import Metric, Snapshot
 from common.rules import history
-from common.rules.base import Asking, Condition, Outcome, Silent, View
+from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from common.rules.crossing import crosses, last_two
 from common.rules.history import Timeframe, closes, day_of
 
@@ -45,30 +45,30 @@ class MovingAverageCross(Condition):
         needed = history.needs(self.timeframe, self.slow + 1)
         return needed if self.timeframe == "1Min" else needed | {"last_trade": 2}
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Compare the sides of the slow average on which the fast one was and is."""
         trade = view.fresh_trade()
-        if isinstance(trade, Silent):
+        if isinstance(trade, NotFired):
             return trade
         facts = closes(view, trade, self.timeframe, self.slow + 1, self.slow + 1)
-        if isinstance(facts, Silent):
+        if isinstance(facts, NotFired):
             return facts
         before = self._before(view, facts)
-        if isinstance(before, Silent):
+        if isinstance(before, NotFired):
             return before
         fast, slow = _average(facts, self.fast), _average(facts, self.slow)
         if not crosses(self.direction, self._distance(before), self._distance(facts)):
-            return view.silent("not_met", price=trade.price, fast=fast, slow=slow)
+            return view.not_fired("not_met", price=trade.price, fast=fast, slow=slow)
         seen = [*facts, *(fact for fact in before[-1:] if fact not in facts)]
         others = [fact for fact in seen if fact is not trade]
         return view.fired(trade, *others, fast=fast, slow=slow)
 
-    def _before(self, view: View, facts: Sequence[Snapshot]) -> Sequence[Snapshot] | Silent:
+    def _before(self, view: SymbolView, facts: Sequence[Snapshot]) -> Sequence[Snapshot] | NotFired:
         """Return the closes as they were at the observation before."""
         if self.timeframe == "1Min":
             return facts[:-1]
         observed = last_two(view)
-        if isinstance(observed, Silent):
+        if isinstance(observed, NotFired):
             return observed
         earlier, trade = observed
         same_day = day_of(earlier) == day_of(trade)
@@ -79,7 +79,7 @@ class MovingAverageCross(Condition):
         return _total(facts, self.fast) * self.slow - _total(facts, self.slow) * self.fast
 
 
-class MovingAverageCrossRule(Asking, MovingAverageCross):
+class MovingAverageCrossRule(BaseRule, MovingAverageCross):
     """Asks when the averages cross."""
 
 

@@ -19,7 +19,7 @@ from pydantic import Field, StrictInt, field_validator
 
 from common.market import Metric, Snapshot, is_fresh
 from common.model import Exact
-from common.rules.base import Asking, Condition, Outcome, Silent, View
+from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from common.rules.reference import percent
 
 # Observations come once a minute, give or take: enough of them to reach back over the window.
@@ -47,30 +47,30 @@ class PctChangeOverWindow(Condition):
         """As many observations as the window can hold."""
         return {"last_trade": self.window_minutes + SPARE}
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Compare a fresh trade with the price at the window's start."""
         trade = view.fresh_trade()
-        if isinstance(trade, Silent):
+        if isinstance(trade, NotFired):
             return trade
         then = self._then(view)
-        if isinstance(then, Silent):
+        if isinstance(then, NotFired):
             return then
         pct = percent(trade.price, then.price)
         # Compared as products: a quotient of decimals is rounded, a product is exact.
         moved, bound = 100 * trade.price, (100 + self.threshold_pct) * then.price
         if moved > bound if self.threshold_pct < 0 else moved < bound:
-            return view.silent("not_met", price=trade.price, reference=then.price, pct=pct)
+            return view.not_fired("not_met", price=trade.price, reference=then.price, pct=pct)
         fired = view.fired(trade, then, window=self.window_minutes)
         return replace(fired, reference=then.price, pct=pct.quantize(Decimal("0.0001")))
 
-    def _then(self, view: View) -> Snapshot | Silent:
+    def _then(self, view: SymbolView) -> Snapshot | NotFired:
         start = view.now - timedelta(minutes=self.window_minutes)
         observed = self.needs["last_trade"]
         for each in reversed(view.series("last_trade", observed)):
             if each.as_of <= start and is_fresh(each.as_of, start, view.max_age):
                 return each
-        return view.silent("no_data", missing=f"last_trade at {start.isoformat()}")
+        return view.not_fired("no_data", missing=f"last_trade at {start.isoformat()}")
 
 
-class PctChangeOverWindowRule(Asking, PctChangeOverWindow):
+class PctChangeOverWindowRule(BaseRule, PctChangeOverWindow):
     """Asks when the price moved that much."""

@@ -9,7 +9,7 @@ in percent, `{{pct}}` the price's distance from `{{entry}}`.
 from typing import ClassVar, Literal
 
 from common.rules.against_entry import AgainstEntry
-from common.rules.base import Asking
+from common.rules.base import BaseRule
 
 
 class PositionGainPct(AgainstEntry):
@@ -22,5 +22,5 @@ class PositionGainPct(AgainstEntry):
     type: Literal["position_gain_pct"]
 
 
-class PositionGainPctRule(Asking, PositionGainPct):
+class PositionGainPctRule(BaseRule, PositionGainPct):
     """Asks when the position gained that much."""

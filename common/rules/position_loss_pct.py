@@ -10,7 +10,7 @@ The threshold is how much was lost, above 0: bought at 500 it fires at 475 and b
 from typing import ClassVar, Literal
 
 from common.rules.against_entry import AgainstEntry
-from common.rules.base import Asking
+from common.rules.base import BaseRule
 
 
 class PositionLossPct(AgainstEntry):
@@ -23,5 +23,5 @@ class PositionLossPct(AgainstEntry):
     type: Literal["position_loss_pct"]
 
 
-class PositionLossPctRule(Asking, PositionLossPct):
+class PositionLossPctRule(BaseRule, PositionLossPct):
     """Asks when the position lost that much."""

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from common.model import Exact
 from common.rules.against_reference import AgainstReference
-from common.rules.base import Asking
+from common.rules.base import BaseRule
 
 
 class PriceAbovePctOfRef(AgainstReference):
@@ -27,5 +27,5 @@ class PriceAbovePctOfRef(AgainstReference):
         return price >= bound
 
 
-class PriceAbovePctOfRefRule(Asking, PriceAbovePctOfRef):
+class PriceAbovePctOfRefRule(BaseRule, PriceAbovePctOfRef):
     """Asks when the price is above."""

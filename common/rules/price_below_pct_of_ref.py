@@ -13,7 +13,7 @@ from pydantic import Field
 
 from common.model import Exact
 from common.rules.against_reference import AgainstReference
-from common.rules.base import Asking
+from common.rules.base import BaseRule
 
 
 class PriceBelowPctOfRef(AgainstReference):
@@ -27,5 +27,5 @@ class PriceBelowPctOfRef(AgainstReference):
         return price <= bound
 
 
-class PriceBelowPctOfRefRule(Asking, PriceBelowPctOfRef):
+class PriceBelowPctOfRefRule(BaseRule, PriceBelowPctOfRef):
     """Asks when the price is below."""

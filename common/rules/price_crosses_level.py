@@ -14,7 +14,7 @@ from pydantic import Field
 
 from common.market import Metric, trading_day
 from common.model import Exact
-from common.rules.base import Asking, Condition, Outcome, Silent, View
+from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from common.rules.crossing import Direction, crosses, last_two
 from common.rules.reference import is_implausible
 
@@ -33,19 +33,21 @@ class PriceCrossesLevel(Condition):
         """The newest observation and the one before."""
         return {"last_trade": 2}
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Compare the sides of the level on which the last two observations lie."""
         found = last_two(view)
-        if isinstance(found, Silent):
+        if isinstance(found, NotFired):
             return found
         before, trade = found
         overnight = trading_day(before.as_of) != trading_day(trade.as_of)
         if overnight and is_implausible(trade, before):
-            return view.silent("corporate_action", before=before.price, price=trade.price)
+            return view.not_fired("corporate_action", before=before.price, price=trade.price)
         if not crosses(self.direction, before.price - self.level, trade.price - self.level):
-            return view.silent("not_met", before=before.price, price=trade.price, level=self.level)
+            return view.not_fired(
+                "not_met", before=before.price, price=trade.price, level=self.level
+            )
         return view.fired(trade, before, level=self.level)
 
 
-class PriceCrossesLevelRule(Asking, PriceCrossesLevel):
+class PriceCrossesLevelRule(BaseRule, PriceCrossesLevel):
     """Asks when the level is crossed."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from common.market import Metric, Snapshot, trading_day
-from common.rules.base import Silent, View
+from common.rules.base import NotFired, SymbolView
 
 RefMetric = Literal["prev_close", "day_open", "day_high", "day_low", "entry_price"]
 
@@ -30,26 +30,26 @@ def needs(ref_metric: RefMetric) -> dict[Metric, int]:
     return {"last_trade": 1} if ref_metric == "entry_price" else {"last_trade": 1, ref_metric: 1}
 
 
-def reference_of(view: View, ref_metric: RefMetric, trade: Snapshot) -> Reference | Silent:
+def reference_of(view: SymbolView, ref_metric: RefMetric, trade: Snapshot) -> Reference | NotFired:
     """Find the reference for a fresh trade, or say why there is none."""
     if ref_metric == "entry_price":
         return entry_of(view, trade)
     fact = view.latest(ref_metric)
     if fact is None:
-        return view.silent("no_data", missing=ref_metric)
+        return view.not_fired("no_data", missing=ref_metric)
     if not _belongs(ref_metric, fact, trade):
-        return view.silent("stale", **{ref_metric: fact.as_of.isoformat()})
+        return view.not_fired("stale", **{ref_metric: fact.as_of.isoformat()})
     if ref_metric == "prev_close" and is_implausible(trade, fact):
-        return view.silent("corporate_action", price=trade.price, prev_close=fact.price)
+        return view.not_fired("corporate_action", price=trade.price, prev_close=fact.price)
     return Reference(fact.price, ids(trade, fact))
 
 
-def entry_of(view: View, trade: Snapshot) -> Reference | Silent:
+def entry_of(view: SymbolView, trade: Snapshot) -> Reference | NotFired:
     """Return what the user paid on average, or say that he holds nothing, or nothing that cost."""
     if view.position is None:
-        return view.silent("no_position")
+        return view.not_fired("no_position")
     if view.position.avg_entry_price <= 0:
-        return view.silent("no_data", missing="avg_entry_price")
+        return view.not_fired("no_data", missing="avg_entry_price")
     return Reference(view.position.avg_entry_price, ids(trade))
 
 

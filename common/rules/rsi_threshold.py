@@ -20,7 +20,7 @@ from pydantic import Field, StrictInt
 from common.market import Metric
 from common.model import Exact
 from common.rules import history
-from common.rules.base import Asking, Condition, Outcome, Silent, View
+from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from common.rules.history import Timeframe, closes
 
 # After nine more periods the first mean weighs (1 - 1 / period) ** (9 * period), about 0.0001.
@@ -44,22 +44,22 @@ class RsiThreshold(Condition):
         """The closes of the index and of its start."""
         return history.needs(self.timeframe, self.period * WARM_UP)
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Compare the index with the threshold."""
         trade = view.fresh_trade()
-        if isinstance(trade, Silent):
+        if isinstance(trade, NotFired):
             return trade
         most = self.period * WARM_UP
         facts = closes(view, trade, self.timeframe, self.period + 1, most)
-        if isinstance(facts, Silent):
+        if isinstance(facts, NotFired):
             return facts
         rsi = rsi_of([fact.price for fact in facts], self.period)
         if rsi > self.threshold if self.direction == "below" else rsi < self.threshold:
-            return view.silent("not_met", price=trade.price, rsi=rsi)
+            return view.not_fired("not_met", price=trade.price, rsi=rsi)
         return view.fired(trade, *(fact for fact in facts if fact is not trade), rsi=rsi)
 
 
-class RsiThresholdRule(Asking, RsiThreshold):
+class RsiThresholdRule(BaseRule, RsiThreshold):
     """Asks when the index is there."""
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StrictInt, model_validator
 
 from common.market import NEW_YORK, Metric, Snapshot
-from common.rules.base import Asking, Condition, Outcome, Silent, View
+from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from common.rules.crossing import last_two
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -41,15 +41,15 @@ class Schedule(Condition):
         """The newest observation and the one before."""
         return {"last_trade": 2}
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Tell whether the time lies between the last two observations."""
         found = last_two(view)
-        if isinstance(found, Silent):
+        if isinstance(found, NotFired):
             return found
         before, trade = found
         due = self._due(trade)
         if due is None or not _tick(before) < due <= _tick(trade):
-            return view.silent("not_met", price=trade.price, time=self.time)
+            return view.not_fired("not_met", price=trade.price, time=self.time)
         return view.fired(trade, before, time=self.time)
 
     def _due(self, trade: Snapshot) -> datetime | None:
@@ -60,7 +60,7 @@ class Schedule(Condition):
         return datetime.combine(day, time.fromisoformat(self.time), NEW_YORK).astimezone(UTC)
 
 
-class ScheduleRule(Asking, Schedule):
+class ScheduleRule(BaseRule, Schedule):
     """Asks at the time; again after an hour at the earliest: once a day, whatever is repeated."""
 
     cooldown_seconds: Annotated[StrictInt, Field(ge=3600, le=31_536_000)] = 3600

@@ -14,7 +14,7 @@ from pydantic import Field, StrictInt
 
 from common.market import Metric, Snapshot
 from common.model import Exact
-from common.rules.base import Asking, Condition, Outcome, Silent, View
+from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from common.rules.history import day_of, past_days
 
 
@@ -32,36 +32,36 @@ class VolumeAboveAverage(Condition):
         """Today's bar and those of the days before."""
         return {"last_trade": 1, "prev_close": 1, "daily_bar": 1, "daily_close": self.days + 1}
 
-    def evaluate(self, view: View) -> Outcome:
+    def evaluate(self, view: SymbolView) -> Outcome:
         """Compare today's volume with the average."""
         trade = view.fresh_trade()
-        if isinstance(trade, Silent):
+        if isinstance(trade, NotFired):
             return trade
         today = self._today(view, trade)
-        if isinstance(today, Silent):
+        if isinstance(today, NotFired):
             return today
         days = past_days(view, trade, self.days, self.days)
-        if isinstance(days, Silent):
+        if isinstance(days, NotFired):
             return days
         volume, total = _volume(today), sum((_volume(day) for day in days), Decimal(0))
         if not total:
-            return view.silent("no_data", missing="volume", volume=volume)
+            return view.not_fired("no_data", missing="volume", volume=volume)
         average = total / self.days
         # Compared as products: a quotient of decimals is rounded, a product is exact.
         if volume * self.days < self.factor * total:
-            return view.silent("not_met", price=trade.price, volume=volume, average=average)
+            return view.not_fired("not_met", price=trade.price, volume=volume, average=average)
         return view.fired(trade, today, *days, volume=volume, average=average)
 
-    def _today(self, view: View, trade: Snapshot) -> Snapshot | Silent:
+    def _today(self, view: SymbolView, trade: Snapshot) -> Snapshot | NotFired:
         bar = view.latest("daily_bar")
         if bar is None:
-            return view.silent("no_data", missing="daily_bar")
+            return view.not_fired("no_data", missing="daily_bar")
         if day_of(bar) != day_of(trade):
-            return view.silent("stale", daily_bar=bar.as_of.isoformat())
+            return view.not_fired("stale", daily_bar=bar.as_of.isoformat())
         return bar
 
 
-class VolumeAboveAverageRule(Asking, VolumeAboveAverage):
+class VolumeAboveAverageRule(BaseRule, VolumeAboveAverage):
     """Asks when so much is traded."""
 
 

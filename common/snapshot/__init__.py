@@ -1,9 +1,9 @@
 """The daily KPI snapshot: payload, wording and completeness (kpis.md sections 1 and 2)."""
 
-from common.snapshot.assembly import Day, assemble
+from common.snapshot.assembly import SnapshotParts, assemble
 from common.snapshot.completeness import Missing, missing
 from common.snapshot.displayed import ValueKind, value_of
-from common.snapshot.extremes import Contract, ExtremeItem, Side, Sides
+from common.snapshot.extremes import ContractItem, ExtremeItem, ExtremesSide, Sides
 from common.snapshot.payload import (
     DailySnapshot,
     Extremes,
@@ -16,18 +16,18 @@ from common.snapshot.payload import (
 from common.snapshot.wording import timestamp
 
 __all__ = [
-    "Contract",
+    "ContractItem",
     "DailySnapshot",
-    "Day",
     "ExtremeItem",
     "Extremes",
+    "ExtremesSide",
     "KpiRow",
     "Missing",
     "Overlay",
     "PortfolioAsset",
     "SeriesPoint",
-    "Side",
     "Sides",
+    "SnapshotParts",
     "SnapshotTooLargeError",
     "ValueKind",
     "assemble",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from common.snapshot.catalog import CATALOG, DASH, EXTREMES
-from common.snapshot.extremes import Contract, ExtremeItem, Side, Sides
+from common.snapshot.extremes import ContractItem, ExtremeItem, ExtremesSide, Sides
 from common.snapshot.payload import (
     DailySnapshot,
     Extremes,
@@ -21,16 +21,16 @@ _Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
-class Day:
+class SnapshotParts:
     """What the views hold of one report date, by KPI; extremes are in the order of their rank."""
 
     figures: Mapping[str, str]
     series: Mapping[str, Sequence[SeriesPoint]]
-    extremes: Mapping[tuple[str, Side], Sequence[Contract]]
+    extremes: Mapping[tuple[str, ExtremesSide], Sequence[ContractItem]]
     assets: Sequence[PortfolioAsset]
 
 
-def assemble(report_date: dt.date, updated_at: dt.datetime, day: Day) -> DailySnapshot:
+def assemble(report_date: dt.date, updated_at: dt.datetime, day: SnapshotParts) -> DailySnapshot:
     """Build the payload. A second row of one key would empty the day there: the last one counts."""
     return DailySnapshot(
         date=report_date,
@@ -48,11 +48,11 @@ def assemble(report_date: dt.date, updated_at: dt.datetime, day: Day) -> DailySn
     )
 
 
-def _series(day: Day, kpi: str) -> list[SeriesPoint]:
+def _series(day: SnapshotParts, kpi: str) -> list[SeriesPoint]:
     return sorted(_each_once(day.series[kpi], lambda each: each.t), key=lambda each: each.t)
 
 
-def _extremes(day: Day, report_date: dt.date) -> dict[str, Sides]:
+def _extremes(day: SnapshotParts, report_date: dt.date) -> dict[str, Sides]:
     by_kpi = {
         kpi: Sides(hi=_side(day, report_date, kpi, "hi"), lo=_side(day, report_date, kpi, "lo"))
         for kpi in EXTREMES
@@ -60,7 +60,9 @@ def _extremes(day: Day, report_date: dt.date) -> dict[str, Sides]:
     return {kpi: sides for kpi, sides in by_kpi.items() if sides.items}
 
 
-def _side(day: Day, report_date: dt.date, kpi: str, side: Side) -> list[ExtremeItem]:
+def _side(
+    day: SnapshotParts, report_date: dt.date, kpi: str, side: ExtremesSide
+) -> list[ExtremeItem]:
     contracts = _each_once(
         day.extremes.get((kpi, side), ()), lambda each: (each.trade_id, each.contract_name)
     )

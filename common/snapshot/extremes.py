@@ -9,7 +9,7 @@ from pydantic import computed_field
 from common.model import Model
 from common.snapshot.numbers import Number
 
-Side = Literal["hi", "lo"]
+ExtremesSide = Literal["hi", "lo"]
 
 _NOTHING = Decimal(0)
 _SHARES_PER_CONTRACT = 100
@@ -17,7 +17,7 @@ _RATIO_PLACES = Decimal("0.00001")
 _PRICE_PLACES = Decimal("0.000001")
 
 
-class Contract(Model):
+class ContractItem(Model):
     """A contract with its metric, as the view holds it.
 
     0 where nothing is held; None where something is not known, as a quote.
@@ -41,12 +41,12 @@ class Contract(Model):
     liquidity_drag: Number | None
 
 
-class ExtremeItem(Contract):
+class ExtremeItem(ContractItem):
     """One item of a list. It says itself where it stands, which a reader there needs."""
 
     day: str
     kpi: str
-    side: Side
+    side: ExtremesSide
     rank: int
     broker_unrealized_pl: Number | None
     broker_unrealized_plpc: Number | None
@@ -54,7 +54,9 @@ class ExtremeItem(Contract):
     broker_avg_entry_price: Number | None
 
     @classmethod
-    def of(cls, contract: Contract, day: dt.date, kpi: str, side: Side, rank: int) -> "ExtremeItem":
+    def of(
+        cls, contract: ContractItem, day: dt.date, kpi: str, side: ExtremesSide, rank: int
+    ) -> "ExtremeItem":
         """Place a contract; what the broker says of it follows from the same figures."""
         pnl, cost = contract.individual_pnl, contract.cost_basis
         return cls.model_construct(
@@ -90,7 +92,7 @@ def _ratio(pnl: Decimal | None, cost: Decimal | None) -> Decimal | None:
     return (pnl / abs(cost)).quantize(_RATIO_PLACES) if cost else _NOTHING
 
 
-def _average_entry(contract: Contract) -> Decimal | None:
+def _average_entry(contract: ContractItem) -> Decimal | None:
     """Return what one share cost, 0 where none is held."""
     cost, qty = contract.cost_basis, contract.qty
     if cost is None or qty is None:

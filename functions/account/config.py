@@ -22,8 +22,8 @@ def replace_config(call: Call) -> edge.Reply:
     with call.app.database.transaction() as tx:
         stored = user_configs.lock(tx, call.uid)
         asked.check_precondition(call.request, stored)
-        ceilings = call.app.settings.ceilings
+        limits = call.app.settings.server_limits
         saved = config_store.replace(
-            tx, call.uid, stored, override, template_name, ceilings, call.now
+            tx, call.uid, stored, override, template_name, limits, call.now
         )
     return config_reply(call, saved)

@@ -7,10 +7,10 @@ from typing import Any
 
 from common.config import TradingConfig
 from common.rules import Rule
-from infra.postgres import account_status, controls, sessions, standing
+from infra.postgres import account_status, controls, exposure, sessions
 from infra.postgres.account_status import Waiting
 from infra.postgres.database import Row, Transaction
-from infra.postgres.standing import Reserved
+from infra.postgres.exposure import Reserved
 from infra.postgres.user_configs import UserConfig
 from infra.runtime.settings import Settings
 
@@ -27,7 +27,7 @@ def status_of(
     now: datetime,
 ) -> dict[str, Any]:
     """Gather what the user may know of his trading."""
-    taken = standing.reserved(tx, firebase_uid, now)
+    taken = exposure.reserved(tx, firebase_uid, now)
     waiting = account_status.waiting(tx, firebase_uid, now)
     full = waiting.pending_questions >= config.max_queued_questions
     outcomes = account_status.rules(tx, firebase_uid, stored.config_key)
@@ -38,8 +38,8 @@ def status_of(
             "enabled_by_server": settings.trading_enabled,
             "enabled_by_user": stored.enabled and config.enabled,
             "mode": config.mode,
-            "broker": "live" if settings.broker_is_live else "paper",
-            "halted": [vars(each) for each in controls.against(tx, firebase_uid, now)],
+            "broker": settings.broker_kind,
+            "halted": [vars(each) for each in controls.active_controls(tx, firebase_uid, now)],
         },
         "session": _session(tx, now),
         "last_tick": {
@@ -68,17 +68,17 @@ def _caps(
     config: TradingConfig, settings: Settings, taken: Reserved, waiting: Waiting
 ) -> dict[str, Any]:
     """Show each limit, the server's ceiling above it, and what is left under the lower one."""
-    limits, ceilings = config.guardrails, settings.server_limits
+    limits, server = config.guardrails, settings.server_limits
     return {
         "orders_per_day": _cap(
-            taken.orders_today, limits.max_orders_per_day, ceilings.max_orders_per_day
+            taken.orders_today, limits.max_orders_per_day, server.max_orders_per_day
         ),
         "notional_usd_per_4h": _cap(
             taken.notional_in_window,
             limits.max_notional_usd_per_4h,
-            ceilings.max_notional_usd_per_4h,
+            server.max_notional_usd_per_4h,
         ),
-        "order_notional_usd": {"ceiling": ceilings.max_order_notional_usd},
+        "order_notional_usd": {"ceiling": server.max_order_notional_usd},
         "queued_questions": {
             "used": waiting.pending_questions,
             "limit": config.max_queued_questions,
@@ -97,7 +97,7 @@ def _daily_loss(
 ) -> dict[str, Any]:
     """Show the breaker; the day's profit and loss is summed only where the user set a limit."""
     limit = config.guardrails.daily_loss_limit_usd
-    pnl = standing.day_pnl(tx, firebase_uid, now) if limit is not None else None
+    pnl = exposure.day_pnl(tx, firebase_uid, now) if limit is not None else None
     return {"limit": limit, "pnl": pnl}
 
 
@@ -135,18 +135,20 @@ def _cooldown_until(rule: Rule, last: Row | None) -> datetime | None:
     return until
 
 
-def _outcome(rule: Rule, said: Row | None) -> dict[str, Any]:
+def _outcome(rule: Rule, stored: Row | None) -> dict[str, Any]:
     """Return what a rule said; of a rule about positions only what concerns the user's own.
 
     The stored outcome of such a rule may be that of another holder with the same config, and its
     numbers would tell his entry price.
     """
     shown: dict[str, Any] = {"outcome": "not_evaluated", "observed": {}, "evaluated_at": None}
-    if said is None:
+    if stored is None:
         return shown | {"last_fired_at": None}
-    shown |= {name: said[name] for name in ("outcome", "observed", "evaluated_at", "last_fired_at")}
-    if not rule.acts_on_position or said["outcome"] in _OF_THE_MARKET:
+    shown |= {
+        name: stored[name] for name in ("outcome", "observed", "evaluated_at", "last_fired_at")
+    }
+    if not rule.acts_on_position or stored["outcome"] in _OF_THE_MARKET:
         return shown
-    silent = "not_met" if said["holds"] else "no_position"
-    his = said["last_fired_at"] == said["evaluated_at"]
+    silent = "not_met" if stored["holds"] else "no_position"
+    his = stored["last_fired_at"] == stored["evaluated_at"]
     return shown | {"outcome": "fired" if his else silent, "observed": {}}

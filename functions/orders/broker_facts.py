@@ -12,7 +12,7 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 
 
-def ask(
+def fetch(
     order: Order,
     config: TradingConfig | None,
     market_data: AlpacaMarketData,

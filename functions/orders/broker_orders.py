@@ -20,7 +20,7 @@ LISTED = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Readings:
+class BrokerOrders:
     """What was found, what the broker says it does not have, and what could not be read.
 
     Only an absence is news of its own: what could not be read is asked again in a minute.
@@ -36,20 +36,20 @@ class Readings:
         return [*self.absent, *self.unreadable]
 
 
-def ask(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -> Readings:
+def fetch(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -> BrokerOrders:
     """List what is open at the broker, then what has ended, then look up what neither shows.
 
     Raises TransientError when the broker does not answer.
     """
-    said = _listed(open_orders, trading, "open")
-    ended = [each for each in _missing(open_orders, said) if each.created_at > now - LISTED]
-    said |= _listed(ended, trading, "closed")
+    broker_order = _listed(open_orders, trading, "open")
+    ended = [each for each in _missing(open_orders, broker_order) if each.created_at > now - LISTED]
+    broker_order |= _listed(ended, trading, "closed")
     found: list[tuple[Order, BrokerOrder]] = []
     absent: list[Order] = []
     unreadable: list[Order] = []
     for order in open_orders:
         try:
-            reading = said.get(order.client_order_id) or _look_up(order, trading)
+            reading = broker_order.get(order.client_order_id) or _look_up(order, trading)
         except (TransientError, OutcomeUnknownError) as error:
             log.warning("order %s: %s", order.id, error)
             unreadable.append(order)
@@ -58,7 +58,7 @@ def ask(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -> 
             absent.append(order)
         else:
             found.append((order, reading))
-    return Readings(found, absent, unreadable)
+    return BrokerOrders(found, absent, unreadable)
 
 
 def _listed(
@@ -71,8 +71,8 @@ def _listed(
     return {each.client_order_id: each for each in trading.orders(status, since)}
 
 
-def _missing(open_orders: Sequence[Order], said: Iterable[str]) -> list[Order]:
-    known = set(said)
+def _missing(open_orders: Sequence[Order], broker_order: Iterable[str]) -> list[Order]:
+    known = set(broker_order)
     return [order for order in open_orders if order.client_order_id not in known]
 
 

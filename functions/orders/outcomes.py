@@ -10,9 +10,9 @@ from infra.postgres import configs, confirmations, orders, positions
 from infra.postgres.database import Transaction
 
 
-def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) -> bool:
+def record(tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime) -> bool:
     """Store the broker's word on an order and what it filled; return whether it was news."""
-    order = positions.record(tx, order_id, said, now)
+    order = positions.record(tx, order_id, broker_order, now)
     if order is not None and order.has_failed:
         ask_again(tx, order, f"it was {order.status} by the broker", now)
     return order is not None

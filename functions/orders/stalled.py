@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from common.guardrails.consent import expired_approval
-from common.guardrails.facts import Code, Denied
+from common.guardrails.facts import DenialCode, Denied
 from common.orders.order import Order
 from common.orders.status import SUBMITTING
 from infra.postgres import orders
@@ -26,7 +26,7 @@ GIVEN_UP_AFTER = timedelta(minutes=10)
 STUCK_AFTER = timedelta(minutes=5)
 
 
-def get_on(database: Database, absent: Sequence[Order], now: datetime) -> dict[str, int]:
+def recover(database: Database, absent: Sequence[Order], now: datetime) -> dict[str, int]:
     """Take further what nobody has claimed, and what the broker says it does not have."""
     with database.transaction() as tx:
         waiting = [*orders.approved(tx), *(each for each in absent if each.status == SUBMITTING)]
@@ -70,7 +70,7 @@ def _give_up(database: Database, order: Order, now: datetime) -> bool:
                 return False
             arrived = "never" if locked.status == SUBMITTING else "not sent"
             context = {"expires_at": locked.expires_at, "now": now, "arrived": arrived}
-            orders.deny(tx, locked, Denied(Code.QUESTION_EXPIRED, context), now)
-    with log_context.about(flow_id=order.flow_id, order_id=str(order.id)):
+            orders.deny(tx, locked, Denied(DenialCode.QUESTION_EXPIRED, context), now)
+    with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
         log.warning("given up: %s", arrived, extra={"event": "order_given_up"})
     return True

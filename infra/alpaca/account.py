@@ -8,8 +8,8 @@ from pydantic import Field
 from common.errors import BrokerRefusedError
 from common.guardrails.facts import Account, Asset
 from common.model import WireModel
-from infra.alpaca.answers import read
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.responses import read
 
 _NOT_FOUND = 404
 
@@ -61,15 +61,15 @@ def summary(http: AlpacaHttp) -> AccountSummary:
 
 def account(http: AlpacaHttp) -> Account:
     """Read `GET /v2/account`; anything but ACTIVE is blocked."""
-    said = read(_Account, http.get("/v2/account"))
-    blocked = said.trading_blocked or said.account_blocked or said.trade_suspended_by_user
-    return Account(blocked=blocked or said.status != "ACTIVE", buying_power=said.buying_power)
+    wire = read(_Account, http.get("/v2/account"))
+    blocked = wire.trading_blocked or wire.account_blocked or wire.trade_suspended_by_user
+    return Account(blocked=blocked or wire.status != "ACTIVE", buying_power=wire.buying_power)
 
 
 def equity(http: AlpacaHttp) -> Decimal:
     """Read from `GET /v2/account` what everything in it is worth, in USD."""
-    said = read(_Worth, http.get("/v2/account"))
-    return said.equity
+    wire = read(_Worth, http.get("/v2/account"))
+    return wire.equity
 
 
 def asset(http: AlpacaHttp, symbol: str) -> Asset | None:
@@ -80,11 +80,11 @@ def asset(http: AlpacaHttp, symbol: str) -> Asset | None:
         if error.status == _NOT_FOUND:
             return None
         raise
-    said = read(_Asset, raw)
-    return Asset(said.tradable and said.status == "active", said.fractionable)
+    wire = read(_Asset, raw)
+    return Asset(wire.tradable and wire.status == "active", wire.fractionable)
 
 
 def market_is_open(http: AlpacaHttp) -> bool:
     """Read `GET /v2/clock`: whether the market is open right now."""
-    said = read(_Clock, http.get("/v2/clock"))
-    return said.is_open
+    wire = read(_Clock, http.get("/v2/clock"))
+    return wire.is_open

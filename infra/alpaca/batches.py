@@ -26,7 +26,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Problem:
+class Issue:
     """What could not be fetched, and why: a symbol, or a whole group of them."""
 
     subject: str
@@ -34,11 +34,11 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Fetched(Generic[_Item]):
+class BatchResult(Generic[_Item]):
     """What was found, and what was not."""
 
     found: tuple[_Item, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Issue, ...] = ()
 
 
 def batches(symbols: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -47,14 +47,14 @@ def batches(symbols: Sequence[str]) -> Iterator[Sequence[str]]:
         yield symbols[start : start + BATCH_SIZE]
 
 
-def read_isolating(read: Read, symbols: Sequence[str]) -> tuple[dict[str, Any], list[Problem]]:
+def read_isolating(read: Read, symbols: Sequence[str]) -> tuple[dict[str, Any], list[Issue]]:
     """Read symbols in batches; return the raw part of each, and the symbols that were refused.
 
     A symbol named by a refusal is taken out and the rest read again; when none is named the batch
     is read in halves. Raises what is no symbol's fault: TransientError, BrokerRefusedError.
     """
     found: dict[str, Any] = {}
-    given_up: list[Problem] = []
+    given_up: list[Issue] = []
     refusals = 0
     waiting = list(batches(symbols))[::-1]
     while waiting:
@@ -66,7 +66,7 @@ def read_isolating(read: Read, symbols: Sequence[str]) -> tuple[dict[str, Any], 
             if error.status not in _BY_SYMBOL or refusals > _MOST_REFUSALS:
                 raise
             bad, rest = _parted(batch, error.message)
-            given_up += [Problem(symbol, error.message) for symbol in bad]
+            given_up += [Issue(symbol, error.message) for symbol in bad]
             waiting += [part for part in rest if part]
     return found, given_up
 
@@ -82,15 +82,15 @@ def parse(model: type[_Model], raw: object) -> _Model:
 
 def parse_each(
     parts: Mapping[str, Any], read: Callable[[str, Any], Sequence[_Item]]
-) -> tuple[list[_Item], list[Problem]]:
+) -> tuple[list[_Item], list[Issue]]:
     """Turn each symbol's part into items; one that cannot be read loses only itself."""
     items: list[_Item] = []
-    unreadable: list[Problem] = []
+    unreadable: list[Issue] = []
     for symbol, raw in parts.items():
         try:
             items += read(symbol, raw)
         except MalformedMessageError as error:
-            unreadable.append(Problem(symbol, str(error)))
+            unreadable.append(Issue(symbol, str(error)))
     return items, unreadable
 
 
@@ -107,13 +107,13 @@ def part(document: Any, name: str | None = None) -> dict[str, Any]:
 
 
 def missing(
-    symbols: Sequence[str], parts: Mapping[str, Any], known: Sequence[Problem]
-) -> Iterator[Problem]:
+    symbols: Sequence[str], parts: Mapping[str, Any], known: Sequence[Issue]
+) -> Iterator[Issue]:
     """Report the symbols of which the broker sent nothing, null or an empty object."""
     explained = {each.subject for each in known}
     for symbol in symbols:
         if symbol not in explained and not parts.get(symbol):
-            yield Problem(symbol, "the broker knows no such symbol, or has no data of it")
+            yield Issue(symbol, "the broker knows no such symbol, or has no data of it")
 
 
 def _parted(batch: Sequence[str], message: str) -> tuple[Sequence[str], Sequence[Sequence[str]]]:

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from common.model import WireModel
-from common.options import Bounds, OptionContract, OptionStyle, OptionType
-from infra.alpaca.batches import Fetched, parse, parse_each, part, read_isolating
+from common.options import ChainBounds, OptionContract, OptionStyle, OptionType
+from infra.alpaca.batches import BatchResult, parse, parse_each, part, read_isolating
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import window_params
 from infra.alpaca.pages import pages
@@ -26,7 +26,9 @@ class _Contract(WireModel):
     open_interest: int | None = None
 
 
-def option_contracts(http: AlpacaHttp, underlying: str, bounds: Bounds) -> Fetched[OptionContract]:
+def option_contracts(
+    http: AlpacaHttp, underlying: str, bounds: ChainBounds
+) -> BatchResult[OptionContract]:
     """Return the active contracts inside the bounds (`GET /v2/options/contracts`).
 
     The expiries are always given: without them the broker stops at the next weekend.
@@ -42,4 +44,4 @@ def option_contracts(http: AlpacaHttp, underlying: str, bounds: Bounds) -> Fetch
     known, unreadable = parse_each(
         rows, lambda _, raw: [OptionContract(**dict(parse(_Contract, raw)))]
     )
-    return Fetched(tuple(known), (*refused, *unreadable))
+    return BatchResult(tuple(known), (*refused, *unreadable))

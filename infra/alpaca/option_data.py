@@ -10,8 +10,8 @@ from pydantic import Field
 
 from common.market import trading_day
 from common.model import WireModel, plain
-from common.options import Bounds, OptionContract, OptionSnapshot
-from infra.alpaca.batches import BATCH_SIZE, Fetched, parse, parse_each, part, read_isolating
+from common.options import ChainBounds, OptionContract, OptionSnapshot
+from infra.alpaca.batches import BATCH_SIZE, BatchResult, parse, parse_each, part, read_isolating
 from infra.alpaca.facts import WireBar, WireTrade
 from infra.alpaca.http import AlpacaHttp, Params
 from infra.alpaca.pages import pages
@@ -48,11 +48,11 @@ class OptionData:
     def snapshots(
         self,
         contracts: Sequence[OptionContract],
-        bounds: Mapping[str, Bounds],
+        bounds: Mapping[str, ChainBounds],
         prices: Mapping[str, Decimal],
         feed: str,
         now: datetime,
-    ) -> Fetched[OptionSnapshot]:
+    ) -> BatchResult[OptionSnapshot]:
         """Return the snapshot of each contract of which the broker knows a quote or a trade.
 
         `bounds` and `prices` are the underlyings'. An underlying with more contracts than fit one
@@ -70,12 +70,12 @@ class OptionData:
 
         wanted = {symbol: raw for symbol, raw in parts.items() if raw and symbol in listed}
         known, unreadable = parse_each(wanted, read)
-        return Fetched(tuple(known), (*refused, *unreadable))
+        return BatchResult(tuple(known), (*refused, *unreadable))
 
     def _by_symbols(self, symbols: Sequence[str], feed: str) -> dict[str, Any]:
         return self._pages(_PATH, {"symbols": ",".join(symbols), "feed": feed})
 
-    def _chain(self, underlying: str, bounds: Bounds, feed: str) -> dict[str, Any]:
+    def _chain(self, underlying: str, bounds: ChainBounds, feed: str) -> dict[str, Any]:
         params = {"feed": feed, "limit": _LARGEST_PAGE, **window_params(bounds)}
         return self._pages(f"{_PATH}/{underlying}", params)
 
@@ -86,7 +86,7 @@ class OptionData:
         return found
 
 
-def window_params(bounds: Bounds) -> dict[str, str]:
+def window_params(bounds: ChainBounds) -> dict[str, str]:
     """Say bounds to the broker, which would otherwise take its own."""
     return {
         "expiration_date_gte": bounds.first_expiry.isoformat(),

@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from common.model import WireModel
-from infra.alpaca.answers import read_all
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.responses import read_all
 
 
 class _Position(WireModel):
@@ -19,5 +19,5 @@ class _Position(WireModel):
 
 def positions(http: AlpacaHttp) -> dict[str, Decimal]:
     """Return signed units by symbol; a pair of crypto currencies is written without its slash."""
-    said = read_all(_Position, http.get("/v2/positions"))
-    return {each.symbol: abs(each.qty) * (1 if each.side == "long" else -1) for each in said}
+    wire = read_all(_Position, http.get("/v2/positions"))
+    return {each.symbol: abs(each.qty) * (1 if each.side == "long" else -1) for each in wire}

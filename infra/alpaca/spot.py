@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from common.market import CRYPTO_FEED, NEW_YORK, Snapshot
-from infra.alpaca.batches import Fetched, missing, parse_each, part, read_isolating
+from infra.alpaca.batches import BatchResult, missing, parse_each, part, read_isolating
 from infra.alpaca.facts import Market, crypto, daily_closes, latest_trade, snapshot_facts, stocks
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.pages import pages
@@ -64,7 +64,7 @@ class SpotData:
         """Return the market's day on which an instant falls."""
         return self._venue.market.day_of(at)
 
-    def snapshots(self, symbols: Sequence[str], now: datetime) -> Fetched[Snapshot]:
+    def snapshots(self, symbols: Sequence[str], now: datetime) -> BatchResult[Snapshot]:
         """Return all that is known of each symbol as facts."""
         market = self._venue.market
         return self._facts(
@@ -73,7 +73,7 @@ class SpotData:
             lambda symbol, raw: snapshot_facts(market, symbol, raw, now),
         )
 
-    def latest_trades(self, symbols: Sequence[str]) -> Fetched[Snapshot]:
+    def latest_trades(self, symbols: Sequence[str]) -> BatchResult[Snapshot]:
         """Return the `last_trade` of each symbol."""
         market = self._venue.market
         return self._facts(
@@ -82,7 +82,9 @@ class SpotData:
             lambda symbol, raw: [latest_trade(market, symbol, raw)],
         )
 
-    def daily_closes(self, symbols: Sequence[str], first: date, today: date) -> Fetched[Snapshot]:
+    def daily_closes(
+        self, symbols: Sequence[str], first: date, today: date
+    ) -> BatchResult[Snapshot]:
         """Return the closes of the days from `first` on that are over, whatever their number."""
         market = self._venue.market
         return self._facts(
@@ -96,11 +98,11 @@ class SpotData:
         symbols: Sequence[str],
         read: Callable[[Sequence[str]], Mapping[str, Any]],
         facts_of: ReadPart,
-    ) -> Fetched[Snapshot]:
+    ) -> BatchResult[Snapshot]:
         parts, refused = read_isolating(read, symbols)
         known, unreadable = parse_each({s: raw for s, raw in parts.items() if raw}, facts_of)
-        told = [*refused, *unreadable]
-        return Fetched(tuple(known), (*told, *missing(symbols, parts, told)))
+        issues = [*refused, *unreadable]
+        return BatchResult(tuple(known), (*issues, *missing(symbols, parts, issues)))
 
     def _daily_bars(self, symbols: Sequence[str], first: date, today: date) -> dict[str, list[Any]]:
         params = {

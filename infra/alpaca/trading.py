@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
 from common.guardrails.facts import Account, Asset
 from common.model import problems
-from common.options import Bounds, OptionContract
+from common.options import ChainBounds, OptionContract
 from common.orders.order import BrokerOrder, Order
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
 from infra.alpaca import calendar as calendars
 from infra.alpaca import contracts, positions
-from infra.alpaca.batches import Fetched
+from infra.alpaca.batches import BatchResult
 from infra.alpaca.http import AlpacaHttp
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class AlpacaTrading:
         """Return each day from first to last, holidays too; raises TransientError."""
         return calendars.calendar(self._http, first, last)
 
-    def option_contracts(self, underlying: str, bounds: Bounds) -> Fetched[OptionContract]:
+    def option_contracts(self, underlying: str, bounds: ChainBounds) -> BatchResult[OptionContract]:
         """Return the contracts of an underlying inside the bounds."""
         return contracts.option_contracts(self._http, underlying, bounds)
 

@@ -9,12 +9,16 @@ from infra.cli import (
     config,
     controls,
     dead_letters,
+    fixtures,
     local,
     messages,
     migrate,
     push_snapshot,
     schedules,
+    templates,
+    tokens,
     trace,
+    users,
 )
 from infra.cli.doctor.command import doctor
 
@@ -31,7 +35,11 @@ for _command in (
     local.answer,
     local.replay,
     local.selftest,
+    users.user,
     config.config,
+    templates.template,
+    tokens.token,
+    fixtures.fixtures,
     messages.messages,
     controls.halt,
     controls.resume,

@@ -7,7 +7,7 @@ import click
 
 from common.errors import TradingError
 from infra import clients
-from infra.cli.operated import operated, trading
+from infra.cli.connections import open_database, open_trading
 from infra.gcp.scheduler import CloudScheduler
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
@@ -20,13 +20,13 @@ from infra.workflows import kill_switch
 @click.option("--cancel-open", is_flag=True, help="Cancel what the broker still works on, too.")
 def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
     """Let no order through: the database's kill switch, and Google's trading jobs if there."""
-    settings, database = operated()
+    settings, database = open_database()
     kill_switch.halt(database, SystemClock(), user, why, _who())
     click.echo(f"halted: {user or 'everybody'}")
     if user is None:
         _turn_jobs(settings, kill_switch.pause_trading, "paused")
     if cancel_open:
-        done = kill_switch.cancel_open(database, trading(settings), user)
+        done = kill_switch.cancel_open(database, open_trading(settings), user)
         click.echo(f"asked the broker to cancel {done.asked} open orders")
         for refusal in done.refused:
             click.echo(f"not cancelled: {refusal}", err=True)
@@ -37,7 +37,7 @@ def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
 @click.option("--why", required=True, help="The reason: it is written down.")
 def resume(*, user: str | None, why: str) -> None:
     """Let orders through again."""
-    settings, database = operated()
+    settings, database = open_database()
     kill_switch.resume(database, SystemClock(), user, why, _who())
     click.echo(f"resumed: {user or 'everybody'}")
     if user is None:

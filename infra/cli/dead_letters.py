@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from common.errors import PermanentError
-from infra.cli.operated import operated
+from infra.cli.connections import open_database
 from infra.postgres import dead_letters as stored
-from infra.postgres.dead_letters import Letter
+from infra.postgres.dead_letters import StoredDeadLetter
 from infra.runtime.clock import SystemClock
 
 
@@ -23,7 +23,7 @@ def dead_letters() -> None:
 def list_letters() -> None:
     """List what waits for a person, oldest first."""
     now = SystemClock().now()
-    with operated()[1].transaction() as tx:
+    with open_database()[1].transaction() as tx:
         letters = stored.open_letters(tx)
     if not letters:
         click.echo("no dead letters")
@@ -46,7 +46,7 @@ def list_letters() -> None:
 @click.argument("letter_id", metavar="ID", type=int)
 def show(letter_id: int) -> None:
     """Show a letter whole."""
-    with operated()[1].transaction() as tx:
+    with open_database()[1].transaction() as tx:
         letter = stored.read(tx, letter_id)
     if letter is None:
         raise PermanentError(f"there is no dead letter {letter_id}")
@@ -64,7 +64,7 @@ def retry(*, ids: tuple[int, ...], everything: bool) -> None:
     """
     if bool(ids) == everything:
         raise click.UsageError("name the letters, or say --all")
-    _, database = operated()
+    _, database = open_database()
     with database.transaction() as tx:
         letters = stored.open_letters(tx)
         wanted = [each.id for each in letters] if everything else list(ids)
@@ -74,7 +74,7 @@ def retry(*, ids: tuple[int, ...], everything: bool) -> None:
         raise PermanentError("; ".join(_why(each, letters) for each in left))
 
 
-def _why(letter_id: int, letters: list[Letter]) -> str:
+def _why(letter_id: int, letters: list[StoredDeadLetter]) -> str:
     is_open = letter_id in {each.id for each in letters}
     return f"{letter_id}: " + ("is not JSON, no retry helps" if is_open else "does not wait here")
 

@@ -18,7 +18,7 @@ import click
 from common.config import TradingConfig
 from common.model import parse_json
 from infra.cli.options import FILE, FOLDER, number
-from infra.runtime.settings import inherited_all
+from infra.runtime.settings import env_vars
 
 if TYPE_CHECKING:
     from infra.local.narrator import Narrator
@@ -108,9 +108,7 @@ def selftest(*, as_json: bool) -> None:
     help="Recorded minute bars (CSV) instead of a quiet market.",
 )
 @click.option("--speed", default=1.0, show_default=True, help="Of the replay, 1 is real time.")
-@click.option(
-    "--simulator", is_flag=True, help="The simulator, even where Alpaca keys are set."
-)
+@click.option("--simulator", is_flag=True, help="The simulator, even where Alpaca keys are set.")
 @click.option(
     "--push",
     "pushes",
@@ -131,7 +129,7 @@ def dev(
     from infra.local.paper import PaperAccount  # noqa: PLC0415
 
     tell = Narrator()
-    paper = PaperAccount.of(inherited_all())
+    paper = PaperAccount.of(env_vars())
     if paper is not None and (recordings or simulator):
         tell.step("Keys", "the Alpaca keys are ignored: this stack runs on the simulator")
         paper = None
@@ -145,8 +143,8 @@ def answer(question_id: UUID, value: str) -> None:
     """Answer a question of the running local stack: VALUE from -10 to +10."""
     from infra.local.app_backend import answer_running_stack  # noqa: PLC0415
 
-    status, said = answer_running_stack(FOLDER / "stack.json", question_id, number(value))
-    click.echo(said)
+    status, reply = answer_running_stack(FOLDER / "stack.json", question_id, number(value))
+    click.echo(reply)
     sys.exit(0 if status == HTTPStatus.OK else 1)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from infra.cli.operated import operated
+from infra.cli.connections import open_database
 from infra.postgres.grants import grant
 from infra.postgres.migrate import migrate as apply
 
@@ -19,7 +19,7 @@ from infra.postgres.migrate import migrate as apply
 )
 def migrate(*, users: Sequence[str]) -> None:
     """Bring the database of the environment to the current schema."""
-    _, database = operated()
+    _, database = open_database()
     for name in apply(database):
         click.echo(f"applied {name}")
     click.echo("the schema is current")

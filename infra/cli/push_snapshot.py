@@ -7,11 +7,11 @@ import click
 
 from common.market import trading_day
 from infra import clients
-from infra.cli.operated import operated
+from infra.cli.connections import open_database
 from infra.postgres.database import Database, Session
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
-from infra.workflows.kpi_push import LOCK, push, way_to_dashboard
+from infra.workflows.kpi_push import LOCK, dashboard_clients, push
 from infra.workflows.kpi_snapshot import Built, build, views
 
 
@@ -24,7 +24,7 @@ from infra.workflows.kpi_snapshot import Built, build, views
 @click.option("--force", is_flag=True, help="Send it even where the dashboard has the same.")
 def push_snapshot(*, day: datetime | None, dry_run: bool, out: Path | None, force: bool) -> None:
     """Push a day's KPI snapshot to the dashboard, or show it first."""
-    settings, database = operated()
+    settings, database = open_database()
     now = SystemClock().now()
     report_date = day.date() if day else trading_day(now)
     if report_date > trading_day(now):
@@ -58,10 +58,10 @@ def _push(
 def _push_alone(
     settings: Settings, session: Session, report_date: date, now: datetime, *, force: bool
 ) -> tuple[Built, str]:
-    way = way_to_dashboard(settings, clients.secrets(settings))
+    targets = dashboard_clients(settings, clients.secrets(settings))
     with session.transaction() as tx:
         built = build(tx, views(settings), report_date, now)
-    outcome = push(session, built, way, force=force)
+    outcome = push(session, built, targets, force=force)
     return built, f"{outcome.status} (request id {outcome.request_id or 'none'})"
 
 

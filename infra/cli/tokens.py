@@ -10,10 +10,10 @@ from infra.runtime.clock import SystemClock
 @click.command()
 @click.argument("uid")
 def token(*, uid: str) -> None:
-    """Print an ID token of the user UID that the running local stack accepts.
+    r"""Print an ID token of the user UID that the running local stack accepts.
 
     \b
-    curl -H "Authorization: Bearer $(countersign token demo-user)" \\
+    curl -H "Authorization: Bearer $(countersign token demo-user)" \
         http://127.0.0.1:8080/account_api/v1/me/trading/status
     """
     from infra.local import firebase  # noqa: PLC0415 (local only)

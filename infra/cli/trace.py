@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from common.errors import PermanentError
 from common.wire import to_wire
-from infra.cli.operated import operated
+from infra.cli.connections import open_database
 from infra.postgres import traces
 
 # The chain in the order in which it happened: how a part reads, and what it means when it is empty.
@@ -32,7 +32,7 @@ _CHAIN = (
 @click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
 def trace(*, order_id: Any, as_json: bool) -> None:
     """Show the whole chain of an order (in the database of DATABASE_URL)."""
-    with operated()[1].transaction() as tx:
+    with open_database()[1].transaction() as tx:
         owner = traces.owner_of(tx, order_id)
         found = traces.read(tx, owner, order_id) if owner else None
     if owner is None or found is None:
@@ -49,8 +49,8 @@ def _tree(owner: str, chain: Mapping[str, Any]) -> Tree:
     size = f"${order['notional_usd']} of" if order["notional_usd"] else order["qty"]
     what = f"{order['side']} {size} {order['symbol']}: {order['status']}"
     tree = Tree(f"Order {order['id']} of {owner}: {what}", guide_style="dim")
-    told = {**chain, "guardrails": {"verdict": _verdict(chain["guardrails"])}}
-    for line in _lines(told):
+    shown = {**chain, "guardrails": {"verdict": _verdict(chain["guardrails"])}}
+    for line in _lines(shown):
         tree.add(line)
     return tree
 
@@ -58,8 +58,8 @@ def _tree(owner: str, chain: Mapping[str, Any]) -> Tree:
 def _lines(chain: Mapping[str, Any]) -> Iterator[str]:
     for name, title, template, empty in _CHAIN:
         parts = chain[name] if isinstance(chain[name], list) else [chain[name]]
-        said = [template.format(**part) for part in parts if part]
-        yield from (f"{title:<13}{each}" for each in said or [empty])
+        sentences = [template.format(**part) for part in parts if part]
+        yield from (f"{title:<13}{each}" for each in sentences or [empty])
 
 
 def _verdict(guardrails: Mapping[str, Any]) -> str:

@@ -11,10 +11,10 @@ import click
 from common.config import merge
 from common.errors import MalformedMessageError, PermanentError
 from common.validation import validate
+from infra.cli.connections import open_database
 from infra.cli.documents import as_object, read_document, shown
-from infra.cli.operated import operated
 from infra.cli.options import FILE
-from infra.postgres import templates, user_configs
+from infra.postgres import user_configs
 from infra.postgres.database import Database
 from infra.postgres.user_configs import UserConfig
 from infra.runtime.clock import SystemClock
@@ -29,12 +29,12 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--effective", is_flag=True, help="Merged over its template, with all defaults.")
 def get_config(*, uid: str, effective: bool) -> None:
     """Print what the user UID says over their template (JSON)."""
-    settings, database = operated()
+    settings, database = open_database()
     stored = _stored(database, uid)
     if not effective:
         click.echo(shown(stored.override))
         return
-    config = validate(stored.merged, settings.ceilings)
+    config = validate(stored.merged, settings.server_limits)
     click.echo(shown(config.model_dump(mode="json")))
 
 
@@ -46,21 +46,21 @@ def get_config(*, uid: str, effective: bool) -> None:
 def set_config(
     *, uid: str | None, file: Path | None, folder: Path | None, template_name: str | None
 ) -> None:
-    """Replace what the user UID says by FILE (JSON), if all of it is valid.
+    r"""Replace what the user UID says by FILE (JSON), if all of it is valid.
 
     \b
     countersign config set alice alice.json
     countersign config set --folder configs/
     """
     documents = _given(uid, file, folder)
-    settings, database = operated()
+    settings, database = open_database()
     now = SystemClock().now()
     with database.transaction() as tx:
         for each, override in documents.items():
             stored = user_configs.lock(tx, each)
             try:
                 config_store.replace(
-                    tx, each, stored, override, template_name, settings.ceilings, now
+                    tx, each, stored, override, template_name, settings.server_limits, now
                 )
             except MalformedMessageError as error:
                 raise MalformedMessageError(*(f"{each}: {p}" for p in error.problems)) from error
@@ -72,9 +72,9 @@ def set_config(
 @click.argument("file", type=FILE)
 def diff_config(*, uid: str, file: Path) -> None:
     """Show what FILE would change in the effective config of UID; nothing is stored."""
-    settings, database = operated()
+    settings, database = open_database()
     stored = _stored(database, uid)
-    changed = validate(merge(stored.template, read_document(file)), settings.ceilings)
+    changed = validate(merge(stored.template, read_document(file)), settings.server_limits)
     before, after = stored.merged, changed.model_dump(mode="json")
     for line in _difference(_normal(before, settings), after):
         click.echo(line)
@@ -84,7 +84,7 @@ def diff_config(*, uid: str, file: Path) -> None:
 @click.argument("uid")
 def edit_config(*, uid: str) -> None:
     """Edit what the user UID says, in $EDITOR; asked again until it is valid or left unchanged."""
-    settings, database = operated()
+    settings, database = open_database()
     stored = _stored(database, uid)
     text = shown(stored.override)
     while True:
@@ -113,7 +113,7 @@ def _save(
         if stored is None or stored.version != seen.version:
             raise PermanentError(f"the config of {uid} has changed meanwhile: edit it again")
         now = SystemClock().now()
-        config_store.replace(tx, uid, stored, override, None, settings.ceilings, now)
+        config_store.replace(tx, uid, stored, override, None, settings.server_limits, now)
 
 
 def _stored(database: Database, uid: str) -> UserConfig:
@@ -139,11 +139,13 @@ def _given(uid: str | None, file: Path | None, folder: Path | None) -> dict[str,
 def _normal(document: dict[str, Any], settings: Settings) -> Any:
     """Return a stored document with all defaults; one that is not valid any more as it stands."""
     try:
-        return validate(document, settings.ceilings).model_dump(mode="json")
+        return validate(document, settings.server_limits).model_dump(mode="json")
     except MalformedMessageError:
         return document
 
 
 def _difference(before: Any, after: Any) -> Iterator[str]:
-    lines = (json.dumps(each, indent=2, sort_keys=True).splitlines() for each in (before, after))
-    return difflib.unified_diff(*lines, "stored", "new", n=2, lineterm="")
+    stored, new = (
+        json.dumps(each, indent=2, sort_keys=True).splitlines() for each in (before, after)
+    )
+    return difflib.unified_diff(stored, new, "stored", "new", n=2, lineterm="")

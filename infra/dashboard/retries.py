@@ -63,11 +63,11 @@ class Retries:
 
 def refuse_failure(peer: str, response: httpx.Response) -> None:
     """Raise what an error status means: its beginning is enough to act on, never a page."""
-    said = f"{peer} answered {response.status_code}: {response.text[:200]}"
+    description = f"{peer} answered {response.status_code}: {response.text[:200]}"
     if response.is_server_error or response.status_code in _PASSING:
-        raise BusyError(said, _retry_after(response))
+        raise BusyError(description, _retry_after(response))
     if not response.is_success:
-        raise PermanentError(said)
+        raise PermanentError(description)
 
 
 def _timeout(left_seconds: float) -> httpx.Timeout:

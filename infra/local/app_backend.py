@@ -91,9 +91,9 @@ def answer_running_stack(stack_file: Path, question_id: UUID, answer: Decimal) -
     stack = json.loads(stack_file.read_text())
     database = Database(connector(stack["database_url"]), size=1)
     with database.transaction() as tx:
-        standing = confirmations.read(tx, question_id)
+        question_state = confirmations.read(tx, question_id)
     database.close()
-    uid = standing.confirmation.firebase_uid if standing else "nobody"
+    uid = question_state.confirmation.firebase_uid if question_state else "nobody"
     secret = stack["answer_webhook_secret"]
     with httpx.Client(base_url=stack["functions"], trust_env=False) as functions:
         reply = send_answer(functions, secret, str(question_id), uid, answer, SystemClock().now())

@@ -73,11 +73,11 @@ class Morning:
 
     def tick(self) -> None:
         """Do what Cloud Scheduler and Pub/Sub do each minute."""
-        said = self.drive.ingest()
+        reply = self.drive.ingest()
         at = self.stack.simulator.clock.now().astimezone(NEW_YORK)
         self.tell.step(
             "Ingest",
-            f"{at:%H:%M} New York: {said['facts']} market facts in, {said['stored']} of them new",
+            f"{at:%H:%M} New York: {reply['facts']} market facts in, {reply['stored']} of them new",
         )
 
     def read_question(self) -> str:
@@ -91,8 +91,8 @@ class Morning:
 
     def swipe(self) -> str:
         """Say yes, as the app backend's signed webhook."""
-        said = self.drive.answer(self.stack.app.questions[0], Decimal(10))
-        self.tell.step("Answer", f"+10, signature verified: {said['decision']}")
+        reply = self.drive.answer(self.stack.app.questions[0], Decimal(10))
+        self.tell.step("Answer", f"+10, signature verified: {reply['decision']}")
         update = self.stack.app.updates[-1] if self.stack.app.updates else None
         if update is not None:
             why = f": {update.denial_code} {update.reason}" if update.denial_code else ""
@@ -101,7 +101,7 @@ class Morning:
                 "Order",
                 f"{update.side} ${update.notional_usd} {update.symbol} at market: {update.status}",
             )
-        return str(said["decision"])
+        return str(reply["decision"])
 
     def fill(self) -> None:
         """Let the broker fill, and learn of it."""
@@ -121,10 +121,12 @@ class Morning:
 
     def push(self) -> None:
         """Push the day's KPIs."""
-        said = self.drive.push_snapshot()
-        self.tell.step("Snapshot", f"{said['date']}: {said['body_bytes']} bytes, {said['status']}")
-        told = {name: value for name, value in self._kpis().items() if value != DASH}
-        self.tell.step("KPIs", ", ".join(f"{name} {value}" for name, value in told.items()))
+        reply = self.drive.push_snapshot()
+        self.tell.step(
+            "Snapshot", f"{reply['date']}: {reply['body_bytes']} bytes, {reply['status']}"
+        )
+        known = {name: value for name, value in self._kpis().items() if value != DASH}
+        self.tell.step("KPIs", ", ".join(f"{name} {value}" for name, value in known.items()))
 
     def checks(self) -> list[Check]:
         """Compare order, trade and KPIs with what this morning must lead to."""

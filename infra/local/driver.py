@@ -65,5 +65,5 @@ class Driver:
             raise RunError(f"{function} answered {reply.status_code}: {reply.text[:300]}")
         if not self.stack.bus.drain(_SETTLE_SECONDS):
             raise RunError(f"{function}: its messages were not delivered in {_SETTLE_SECONDS} s")
-        said: dict[str, Any] = reply.json()
-        return said
+        body: dict[str, Any] = reply.json()
+        return body

@@ -13,7 +13,7 @@ from infra.local.pubsub.emulator import pubsub_emulator
 from infra.local.pubsub.emulator_bus import ATTEMPTS, EmulatedBus
 from infra.local.report import Check, Report
 from infra.local.stack import PROJECT, Stack, User, local_stack
-from infra.runtime.settings import inherited
+from infra.runtime.settings import env_var
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 
@@ -25,7 +25,7 @@ def emulated_morning(folder: Path, tell: Narrator) -> Report:
     """
     with ExitStack() as running:
         start = running.enter_context
-        address = inherited("PUBSUB_EMULATOR_HOST")
+        address = env_var("PUBSUB_EMULATOR_HOST")
         if not address:
             (folder / "emulator").mkdir(parents=True)
             tell.step("Start", "Google's Pub/Sub emulator")

@@ -98,7 +98,7 @@ def common_checks(stack: Stack) -> list[Check]:
         )
         waiting = tx.rows("SELECT id FROM outbox WHERE published_at IS NULL")
         dead = tx.rows("SELECT id FROM dead_letters")
-    at_broker = sorted(order.client_order_id for order in stack.simulator.books.orders())
+    at_broker = sorted(order.client_order_id for order in stack.simulator.ledger.orders())
     return [
         Check("orders without a yes in time", 0, len(unasked)),
         Check(

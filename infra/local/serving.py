@@ -19,7 +19,7 @@ class QuietHandler(WSGIRequestHandler):
         """Say nothing."""
 
 
-class Server:
+class HttpServer:
     """One WSGI application behind one loopback port, a thread for each connection."""
 
     def __init__(self, application: Callable[..., Any], port: int = 0) -> None:
@@ -33,7 +33,7 @@ class Server:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @contextmanager
-    def away(self) -> Iterator[None]:
+    def unreachable(self) -> Iterator[None]:
         """Refuse all connections meanwhile; requests that were taken are answered still."""
         port = self._server.server_port
         self._stop()

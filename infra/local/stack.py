@@ -23,11 +23,11 @@ from infra.local.paper import PaperAccount
 from infra.local.postgres import embedded_postgres
 from infra.local.pubsub.emulator_bus import EmulatedBus
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.postgres import configs
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
-from infra.runtime.settings import inherited
+from infra.runtime.settings import env_var
 from infra.simulator.broker import SimulatedBroker
 
 PROJECT = "countersign-local"
@@ -110,7 +110,7 @@ def local_stack(
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
         start = running.enter_context
-        database_url = inherited("DATABASE_URL") or start(
+        database_url = env_var("DATABASE_URL") or start(
             embedded_postgres(folder / "postgres", keep=keep)
         )
         database = Database(connector(database_url))
@@ -119,13 +119,13 @@ def local_stack(
         migrate(database)
         _enroll(database, users)
         dashboard = DashboardReceiver(folder / "dashboard.sqlite", INTERNAL_TOKEN, SIGNING_SECRET)
-        dashboard_server = start(Server(dashboard.app, ports.dashboard))
+        dashboard_server = start(HttpServer(dashboard.app, ports.dashboard))
         broker_settings = start(_reached(broker, ports.broker))
-        app_server = start(Server(app.app))
-        key_server = start(Server(firebase.key_server(folder / FIREBASE_KEY)))
+        app_server = start(HttpServer(app.app))
+        key_server = start(HttpServer(firebase.key_server(folder / FIREBASE_KEY)))
         functions = start(FunctionsServer(folder / "functions.log", ports.functions))
         subscriptions = _subscriptions(functions.url, app_server.url, pushes or {})
-        emulator = emulator or inherited("PUBSUB_EMULATOR_HOST")
+        emulator = emulator or env_var("PUBSUB_EMULATOR_HOST")
         bus, bus_host = start(_bus(folder, subscriptions, emulator))
         environment = {
             "DATABASE_URL": database_url,
@@ -162,7 +162,7 @@ def _reached(broker: Broker, port: int) -> Iterator[dict[str, str]]:
     if isinstance(broker, PaperAccount):
         yield {"ALPACA_TRADING_BASE_URL": broker.trading_url, **broker.environment}
         return
-    with Server(broker.app, port) as server:
+    with HttpServer(broker.app, port) as server:
         yield {
             "BROKER_CLOCK": "true",
             "ALPACA_API_KEY_ID": broker.key_id,
@@ -183,7 +183,7 @@ def _bus(
         return
     with (
         LocalBus(folder / "bus.sqlite", subscriptions, PROJECT) as bus,
-        Server(bus.app) as server,
+        HttpServer(bus.app) as server,
     ):
         yield bus, server.url.removeprefix("http://")
 
@@ -192,11 +192,13 @@ def _subscriptions(
     functions_url: str, app_url: str, pushes: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
     """Say who hears what: the functions, the app backend, and whoever was added."""
-    heard = {topic: [f"{functions_url}/{name}"] for topic, name in FUNCTION_SUBSCRIPTIONS.items()}
-    heard |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
+    received = {
+        topic: [f"{functions_url}/{name}"] for topic, name in FUNCTION_SUBSCRIPTIONS.items()
+    }
+    received |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
     for topic, urls in pushes.items():
-        heard.setdefault(topic, []).extend(urls)
-    return heard
+        received.setdefault(topic, []).extend(urls)
+    return received
 
 
 def _refuse_real_users(database: Database, users: Sequence[User]) -> None:
@@ -222,4 +224,4 @@ def _enroll(database: Database, users: Sequence[User]) -> None:
 def _process_environment() -> dict[str, str]:
     """Pass on what a Python process needs of its surroundings, and no setting of ours."""
     names = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SSL_CERT_FILE")
-    return {name: value for name in names if (value := inherited(name))}
+    return {name: value for name in names if (value := env_var(name))}

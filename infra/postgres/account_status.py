@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from common.market import Session
-from infra.postgres import standing
+from infra.postgres import exposure
 from infra.postgres.database import Row, Transaction
 
 
@@ -28,7 +28,7 @@ def waiting(tx: Transaction, firebase_uid: str, now: datetime) -> Waiting:
         uid=firebase_uid,
         now=now,
     )[0]
-    return Waiting(row["questions"], standing.outcome_pending(tx, firebase_uid, now))
+    return Waiting(row["questions"], exposure.outcome_pending(tx, firebase_uid, now))
 
 
 def next_session(tx: Transaction, now: datetime) -> Session | None:

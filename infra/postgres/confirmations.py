@@ -26,7 +26,7 @@ _COLUMNS = """
 
 
 @dataclass(frozen=True)
-class Standing:
+class QuestionState:
     """A confirmation with the text and the terms that its user was shown."""
 
     confirmation: Confirmation
@@ -36,14 +36,14 @@ class Standing:
     is_follow_up: bool
 
 
-def lock(tx: Transaction, question_id: UUID) -> Standing | None:
+def lock(tx: Transaction, question_id: UUID) -> QuestionState | None:
     """Read a question and keep everyone else from deciding it until the transaction ends."""
-    return _standing(tx.row(_COLUMNS + " FOR UPDATE OF c", question_id=question_id))
+    return _state(tx.row(_COLUMNS + " FOR UPDATE OF c", question_id=question_id))
 
 
-def read(tx: Transaction, question_id: UUID) -> Standing | None:
+def read(tx: Transaction, question_id: UUID) -> QuestionState | None:
     """Read a question."""
-    return _standing(tx.row(_COLUMNS, question_id=question_id))
+    return _state(tx.row(_COLUMNS, question_id=question_id))
 
 
 def decide(tx: Transaction, answer: Answer, decision: Decision, now: datetime) -> None:
@@ -64,14 +64,14 @@ def decide(tx: Transaction, answer: Answer, decision: Decision, now: datetime) -
         raise AssertionError(f"question {answer.question_id} was not pending under its lock")
 
 
-def follow_up(tx: Transaction, standing: Standing, text: str, now: datetime) -> UUID | None:
+def follow_up(tx: Transaction, question: QuestionState, text: str, now: datetime) -> UUID | None:
     """Ask once more about the same, and announce it; return the new question's id.
 
     A question is followed up once, and not while another of its rule waits for an answer: then
     nothing is asked, and None returned.
     """
-    question_id, asked = uuid4(), standing.confirmation
-    terms = follow_up_terms(standing.terms, now)
+    question_id, asked = uuid4(), question.confirmation
+    terms = follow_up_terms(question.terms, now)
     followed = tx.row(
         """
         WITH pending AS (
@@ -89,7 +89,7 @@ def follow_up(tx: Transaction, standing: Standing, text: str, now: datetime) -> 
         RETURNING id
         """,
         id=question_id,
-        opportunity_id=standing.opportunity_id,
+        opportunity_id=question.opportunity_id,
         of=asked.question_id,
         uid=asked.firebase_uid,
         rule_id=terms.rule_id,
@@ -119,13 +119,13 @@ def follow_up_of(tx: Transaction, question_id: UUID) -> UUID | None:
 
 
 def withdraw_obsolete(
-    tx: Transaction, standing_rules: Sequence[tuple[str, str]], now: datetime
+    tx: Transaction, enabled_rules: Sequence[tuple[str, str]], now: datetime
 ) -> int:
     """Withdraw the questions whose rule or user is enabled no more; return how many.
 
     `standing_rules` are the (config key, rule id) of all enabled rules of enabled users.
     """
-    rules = [{"config_key": key, "rule_id": rule_id} for key, rule_id in standing_rules]
+    rules = [{"config_key": key, "rule_id": rule_id} for key, rule_id in enabled_rules]
     return tx.run(
         """
         UPDATE confirmations p SET status = 'withdrawn', decided_at = :now
@@ -149,10 +149,10 @@ def expire_due(tx: Transaction, now: datetime) -> int:
     )
 
 
-def _standing(row: Row | None) -> Standing | None:
+def _state(row: Row | None) -> QuestionState | None:
     if row is None:
         return None
-    return Standing(
+    return QuestionState(
         Confirmation(
             question_id=row["question_id"],
             firebase_uid=row["firebase_uid"],

@@ -10,7 +10,7 @@ EVERYBODY = "*"
 
 
 @dataclass(frozen=True)
-class Change:
+class ControlChange:
     """One turn of the switch: for whom, to what, why, by whom, and until when."""
 
     scope: str
@@ -20,7 +20,7 @@ class Change:
     until: datetime | None = None
 
 
-def against(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[Control, ...]:
+def active_controls(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[Control, ...]:
     """Read what stands against a user's trading now: everybody's switch, then his own."""
     rows = tx.rows(
         """
@@ -35,19 +35,19 @@ def against(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[Control,
     return tuple(Control(row["state"], row["reason"]) for row in rows)
 
 
-def tighten(tx: Transaction, change: Change, now: datetime) -> None:
+def restrict(tx: Transaction, change: ControlChange, now: datetime) -> None:
     """Turn the switch unless it is halted already: a breaker never loosens a person's decision."""
-    standing = tx.row(
+    current = tx.row(
         "SELECT state FROM trading_controls WHERE scope = :scope"
         " AND (until IS NULL OR until > :now) FOR UPDATE",
         scope=change.scope,
         now=now,
     )
-    if standing is None or standing["state"] != "halted":
-        turn(tx, change, now)
+    if current is None or current["state"] != "halted":
+        set_control(tx, change, now)
 
 
-def turn(tx: Transaction, change: Change, now: datetime) -> None:
+def set_control(tx: Transaction, change: ControlChange, now: datetime) -> None:
     """Set the switch, and write down who did and why."""
     values = vars(change) | {"now": now}
     tx.run(

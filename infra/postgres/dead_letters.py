@@ -14,7 +14,7 @@ _COLUMNS = """
 
 
 @dataclass(frozen=True)
-class GivenUp:
+class DeadLetter:
     """A message, who gave it up, and why."""
 
     consumer: str
@@ -26,7 +26,7 @@ class GivenUp:
 
 
 @dataclass(frozen=True)
-class Letter(GivenUp):
+class StoredDeadLetter(DeadLetter):
     """A kept message. `attempts` counts how often it was given up."""
 
     id: int
@@ -35,7 +35,7 @@ class Letter(GivenUp):
     retried_at: datetime | None
 
 
-def keep(tx: Transaction, given_up: GivenUp, now: datetime) -> None:
+def keep(tx: Transaction, given_up: DeadLetter, now: datetime) -> None:
     """Keep a message, once however often it is delivered; one that was retried is open again."""
     tx.run(
         """
@@ -55,15 +55,18 @@ def keep(tx: Transaction, given_up: GivenUp, now: datetime) -> None:
     )
 
 
-def open_letters(tx: Transaction) -> list[Letter]:
+def open_letters(tx: Transaction) -> list[StoredDeadLetter]:
     """Read what was kept and not retried since, oldest first."""
-    return [Letter(**row) for row in tx.rows(_COLUMNS + " WHERE retried_at IS NULL ORDER BY id")]
+    return [
+        StoredDeadLetter(**row)
+        for row in tx.rows(_COLUMNS + " WHERE retried_at IS NULL ORDER BY id")
+    ]
 
 
-def read(tx: Transaction, letter_id: int) -> Letter | None:
+def read(tx: Transaction, letter_id: int) -> StoredDeadLetter | None:
     """Read a letter, retried or not."""
     row = tx.row(_COLUMNS + " WHERE id = :id", id=letter_id)
-    return Letter(**row) if row else None
+    return StoredDeadLetter(**row) if row else None
 
 
 def retry(tx: Transaction, ids: Sequence[int], now: datetime) -> list[int]:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from pydantic import ConfigDict, TypeAdapter
 
-from common.snapshot import Contract, Day, PortfolioAsset, SeriesPoint, Side
+from common.snapshot import ContractItem, ExtremesSide, PortfolioAsset, SeriesPoint, SnapshotParts
 from infra.postgres.database import Transaction
 
 # How many report dates the views hold: a refresh costs as much as these days.
@@ -14,7 +14,7 @@ DAYS_KEPT = 5
 # The database writes a KPI's rows as one JSON array: a row each would cost five times as much.
 _LAZILY = ConfigDict(defer_build=True)  # a cold start pays only for the validators it needs
 _POINTS = TypeAdapter(list[SeriesPoint], config=_LAZILY)
-_CONTRACTS = TypeAdapter(list[Contract], config=_LAZILY)
+_CONTRACTS = TypeAdapter(list[ContractItem], config=_LAZILY)
 _INSTANT = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
 
 
@@ -54,9 +54,9 @@ def refresh(tx: Transaction, views: Views, report_date: date, now: datetime) -> 
         tx.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view}")
 
 
-def day(tx: Transaction, views: Views, report_date: date) -> Day:
+def day(tx: Transaction, views: Views, report_date: date) -> SnapshotParts:
     """Read what the views hold of a day."""
-    return Day(
+    return SnapshotParts(
         figures=_figures(tx, views, report_date),
         series=_series(tx, views, report_date),
         extremes=_extremes(tx, views, report_date),
@@ -88,7 +88,7 @@ def _series(tx: Transaction, views: Views, report_date: date) -> dict[str, list[
 
 def _extremes(
     tx: Transaction, views: Views, report_date: date
-) -> dict[tuple[str, Side], list[Contract]]:
+) -> dict[tuple[str, ExtremesSide], list[ContractItem]]:
     rows = tx.rows(
         f"""
         SELECT kpi_name, side, json_agg(json_build_object(

@@ -6,7 +6,7 @@ from datetime import datetime
 from common.market import Metric, Snapshot
 from infra.postgres.database import Transaction, to_json
 
-Key = tuple[str, Metric, str]
+MarketDataKey = tuple[str, Metric, str]
 
 # A year's history of a thousand symbols is some fifty of these.
 _AT_ONCE = 5_000
@@ -49,7 +49,9 @@ def _store(tx: Transaction, facts: Sequence[Snapshot], now: datetime) -> int:
     )
 
 
-def latest(tx: Transaction, needs: Mapping[Key, int]) -> dict[Key, tuple[Snapshot, ...]]:
+def latest(
+    tx: Transaction, needs: Mapping[MarketDataKey, int]
+) -> dict[MarketDataKey, tuple[Snapshot, ...]]:
     """Read the newest `count` facts per (symbol, metric, feed), oldest first.
 
     One index descent per key; a key of which nothing is known is absent.
@@ -73,7 +75,7 @@ def latest(tx: Transaction, needs: Mapping[Key, int]) -> dict[Key, tuple[Snapsho
         """,
         wanted=to_json(wanted),
     )
-    found: dict[Key, list[Snapshot]] = {}
+    found: dict[MarketDataKey, list[Snapshot]] = {}
     for r in rows:
         found.setdefault((r["symbol"], r["metric"], r["feed"]), []).append(Snapshot(**r))
     return {key: tuple(facts) for key, facts in found.items()}

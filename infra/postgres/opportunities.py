@@ -11,7 +11,7 @@ from infra.postgres.database import Row, Transaction, to_json
 
 
 @dataclass(frozen=True)
-class Ask:
+class FiredRule:
     """A rule that fired, for all users of one config, or for those who hold one position."""
 
     config_key: str
@@ -23,7 +23,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskResult:
     """The flows that began, one for each user who was asked; and how many were not, by reason."""
 
     flow_ids: Sequence[str]
@@ -35,30 +35,30 @@ class Asked:
         return len(self.flow_ids)
 
 
-def ask(tx: Transaction, each: Ask) -> Asked:
+def ask(tx: Transaction, fired: FiredRule) -> AskResult:
     """Ask every user of the config who may be asked now.
 
     One statement, whatever the number of users. Claiming the cooldown takes the row lock of the
     user's state, so that of two evaluations at once only one asks; the unique indexes on
     opportunities and pending confirmations stand behind it.
     """
-    terms = each.terms
-    said = {
-        "text": each.text,
+    terms = fired.terms
+    values = {
+        "text": fired.text,
         "consequence": consequence(terms),
-        "source_tag": f"trading:rule:{each.rule.id}",
+        "source_tag": f"trading:rule:{fired.rule.id}",
         "pipeline_key": PIPELINE_KEY,
-        "pipeline_step": f"{each.rule.id}:await_confirm",
+        "pipeline_step": f"{fired.rule.id}:await_confirm",
         "terms": to_json(terms.model_dump(mode="json")),
         "topic": QuestionCreated.topic,
     }
-    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **_claim(each), **said))
+    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **_claim(fired), **values))
 
 
-def order(tx: Transaction, each: Ask) -> Asked:
+def order(tx: Transaction, fired: FiredRule) -> AskResult:
     """Order for every user of the config, who asked not to be asked; otherwise as `ask`."""
-    terms = each.terms
-    said = {
+    terms = fired.terms
+    values = {
         "asset_class": terms.asset_class,
         "side": terms.side,
         "order_type": terms.order_type,
@@ -69,18 +69,18 @@ def order(tx: Transaction, each: Ask) -> Asked:
         "max_price_drift_pct": terms.max_price_drift_pct,
         "topic": OrderApproved.topic,
     }
-    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(each), **said))
+    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(fired), **values))
 
 
-def _claim(each: Ask) -> dict[str, object]:
+def _claim(fired: FiredRule) -> dict[str, object]:
     """Name the values of the claim."""
-    terms, position = each.terms, each.position
+    terms, position = fired.terms, fired.position
     return {
-        "config_key": each.config_key,
-        "rule_id": each.rule.id,
-        "rule_type": each.rule.type,
-        "cooldown": each.rule.cooldown_seconds,
-        "max_queued": each.max_queued_questions,
+        "config_key": fired.config_key,
+        "rule_id": fired.rule.id,
+        "rule_type": fired.rule.type,
+        "cooldown": fired.rule.cooldown_seconds,
+        "max_queued": fired.max_queued_questions,
         "held_qty": position.qty if position else None,
         "entry_price": position.avg_entry_price if position else None,
         "symbol": terms.symbol,
@@ -95,10 +95,10 @@ def _claim(each: Ask) -> dict[str, object]:
     }
 
 
-def _count(rows: list[Row]) -> Asked:
+def _count(rows: list[Row]) -> AskResult:
     counts = rows[0]
     flow_ids: str = counts.pop("flow_ids")
-    return Asked(flow_ids.split(), {why: n for why, n in counts.items() if n})
+    return AskResult(flow_ids.split(), {why: n for why, n in counts.items() if n})
 
 
 _CLAIM = """

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from common.options import Bounds, OptionContract
+from common.options import ChainBounds, OptionContract
 from infra.postgres.database import Transaction, to_json
 
 
@@ -39,7 +39,7 @@ def store(tx: Transaction, contracts: Sequence[OptionContract], now: datetime) -
     )
 
 
-def inside(tx: Transaction, bounds: Mapping[str, Bounds]) -> list[OptionContract]:
+def inside(tx: Transaction, bounds: Mapping[str, ChainBounds]) -> list[OptionContract]:
     """Read the contracts inside the bounds of each underlying, by symbol."""
     wanted = [
         {

@@ -19,7 +19,7 @@ from common.orders.status import (
     may_follow,
 )
 from infra.postgres import outbox
-from infra.postgres.confirmations import Standing
+from infra.postgres.confirmations import QuestionState
 from infra.postgres.database import Row, Transaction, to_json
 
 # In the words of the index over open orders.
@@ -34,10 +34,10 @@ _COLUMNS = """
 """
 
 
-def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
+def approve(tx: Transaction, question: QuestionState, now: datetime) -> UUID:
     """Store the order that a yes stands for, with its announcement."""
-    order_id, terms = uuid4(), standing.terms
-    question_id = standing.confirmation.question_id
+    order_id, terms = uuid4(), question.terms
+    question_id = question.confirmation.question_id
     tx.run(
         """
         INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
@@ -51,7 +51,7 @@ def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
                 :now, :expires_at, :now)
         """,
         id=order_id,
-        uid=standing.confirmation.firebase_uid,
+        uid=question.confirmation.firebase_uid,
         client_order_id=client_order_id(question_id),
         symbol=terms.symbol,
         asset_class=terms.asset_class,
@@ -64,14 +64,14 @@ def approve(tx: Transaction, standing: Standing, now: datetime) -> UUID:
         status=APPROVED,
         question_id=question_id,
         rule_id=terms.rule_id,
-        opportunity_id=standing.opportunity_id,
+        opportunity_id=question.opportunity_id,
         config_hash=terms.config_hash,
         seen_price=terms.price,
         max_price_drift_pct=terms.max_price_drift_pct,
         expires_at=terms.expires_at,
         now=now,
     )
-    outbox.add(tx, OrderApproved(order_id=order_id), standing.confirmation.firebase_uid, now)
+    outbox.add(tx, OrderApproved(order_id=order_id), question.confirmation.firebase_uid, now)
     return order_id
 
 
@@ -135,21 +135,21 @@ def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
     return replace(order, status=REJECTED, reason=reason)
 
 
-def record(tx: Transaction, order: Order, said: BrokerOrder, now: datetime) -> Order:
+def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: datetime) -> Order:
     """Store and announce news of the broker's about a locked order; return how it stands now."""
     changes: dict[str, Any] = {
-        "alpaca_order_id": said.broker_order_id,
-        "filled_qty": said.filled_qty,
-        "filled_avg_price": said.filled_avg_price,
-        "submitted_at": said.submitted_at,
-        "filled_at": said.filled_at,
-        "broker_updated_at": said.updated_at,
-        "raw": to_json(said.model_dump(mode="json")),
+        "alpaca_order_id": broker_order.broker_order_id,
+        "filled_qty": broker_order.filled_qty,
+        "filled_avg_price": broker_order.filled_avg_price,
+        "submitted_at": broker_order.submitted_at,
+        "filled_at": broker_order.filled_at,
+        "broker_updated_at": broker_order.updated_at,
+        "raw": to_json(broker_order.model_dump(mode="json")),
     }
     _move(
         tx,
         order,
-        said.status,
+        broker_order.status,
         now,
         """alpaca_order_id = :alpaca_order_id, filled_qty = :filled_qty,
            filled_avg_price = :filled_avg_price, submitted_at = :submitted_at,
@@ -160,10 +160,10 @@ def record(tx: Transaction, order: Order, said: BrokerOrder, now: datetime) -> O
     _announce(tx, order.id, now)
     return replace(
         order,
-        status=said.status,
-        filled_qty=said.filled_qty,
-        filled_avg_price=said.filled_avg_price,
-        broker_updated_at=said.updated_at,
+        status=broker_order.status,
+        filled_qty=broker_order.filled_qty,
+        filled_avg_price=broker_order.filled_avg_price,
+        broker_updated_at=broker_order.updated_at,
     )
 
 

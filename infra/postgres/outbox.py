@@ -9,7 +9,7 @@ from infra.postgres.database import Transaction
 
 
 @dataclass(frozen=True)
-class Stored:
+class OutboxMessage:
     """An outbox row: `payload` is the message's JSON, `message_id` what readers deduplicate by."""
 
     id: int
@@ -53,7 +53,7 @@ def claim(tx: Transaction, topics: Sequence[str]) -> str | None:
     return row["topic"] if row else None
 
 
-def take(tx: Transaction, topic: str, limit: int, now: datetime) -> list[Stored]:
+def take(tx: Transaction, topic: str, limit: int, now: datetime) -> list[OutboxMessage]:
     """Mark the oldest unpublished messages of a claimed topic as published, and return them."""
     rows = tx.rows(
         """
@@ -66,10 +66,10 @@ def take(tx: Transaction, topic: str, limit: int, now: datetime) -> list[Stored]
         limit=limit,
         now=now,
     )
-    return sorted((Stored(**row) for row in rows), key=lambda each: each.id)
+    return sorted((OutboxMessage(**row) for row in rows), key=lambda each: each.id)
 
 
-def put_back(tx: Transaction, taken: Sequence[Stored]) -> None:
+def put_back(tx: Transaction, taken: Sequence[OutboxMessage]) -> None:
     """Leave messages that were taken to the next relay."""
     tx.run(
         "UPDATE outbox SET published_at = NULL WHERE id = ANY(CAST(:ids AS bigint[]))",
@@ -77,6 +77,6 @@ def put_back(tx: Transaction, taken: Sequence[Stored]) -> None:
     )
 
 
-def remove(tx: Transaction, refused: Stored) -> None:
+def remove(tx: Transaction, refused: OutboxMessage) -> None:
     """Forget a message that was moved to the dead letters."""
     tx.run("DELETE FROM outbox WHERE id = :id", id=refused.id)

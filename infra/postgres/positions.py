@@ -5,26 +5,28 @@ from decimal import Decimal
 from uuid import UUID
 
 from common.orders.order import BrokerOrder, Order
-from common.positions import Fill, Part, Trade, apply_fill, next_fill
+from common.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from common.rules.base import Position
 from infra.postgres import orders
 from infra.postgres.database import Row, Transaction
 
 
-def record(tx: Transaction, order_id: UUID, said: BrokerOrder, now: datetime) -> Order | None:
+def record(
+    tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime
+) -> Order | None:
     """Store the broker's word on an order and book what it filled.
 
     Returns how the order stands now, None when there was no news.
     """
     order = orders.lock(tx, order_id)
-    if not said.is_news_of(order):
+    if not broker_order.is_news_of(order):
         return None
-    fill = _new_fill(order, said)
+    fill = _new_fill(order, broker_order)
     if fill is not None:
         fill_id = _store_fill(tx, order, fill)
         for part in apply_fill(_open_trade(tx, order), fill):
             _store_part(tx, order, part, fill_id)
-    return orders.record(tx, order, said, now)
+    return orders.record(tx, order, broker_order, now)
 
 
 def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Position]]:
@@ -66,12 +68,17 @@ def moving(tx: Transaction, since: datetime) -> list[str]:
     return [row["symbol"] for row in rows]
 
 
-def _new_fill(order: Order, said: BrokerOrder) -> Fill | None:
+def _new_fill(order: Order, broker_order: BrokerOrder) -> Fill | None:
     """Derive the execution between the order as it was known and the broker's new reading."""
-    if said.filled_avg_price is None:
+    if broker_order.filled_avg_price is None:
         return None
-    known = (order.filled_qty, order.filled_avg_price or said.filled_avg_price)
-    return next_fill(order.side, known, (said.filled_qty, said.filled_avg_price), said.last_change)
+    known = (order.filled_qty, order.filled_avg_price or broker_order.filled_avg_price)
+    return next_fill(
+        order.side,
+        known,
+        (broker_order.filled_qty, broker_order.filled_avg_price),
+        broker_order.last_change,
+    )
 
 
 def _store_fill(tx: Transaction, order: Order, fill: Fill) -> int:
@@ -106,7 +113,7 @@ def _open_trade(tx: Transaction, order: Order) -> Trade | None:
     return Trade(**row) if row else None
 
 
-def _store_part(tx: Transaction, order: Order, part: Part, fill_id: int) -> None:
+def _store_part(tx: Transaction, order: Order, part: TradeChange, fill_id: int) -> None:
     trade_id = part.trade.id
     if trade_id is None:
         trade_id = _insert(tx, order, part.trade, part.trade.opened_at)

@@ -16,7 +16,7 @@ _QUESTIONS = """
         JOIN questions q ON q.id = c.question_id
         LEFT JOIN trade_orders o ON o.question_id = c.question_id
         WHERE c.firebase_uid = :uid
-    ) AS standing
+    ) AS state
     WHERE CAST(:status AS text) IS NULL OR status = :status
 """
 

@@ -8,7 +8,7 @@ from infra.postgres.database import Transaction, to_json
 
 
 @dataclass(frozen=True)
-class Status:
+class RuleStatus:
     """The outcome of one rule for one symbol, for all users of a config."""
 
     config_key: str
@@ -20,7 +20,7 @@ class Status:
     held_back: Mapping[str, int] = field(default_factory=dict)
 
 
-def store(tx: Transaction, statuses: Sequence[Status], now: datetime) -> None:
+def store(tx: Transaction, statuses: Sequence[RuleStatus], now: datetime) -> None:
     """Replace what is known of these rules, in one statement."""
     tx.run(
         """

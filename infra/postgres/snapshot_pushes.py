@@ -25,7 +25,7 @@ class Push:
 
 
 @dataclass(frozen=True)
-class Held:
+class LastPush:
     """What the dashboard may hold of a day: the newest attempt that it did not refuse."""
 
     updated_at: datetime
@@ -33,7 +33,7 @@ class Held:
     result: Result
 
 
-def held(tx: Transaction, report_date: date) -> Held | None:
+def last_push(tx: Transaction, report_date: date) -> LastPush | None:
     """Read what the dashboard may hold of a day; None when nothing was ever sent.
 
     Attempts of unknown result count: a lost answer does not mean that nothing arrived.
@@ -46,7 +46,7 @@ def held(tx: Transaction, report_date: date) -> Held | None:
         """,
         day=report_date,
     )
-    return Held(**row) if row else None
+    return LastPush(**row) if row else None
 
 
 def give_up_lost(tx: Transaction) -> int:

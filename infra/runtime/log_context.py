@@ -17,7 +17,7 @@ def current() -> Mapping[str, object]:
 
 
 @contextmanager
-def about(**fields: object) -> Iterator[None]:
+def bound(**fields: object) -> Iterator[None]:
     """Say these fields in every line that is logged inside the block.
 
     `flow_id` is what an order's `client_order_id` carries: the id of its question, or of the

@@ -41,7 +41,7 @@ class Secrets:
         self._refuse_damaged(name, value)
         return value
 
-    def later(self, name: str) -> Callable[[], str]:
+    def provider(self, name: str) -> Callable[[], str]:
         """Return what reveals a secret when it is used; raises SettingsError if it is not set."""
         self._settings.require(name)
         return lambda: self.reveal(name)

@@ -23,9 +23,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from common.errors import TradingError
-from common.guardrails.facts import Server
 from common.market import StockFeed
-from common.validation import Ceilings
+from common.server_limits import ServerLimits
 from infra.postgres.database import connector
 
 LIVE_HOST = "api.alpaca.markets"
@@ -37,6 +36,7 @@ DATA_HOST = "data.alpaca.markets"
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _NO_DATABASE = "none"
+_LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
 # What is sent in a header: a stray line end would be quoted in an error, and so in a log.
@@ -92,7 +92,7 @@ def can_be_sent(text: str) -> bool:
 
 
 # A switch that opens something dangerous: only the exact word turns it on.
-Key = Annotated[bool, BeforeValidator(_only_true)]
+StrictFlag = Annotated[bool, BeforeValidator(_only_true)]
 # The name of a table or materialized view: it is put into SQL, where it cannot be bound.
 TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")]
 
@@ -100,21 +100,21 @@ TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)
 PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")]
 
 
-def inherited(name: str) -> str:
+def env_var(name: str) -> str:
     """Return a variable of this process's surroundings, empty when it is not set."""
     return os.environ.get(name, "")  # noqa: TID251 (this is the place)
 
 
-def inherited_all() -> dict[str, str]:
+def env_vars() -> dict[str, str]:
     """Return all variables of this process's surroundings."""
     return dict(os.environ)  # noqa: TID251 (this is the place)
 
 
-def default_ceilings() -> Ceilings:
-    """Return the ceilings of this environment, without needing the rest of the settings."""
+def default_limits() -> ServerLimits:
+    """Return the limits of this environment, without needing the rest of the settings."""
     names = {name for name in os.environ if name.startswith(("HARD_MAX_", "MAX_STREAM_"))}  # noqa: TID251
     given = {name: os.environ[name] for name in names}  # noqa: TID251
-    return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).ceilings
+    return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).server_limits
 
 
 class Settings(BaseModel):
@@ -132,22 +132,22 @@ class Settings(BaseModel):
     outbox_retention_days: Annotated[int, Field(ge=1)] = 7
     market_data_retention_days: Annotated[int, Field(ge=1)] = 90
 
-    trading_enabled: Key = False
+    trading_enabled: StrictFlag = False
     trading_worker_ingest_enabled: bool = True
     trading_worker_eval_enabled: bool = True
     # Without any broker: prices are those of the table `market_fixtures`, and orders are filled
     # at once under ids that begin with `fake-`.
-    question_pipeline_test_mode: Key = False
+    question_pipeline_test_mode: StrictFlag = False
     # The time is the broker's own: a simulator's on this machine.
-    broker_clock: Key = False
+    broker_clock: StrictFlag = False
 
     alpaca_api_key_id: SecretStr = SecretStr("")
     alpaca_api_secret_key: SecretStr = SecretStr("")
     alpaca_trading_base_url: str = f"https://{PAPER_HOST}"
     alpaca_data_base_url: str = "https://data.alpaca.markets"
     alpaca_data_feed: StockFeed = "iex"
-    alpaca_allow_live: Key = False
-    alpaca_allow_unasked_live: Key = False
+    alpaca_allow_live: StrictFlag = False
+    alpaca_allow_unasked_live: StrictFlag = False
 
     haiphen_api_url: str = ""
     snapshot_endpoint: str = "/v1/internal/trades/snapshot"
@@ -256,10 +256,11 @@ class Settings(BaseModel):
                 "BROKER_CLOCK takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"
             )
-        if self.question_pipeline_test_mode and (self.alpaca_allow_live or self.broker_is_live):
+        live_key = self.alpaca_api_key_id.get_secret_value().startswith(_LIVE_KEY)
+        if self.question_pipeline_test_mode and (self.alpaca_allow_live or live_key):
             raise ValueError(
-                "QUESTION_PIPELINE_TEST_MODE trades nothing: it does not go with ALPACA_ALLOW_LIVE"
-                " or a live ALPACA_TRADING_BASE_URL"
+                "QUESTION_PIPELINE_TEST_MODE trades nothing: it goes neither with"
+                " ALPACA_ALLOW_LIVE nor with a live account's ALPACA_API_KEY_ID"
             )
         d1 = (
             self.cloudflare_api_token.get_secret_value(),
@@ -288,30 +289,27 @@ class Settings(BaseModel):
         return {name: value for name, value in given.items() if value not in {"", _NO_DATABASE}}
 
     @property
+    def broker_kind(self) -> Literal["live", "paper", "test"]:
+        """Whose account orders go to; those of `test` go to nobody."""
+        if self.question_pipeline_test_mode:
+            return "test"
+        return "live" if self.broker_is_live else "paper"
+
+    @property
     def broker_is_live(self) -> bool:
         """Whether orders would spend real money."""
         return self.alpaca_trading_base_url == f"https://{LIVE_HOST}"
 
     @property
-    def ceilings(self) -> Ceilings:
-        """What no config may exceed when it is saved."""
-        return Ceilings(
-            max_order_notional_usd=self.hard_max_order_notional_usd,
-            max_orders_per_day=self.hard_max_orders_per_day,
-            max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
-            max_stream_symbols=self.max_stream_symbols,
-            allow_unasked_live=self.alpaca_allow_unasked_live,
-        )
-
-    @property
-    def server_limits(self) -> Server:
-        """What guardrails must know of the server."""
-        return Server(
+    def server_limits(self) -> ServerLimits:
+        """What the operator allows, for guardrails and for configs that are saved."""
+        return ServerLimits(
             trading_enabled=self.trading_enabled,
             allow_live=self.alpaca_allow_live,
             broker_is_live=self.broker_is_live,
             max_order_notional_usd=self.hard_max_order_notional_usd,
             max_orders_per_day=self.hard_max_orders_per_day,
             max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
+            max_stream_symbols=self.max_stream_symbols,
             allow_unasked_live=self.alpaca_allow_unasked_live,
         )

@@ -11,12 +11,12 @@ from typing import Self
 import flask
 
 from infra.simulator.api.app import create_app
-from infra.simulator.execution.admission import Admission
 from infra.simulator.execution.matching import Matching
+from infra.simulator.execution.order_validation import OrderValidation
 from infra.simulator.execution.valuation import Valuation
 from infra.simulator.faults.faults import Faults
 from infra.simulator.faults.switches import Switches
-from infra.simulator.ledger.books import Books
+from infra.simulator.ledger.ledger import Ledger
 from infra.simulator.market import calendar as calendars
 from infra.simulator.market.assets import Assets
 from infra.simulator.market.clock import SimulatedClock
@@ -54,10 +54,10 @@ class SimulatedBroker:
         self.market = Market(self.clock, self.calendar, recording, self.lock)
         self.options = OptionMarket(self.clock, self.lock)
         self.assets = Assets(self.market)
-        self.books = Books(database, self.lock)
-        self.valuation = Valuation(self.books, self.market)
-        self.admission = Admission(
-            self.books,
+        self.ledger = Ledger(database, self.lock)
+        self.valuation = Valuation(self.ledger, self.market)
+        self.order_validation = OrderValidation(
+            self.ledger,
             self.market,
             self.assets,
             self.calendar,
@@ -67,7 +67,7 @@ class SimulatedBroker:
             self.faults,
         )
         self.matching = Matching(
-            self.books, self.market, self.calendar, self.clock, self.switches, self.faults
+            self.ledger, self.market, self.calendar, self.clock, self.switches, self.faults
         )
         self.clock.on_change(self.work)
         self.market.on_change(before=self.matching.settle, after=self.matching.work)
@@ -84,7 +84,7 @@ class SimulatedBroker:
         """Give one request the simulator for itself; keep all of its changes or none."""
         with self.lock:
             self.matching.work()
-            with self.books.transaction():
+            with self.ledger.transaction():
                 yield
 
     def reset(self, at: datetime | None = None) -> None:
@@ -94,14 +94,14 @@ class SimulatedBroker:
             self.market.forget_script()
             self.options.forget()
             self.assets.forget()
-            self.books.clear()
+            self.ledger.clear()
             if at is not None:
                 self.clock.reset(at)
             self.work()
 
     def close(self) -> None:
         """Close the books."""
-        self.books.close()
+        self.ledger.close()
 
     def __enter__(self) -> Self:
         return self

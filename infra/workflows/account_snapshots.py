@@ -8,7 +8,7 @@ from common.errors import BrokerRefusedError, TransientError
 from common.market import Quote
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import account_readings
+from infra.postgres import account_snapshots
 from infra.postgres.database import Database
 
 log = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ def take(
     Only statistics depend on it: a broker that does not answer costs a point of a curve, no more.
     """
     with database.transaction() as tx:
-        if not account_readings.is_due(tx, now):
+        if not account_snapshots.is_due(tx, now):
             return
-        held = account_readings.held_symbols(tx, stock_feed)
+        held = account_snapshots.held_symbols(tx, stock_feed)
     quotes = [quote for feed, symbols in held.items() for quote in _quotes(data, symbols, feed)]
     try:
         equity = trading.equity()
@@ -38,8 +38,8 @@ def take(
         log.warning("the account's equity could not be read: %s", error)
         return
     with database.transaction() as tx:
-        account_readings.store_quotes(tx, quotes)
-        account_readings.store_equity(tx, equity, now)
+        account_snapshots.store_quotes(tx, quotes)
+        account_snapshots.store_equity(tx, equity, now)
 
 
 def _quotes(data: AlpacaMarketData, symbols: Sequence[str], feed: str) -> Sequence[Quote]:

@@ -24,7 +24,7 @@ _ACCURACY = 1e-9
 
 
 @dataclass(frozen=True)
-class Terms:
+class OptionTerms:
     """A contract and its underlying's price (USD), `years` before it expires."""
 
     type: OptionType
@@ -59,7 +59,7 @@ class Greeks:
     rho: float
 
 
-def implied_volatility(terms: Terms, price: float) -> float | None:
+def implied_volatility(terms: OptionTerms, price: float) -> float | None:
     """Return the volatility at which a contract costs its price; None where there is none."""
     if not terms.can_move:
         return None
@@ -79,7 +79,7 @@ def implied_volatility(terms: Terms, price: float) -> float | None:
     return deviation / math.sqrt(terms.years) if deviation > _ACCURACY else None
 
 
-def greeks(terms: Terms, volatility: float) -> Greeks | None:
+def greeks(terms: OptionTerms, volatility: float) -> Greeks | None:
     """Return the greeks at a volatility; None on the last day."""
     if not terms.can_move or volatility <= 0:
         return None
@@ -93,13 +93,13 @@ def greeks(terms: Terms, volatility: float) -> Greeks | None:
     )
 
 
-def fair_price(terms: Terms, volatility: float) -> float:
+def fair_price(terms: OptionTerms, volatility: float) -> float:
     """Return what a contract is worth at a volatility, in USD per share."""
     price: float = _model(terms, volatility).value()
     return price
 
 
-def _model(terms: Terms, volatility: float) -> ql.BlackCalculator:
+def _model(terms: OptionTerms, volatility: float) -> ql.BlackCalculator:
     payoff = ql.PlainVanillaPayoff(_TYPES[terms.type], terms.strike)
     deviation = volatility * math.sqrt(max(terms.years, 0))
     return ql.BlackCalculator(payoff, terms.forward, deviation, terms.discount)

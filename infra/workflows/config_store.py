@@ -5,7 +5,8 @@ from typing import Any
 
 from common.config import TradingConfig, merge
 from common.errors import MalformedMessageError
-from common.validation import Ceilings, validate
+from common.server_limits import ServerLimits
+from common.validation import validate
 from infra.postgres import templates, user_configs
 from infra.postgres.database import Transaction
 from infra.postgres.user_configs import UserConfig
@@ -20,7 +21,7 @@ def replace(
     stored: UserConfig | None,
     override: dict[str, Any],
     template_name: str | None,
-    ceilings: Ceilings,
+    limits: ServerLimits,
     now: datetime,
 ) -> UserConfig:
     """Replace the override of a locked user, whose config is `stored`, if the result is valid.
@@ -33,7 +34,7 @@ def replace(
     template = templates.read(tx, template_name) if template_name else {}
     if template is None:
         raise MalformedMessageError(f"template_name: there is no template {template_name!r}")
-    config = validate(merge(template, override), ceilings)
+    config = validate(merge(template, override), limits)
     return user_configs.save(
         tx, firebase_uid, template_name or None, override, now, enabled=config.enabled
     )

@@ -7,7 +7,7 @@ from common.orders.order import Order
 from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.scheduler import ENABLED, PAUSED, CloudScheduler
 from infra.postgres import controls, orders
-from infra.postgres.controls import EVERYBODY, Change
+from infra.postgres.controls import EVERYBODY, ControlChange
 from infra.postgres.database import Database
 from infra.runtime.clock import Clock
 
@@ -26,12 +26,12 @@ class Cancelled:
 
 def halt(database: Database, clock: Clock, user: str | None, why: str, who: str) -> None:
     """Let no order through, of a user or of everybody, until `resume`."""
-    _turn(database, clock, Change(user or EVERYBODY, "halted", why, who))
+    _turn(database, clock, ControlChange(user or EVERYBODY, "halted", why, who))
 
 
 def resume(database: Database, clock: Clock, user: str | None, why: str, who: str) -> None:
     """Let orders through again."""
-    _turn(database, clock, Change(user or EVERYBODY, "active", why, who))
+    _turn(database, clock, ControlChange(user or EVERYBODY, "active", why, who))
 
 
 def pause_trading(scheduler: CloudScheduler) -> list[str]:
@@ -60,15 +60,15 @@ def cancel_open(database: Database, trading: AlpacaTrading, user: str | None) ->
 
 def _cancel(trading: AlpacaTrading, order: Order) -> str | None:
     try:
-        said = trading.by_client_order_id(order.client_order_id)
-        if said is None:
+        broker_order = trading.by_client_order_id(order.client_order_id)
+        if broker_order is None:
             return f"{order.id}: the broker does not show it (yet)"
-        trading.cancel(said.broker_order_id)
+        trading.cancel(broker_order.broker_order_id)
     except TradingError as error:
         return f"{order.id}: {error}"
     return None
 
 
-def _turn(database: Database, clock: Clock, change: Change) -> None:
+def _turn(database: Database, clock: Clock, change: ControlChange) -> None:
     with database.transaction() as tx:
-        controls.turn(tx, change, clock.now())
+        controls.set_control(tx, change, clock.now())

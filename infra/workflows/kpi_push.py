@@ -8,7 +8,7 @@ from infra.dashboard.api import DashboardApi
 from infra.dashboard.d1 import D1
 from infra.postgres import snapshot_pushes
 from infra.postgres.database import Session, Transaction
-from infra.postgres.snapshot_pushes import Held, Push, Result
+from infra.postgres.snapshot_pushes import LastPush, Push, Result
 from infra.runtime.secrets import Secrets
 from infra.runtime.settings import Settings
 from infra.workflows.kpi_snapshot import Built
@@ -20,7 +20,7 @@ LOCK = "push_snapshot"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PushOutcome:
     """What came of a push that did not fail; `status` is for people."""
 
     status: str
@@ -28,36 +28,36 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Way:
+class DashboardClients:
     """The dashboard's API, and its database for when the API is unreachable (None: no such way)."""
 
     api: DashboardApi
     d1: D1 | None
 
 
-def way_to_dashboard(settings: Settings, secrets: Secrets) -> Way:
+def dashboard_clients(settings: Settings, secrets: Secrets) -> DashboardClients:
     """Open the dashboard's API and, where it is configured, its database."""
     api = DashboardApi(
         settings.require("haiphen_api_url"),
         settings.snapshot_endpoint,
-        secrets.later("internal_token"),
-        secrets.later("signing_secret"),
+        secrets.provider("internal_token"),
+        secrets.provider("signing_secret"),
         deadline_seconds=settings.snapshot_deadline_seconds,
     )
     if not settings.d1_database_id:
-        return Way(api, None)
-    return Way(
+        return DashboardClients(api, None)
+    return DashboardClients(
         api,
         D1(
             settings.cloudflare_api_url,
             settings.cloudflare_account_id,
             settings.d1_database_id,
-            secrets.later("cloudflare_api_token"),
+            secrets.provider("cloudflare_api_token"),
         ),
     )
 
 
-def push(session: Session, built: Built, way: Way, *, force: bool) -> Outcome:
+def push(session: Session, built: Built, clients: DashboardClients, *, force: bool) -> PushOutcome:
     """Send the day unless the dashboard has the same or a newer one; needs the lock `LOCK`.
 
     `force` sends what is unchanged, too. Raises PermanentError when the dashboard refused it, and
@@ -65,45 +65,45 @@ def push(session: Session, built: Built, way: Way, *, force: bool) -> Outcome:
     """
     with session.transaction() as tx:
         snapshot_pushes.give_up_lost(tx)
-        held = snapshot_pushes.held(tx, built.snapshot.date)
-        if held is not None and _is_newer(held, built):
-            return Outcome("a newer one was sent")
-        if held is not None and _is_same(held, built) and not force:
+        last = snapshot_pushes.last_push(tx, built.snapshot.date)
+        if last is not None and _is_newer(last, built):
+            return PushOutcome("a newer one was sent")
+        if last is not None and _is_same(last, built) and not force:
             _record(tx, built, "unchanged")
             _log(built, "unchanged")
-            return Outcome("unchanged")
+            return PushOutcome("unchanged")
     with session.transaction() as tx:
         push_id = _record(tx, built, "sending")
-    return _send(session, push_id, built, way)
+    return _send(session, push_id, built, clients)
 
 
-def _is_newer(held: Held, built: Built) -> bool:
+def _is_newer(last: LastPush, built: Built) -> bool:
     """Tell whether what is there was built later, or in this very millisecond from other rows."""
-    if held.updated_at == built.updated_at:
-        return held.content_sha256 != built.content_sha256
-    return held.updated_at > built.updated_at
+    if last.updated_at == built.updated_at:
+        return last.content_sha256 != built.content_sha256
+    return last.updated_at > built.updated_at
 
 
-def _is_same(held: Held, built: Built) -> bool:
+def _is_same(last: LastPush, built: Built) -> bool:
     """Only what the API acknowledged is known to be there, whole."""
-    return held.result == "accepted" and held.content_sha256 == built.content_sha256
+    return last.result == "accepted" and last.content_sha256 == built.content_sha256
 
 
-def _send(session: Session, push_id: int, built: Built, way: Way) -> Outcome:
+def _send(session: Session, push_id: int, built: Built, clients: DashboardClients) -> PushOutcome:
     try:
-        request_id = way.api.post(built.body)
+        request_id = clients.api.post(built.body)
     except PermanentError as error:
         _finish(session, push_id, built, "refused", error=str(error))
         raise
     except TransientError as error:
-        return _send_to_d1(session, push_id, built, way.d1, error)
+        return _send_to_d1(session, push_id, built, clients.d1, error)
     _finish(session, push_id, built, "accepted", request_id=request_id)
-    return Outcome("accepted", request_id)
+    return PushOutcome("accepted", request_id)
 
 
 def _send_to_d1(
     session: Session, push_id: int, built: Built, d1: D1 | None, unreachable: TransientError
-) -> Outcome:
+) -> PushOutcome:
     if d1 is None:
         _finish(session, push_id, built, "unreachable", error=f"{unreachable}; there is no D1")
         raise unreachable
@@ -114,7 +114,7 @@ def _send_to_d1(
         _finish(session, push_id, built, "unreachable", error=both)
         raise TransientError(both) from error
     _finish(session, push_id, built, "stored_in_d1", error=str(unreachable))
-    return Outcome("stored in D1")
+    return PushOutcome("stored in D1")
 
 
 def _record(tx: Transaction, built: Built, result: Result) -> int:

@@ -10,7 +10,7 @@ from common.errors import BrokerRefusedError, TransientError
 from common.inputs import CryptoInput, StockInput
 from common.market import Snapshot
 from common.options import OptionSnapshot
-from infra.alpaca.batches import Problem
+from infra.alpaca.batches import Issue
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.spot import SpotData
 
@@ -24,17 +24,17 @@ SETTLING = timedelta(minutes=20)
 
 
 @dataclass(frozen=True)
-class Harvest:
+class FetchResult:
     """Facts to store; the cursors of what was fetched; symbols and whole groups that were not."""
 
     facts: tuple[Snapshot, ...] = ()
     options: tuple[OptionSnapshot, ...] = ()
     cursors: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    failures: tuple[Problem, ...] = ()
+    problems: tuple[Issue, ...] = ()
+    failures: tuple[Issue, ...] = ()
 
-    def __add__(self, other: "Harvest") -> "Harvest":
-        return Harvest(
+    def __add__(self, other: "FetchResult") -> "FetchResult":
+        return FetchResult(
             self.facts + other.facts,
             self.options + other.options,
             self.cursors + other.cursors,
@@ -43,27 +43,27 @@ class Harvest:
         )
 
     @property
-    def told(self) -> tuple[Problem, ...]:
+    def issues(self) -> tuple[Issue, ...]:
         """Everything that went wrong, each thing once."""
         return tuple(dict.fromkeys(self.failures + self.problems))
 
 
-def together(harvests: Iterator[Harvest]) -> Harvest:
+def merge(results: Iterator[FetchResult]) -> FetchResult:
     """Return the sum."""
-    return reduce(Harvest.__add__, harvests, Harvest())
+    return reduce(FetchResult.__add__, results, FetchResult())
 
 
-def attempt(subject: str, fetch: Callable[[], Harvest]) -> Harvest:
+def fetch_isolated(subject: str, fetch: Callable[[], FetchResult]) -> FetchResult:
     """Fetch one group; its failure must not lose the others."""
     try:
         return fetch()
     except (TransientError, BrokerRefusedError) as error:
-        return Harvest(failures=(Problem(subject, str(error)),))
+        return FetchResult(failures=(Issue(subject, str(error)),))
 
 
 def fetch_spot(
     broker: AlpacaMarketData, inputs: Sequence[SpotInput], cursors: Cursors, now: datetime
-) -> Iterator[Harvest]:
+) -> Iterator[FetchResult]:
     """Ask once per feed for the union of all symbols, and once a day for their past."""
     ordered = sorted(inputs, key=lambda each: each.feed)
     for feed, group in itertools.groupby(ordered, key=lambda each: each.feed):
@@ -72,21 +72,21 @@ def fetch_spot(
 
 def _fetch_feed(
     reader: SpotData, feed: str, inputs: Sequence[SpotInput], cursors: Cursors, now: datetime
-) -> Iterator[Harvest]:
+) -> Iterator[FetchResult]:
     wanted = {(symbol, metric) for i in inputs for symbol in i.symbols for metric in i.metrics}
     symbols = sorted({symbol for symbol, _ in wanted})
-    current = attempt(feed, partial(_snapshots, reader, symbols, now))
+    current = fetch_isolated(feed, partial(_snapshots, reader, symbols, now))
     keys = () if current.failures else tuple(each.key for each in inputs)
     kept = tuple(fact for fact in current.facts if (fact.symbol, fact.metric) in wanted)
-    yield Harvest(kept, cursors=keys, problems=current.problems, failures=current.failures)
+    yield FetchResult(kept, cursors=keys, problems=current.problems, failures=current.failures)
     past = [symbol for symbol in symbols if (symbol, "daily_close") in wanted]
     history = fetch_history(reader, feed, past, cursors, now)
-    yield history + Harvest(problems=tuple(_mismatches(current.facts, history.facts)))
+    yield history + FetchResult(problems=tuple(_mismatches(current.facts, history.facts)))
 
 
 def fetch_history(
     reader: SpotData, feed: str, symbols: Sequence[str], cursors: Cursors, now: datetime
-) -> Harvest:
+) -> FetchResult:
     """Fetch the daily closes of the symbols whose past was not fetched on this day yet."""
     due = [
         symbol
@@ -94,20 +94,20 @@ def fetch_history(
         if _is_new_day(reader, cursors.get(_history_key(feed, symbol)), now)
     ]
     if not due:
-        return Harvest()
-    return attempt(f"{feed} history", partial(_history, reader, feed, due, now))
+        return FetchResult()
+    return fetch_isolated(f"{feed} history", partial(_history, reader, feed, due, now))
 
 
-def _snapshots(reader: SpotData, symbols: Sequence[str], now: datetime) -> Harvest:
+def _snapshots(reader: SpotData, symbols: Sequence[str], now: datetime) -> FetchResult:
     fetched = reader.snapshots(symbols, now)
-    return Harvest(fetched.found, problems=fetched.problems)
+    return FetchResult(fetched.found, problems=fetched.problems)
 
 
-def _history(reader: SpotData, feed: str, symbols: Sequence[str], now: datetime) -> Harvest:
+def _history(reader: SpotData, feed: str, symbols: Sequence[str], now: datetime) -> FetchResult:
     today = reader.day_of(now - SETTLING)
     fetched = reader.daily_closes(symbols, today - HISTORY, today)
     keys = tuple(_history_key(feed, symbol) for symbol in symbols)
-    return Harvest(fetched.found, cursors=keys, problems=fetched.problems)
+    return FetchResult(fetched.found, cursors=keys, problems=fetched.problems)
 
 
 def _history_key(feed: str, symbol: str) -> str:
@@ -120,7 +120,7 @@ def _is_new_day(reader: SpotData, fetched_at: datetime | None, now: datetime) ->
     return reader.day_of(fetched_at - SETTLING) < reader.day_of(now - SETTLING)
 
 
-def _mismatches(current: Sequence[Snapshot], history: Sequence[Snapshot]) -> Iterator[Problem]:
+def _mismatches(current: Sequence[Snapshot], history: Sequence[Snapshot]) -> Iterator[Issue]:
     """Name the symbols whose history does not meet `prev_close`: another basis, or a gap."""
     closes = {(fact.symbol, fact.as_of): fact.price for fact in history}
     known = {fact.symbol for fact in history}
@@ -129,4 +129,4 @@ def _mismatches(current: Sequence[Snapshot], history: Sequence[Snapshot]) -> Ite
             close = closes.get((fact.symbol, fact.as_of))
             if close != fact.price:
                 reason = f"daily_close is {close} where prev_close is {fact.price}"
-                yield Problem(fact.symbol, reason)
+                yield Issue(fact.symbol, reason)

@@ -8,12 +8,12 @@ from functools import partial
 
 from common.inputs import OptionInput
 from common.market import trading_day
-from common.options import Bounds, Window, windows_of
+from common.options import ChainBounds, ChainWindow, windows_of
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres import option_contracts
 from infra.postgres.database import Database
-from infra.workflows.market_fetch import Cursors, Harvest, attempt, fetch_history
+from infra.workflows.market_fetch import Cursors, FetchResult, fetch_history, fetch_isolated
 
 Prices = Mapping[str, Decimal]
 
@@ -30,13 +30,13 @@ class OptionChains:
 
     def fetch(
         self, due: Sequence[OptionInput], active: Sequence[OptionInput], cursors: Cursors
-    ) -> Iterator[Harvest]:
+    ) -> Iterator[FetchResult]:
         """Fetch the chains of the due inputs; contracts are listed for all active ones alike."""
         underlyings = sorted({name for each in due for name in each.underlyings})
         if not underlyings:
             return
         prices: dict[str, Decimal] = {}
-        priced = attempt("underlyings", partial(self._prices, underlyings, prices))
+        priced = fetch_isolated("underlyings", partial(self._prices, underlyings, prices))
         yield priced
         if priced.failures:
             return
@@ -45,39 +45,39 @@ class OptionChains:
         for name, price in prices.items():
             key = _contracts_key(name, windows[name])
             if self._is_new_day(cursors.get(key)):
-                yield attempt(name, partial(self._list, name, key, windows[name], price))
+                yield fetch_isolated(name, partial(self._list, name, key, windows[name], price))
         for feed in sorted({each.feed for each in due}):
             of_feed = [each for each in due if each.feed == feed]
-            yield attempt(feed, partial(self._snapshots, feed, of_feed, prices))
+            yield fetch_isolated(feed, partial(self._snapshots, feed, of_feed, prices))
 
-    def _prices(self, underlyings: Sequence[str], prices: dict[str, Decimal]) -> Harvest:
+    def _prices(self, underlyings: Sequence[str], prices: dict[str, Decimal]) -> FetchResult:
         """Look up the price of each underlying, in one request."""
         fetched = self.data.spot(self.stock_feed).latest_trades(underlyings)
         prices.update({fact.symbol: fact.price for fact in fetched.found})
-        return Harvest(problems=fetched.problems)
+        return FetchResult(problems=fetched.problems)
 
-    def _past(self, underlyings: Sequence[str], cursors: Cursors) -> Harvest:
+    def _past(self, underlyings: Sequence[str], cursors: Cursors) -> FetchResult:
         """Fetch the underlyings' daily closes: fair prices need their volatility."""
         reader = self.data.spot(self.stock_feed)
         return fetch_history(reader, self.stock_feed, underlyings, cursors, self.now)
 
-    def _list(self, underlying: str, key: str, window: Window, price: Decimal) -> Harvest:
+    def _list(self, underlying: str, key: str, window: ChainWindow, price: Decimal) -> FetchResult:
         """List the contracts around the price, with room for it to move until tomorrow."""
         bounds = window.around(price, trading_day(self.now)).widened()
         fetched = self.trading.option_contracts(underlying, bounds)
         with self.database.transaction() as tx:
             option_contracts.store(tx, fetched.found, self.now)
-        return Harvest(cursors=(key,), problems=fetched.problems)
+        return FetchResult(cursors=(key,), problems=fetched.problems)
 
-    def _snapshots(self, feed: str, inputs: Sequence[OptionInput], prices: Prices) -> Harvest:
+    def _snapshots(self, feed: str, inputs: Sequence[OptionInput], prices: Prices) -> FetchResult:
         bounds = self._bounds(inputs, prices)
         with self.database.transaction() as tx:
             contracts = option_contracts.inside(tx, bounds)
         fetched = self.data.options.snapshots(contracts, bounds, prices, feed, self.now)
         keys = tuple(each.key for each in inputs)
-        return Harvest(options=fetched.found, cursors=keys, problems=fetched.problems)
+        return FetchResult(options=fetched.found, cursors=keys, problems=fetched.problems)
 
-    def _bounds(self, inputs: Sequence[OptionInput], prices: Prices) -> dict[str, Bounds]:
+    def _bounds(self, inputs: Sequence[OptionInput], prices: Prices) -> dict[str, ChainBounds]:
         today = trading_day(self.now)
         return {
             name: window.around(prices[name], today)
@@ -89,6 +89,6 @@ class OptionChains:
         return fetched_at is None or trading_day(fetched_at) < trading_day(self.now)
 
 
-def _contracts_key(underlying: str, window: Window) -> str:
+def _contracts_key(underlying: str, window: ChainWindow) -> str:
     days = f"{window.min_days}-{window.max_days}"
     return f"option_contracts {underlying} {days} {window.strike_pct}"

@@ -21,7 +21,7 @@ def value(each: Unvalued) -> Valuation:
     """Compute what the broker left out, from the middle of the quote, and the fair price."""
     from infra.workflows import black_scholes  # noqa: PLC0415 (slow to load, and needed only where there are options)
 
-    terms = black_scholes.Terms(each.type, each.strike, each.years, each.underlying_price)
+    terms = black_scholes.OptionTerms(each.type, each.strike, each.years, each.underlying_price)
     computed: dict[str, float | None] = {}
     volatility = each.implied_volatility
     if volatility is None and each.mid is not None:

@@ -8,8 +8,8 @@ from common.messages import TOPICS
 from infra.gcp.pubsub import MessageRefusedError, PubsubMessage, PubsubPublisher
 from infra.postgres import dead_letters, outbox
 from infra.postgres.database import Database, Transaction
-from infra.postgres.dead_letters import GivenUp
-from infra.postgres.outbox import Stored
+from infra.postgres.dead_letters import DeadLetter
+from infra.postgres.outbox import OutboxMessage
 from infra.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -81,8 +81,8 @@ class Relay:
         return len(taken) - len(refused)
 
     def _send(
-        self, topic: str, messages: Sequence[Stored]
-    ) -> Iterator[tuple[Stored, MessageRefusedError]]:
+        self, topic: str, messages: Sequence[OutboxMessage]
+    ) -> Iterator[tuple[OutboxMessage, MessageRefusedError]]:
         """Publish in order; yield what is refused, for which a refused batch is halved."""
         try:
             self._publisher.publish(topic, [_message(each) for each in messages])
@@ -94,14 +94,16 @@ class Relay:
             yield from self._send(topic, messages[:middle])
             yield from self._send(topic, messages[middle:])
 
-    def _give_up(self, tx: Transaction, message: Stored, reason: MessageRefusedError) -> None:
+    def _give_up(
+        self, tx: Transaction, message: OutboxMessage, reason: MessageRefusedError
+    ) -> None:
         log.error(
             "relay_outbox gave up message %s: %s",
             message.message_id,
             reason,
             extra={"event": "dead_letter_kept", "consumer": "relay_outbox"},
         )
-        letter = GivenUp(
+        letter = DeadLetter(
             consumer="relay_outbox",
             topic=message.topic,
             message_id=message.message_id,
@@ -113,7 +115,7 @@ class Relay:
         outbox.remove(tx, message)
 
 
-def _message(stored: Stored) -> PubsubMessage:
+def _message(stored: OutboxMessage) -> PubsubMessage:
     return PubsubMessage(
         data=stored.payload.encode(),
         ordering_key=stored.ordering_key,

@@ -108,7 +108,7 @@ def money_path(stack: Stack, drive: Driver) -> Iterator[tuple[str, float, float]
             Decimal(10),
             at,
         ).raise_for_status()
-        while not stack.simulator.books.orders():
+        while not stack.simulator.ledger.orders():
             pass
 
     took = timed(answer_and_submit)

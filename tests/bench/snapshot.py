@@ -11,7 +11,7 @@ from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.dashboard.api import DashboardApi
 from infra.local.dashboard.receiver import ENDPOINT, DashboardReceiver
 from infra.local.postgres import embedded_postgres
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.postgres import kpis
 from infra.postgres.database import Database, Transaction, connector
 from infra.postgres.kpis import Views
@@ -88,7 +88,7 @@ def _post(body: bytes) -> float:
     dashboard = DashboardReceiver(None, "token", "secret")
     with (
         closing(dashboard),
-        Server(dashboard.app) as server,
+        HttpServer(dashboard.app) as server,
         closing(DashboardApi(server.url, ENDPOINT, "token", "secret", attempts=1)) as api,
     ):
         api.post(body)  # the first one connects

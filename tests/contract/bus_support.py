@@ -13,7 +13,7 @@ from typing import Self
 import flask
 
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 
 TOPIC = "snapshots-ingested"
 PATH = f"/v1/projects/countersign-local/topics/{TOPIC}:publish"
@@ -32,7 +32,7 @@ class Subscriber:
         self._lock = threading.Lock()
         app = flask.Flask(__name__)
         app.add_url_rule("/<name>", view_func=self._receive, methods=["POST"])
-        self._server = Server(app)
+        self._server = HttpServer(app)
         self.url = self._server.url
 
     def __enter__(self) -> Self:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 
 INSTANCE = "p:europe-west1:countersign"
 _PORT = 3307  # the connector's, for every instance
@@ -201,7 +201,7 @@ def cloud_sql(folder: Path, database_url: str) -> Iterator[tuple[Google, Proxy, 
     google_side = Google(Authority())
     proxy = Proxy(google_side.authority.server_context(folder), database_url)
     try:
-        with Server(google_side.application()) as server:
+        with HttpServer(google_side.application()) as server:
             yield google_side, proxy, server.url
     finally:
         proxy.close()

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 
@@ -43,7 +43,7 @@ def broker_port() -> Iterator[tuple[str, list[SimulatedBroker]]]:
     def newest(environ: Any, start_response: Any) -> Any:
         return brokers[-1].app(environ, start_response)
 
-    with Server(newest) as server:
+    with HttpServer(newest) as server:
         yield server.url, brokers
 
 

@@ -29,7 +29,7 @@ from infra.alpaca import trading as trading_module
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import BATCH_SIZE, AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.simulator.api.failures import HTML_401
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON
@@ -106,7 +106,7 @@ def port() -> Iterator[tuple[str, list[Peer]]]:
     def newest(environ: Any, start_response: Any) -> Any:
         return peers[-1].app(environ, start_response)
 
-    with Server(newest) as server:
+    with HttpServer(newest) as server:
         yield server.url, peers
 
 
@@ -372,7 +372,7 @@ class TestBrokenCalls:
 
     def test_a_redirect_is_not_followed_with_our_keys(self, peer: Peer, http: AlpacaHttp) -> None:
         elsewhere = Peer()
-        with Server(elsewhere.app) as server:
+        with HttpServer(elsewhere.app) as server:
             peer.answers(302, Location=f"{server.url}/v2/clock")
 
             with pytest.raises(BrokerRefusedError):
@@ -397,13 +397,13 @@ class TestSubmit:
     def test_an_order_is_placed_exactly_as_written(
         self, simulator: SimulatedBroker, trading: AlpacaTrading
     ) -> None:
-        said = trading.submit(order(notional_usd=Decimal("10.10")))
+        submitted = trading.submit(order(notional_usd=Decimal("10.10")))
 
-        [booked] = simulator.books.orders()
+        [booked] = simulator.ledger.orders()
         assert booked.notional == Decimal("10.10")
-        assert (said.broker_order_id, said.client_order_id) == (booked.id, "cs-1")
-        assert (said.symbol, said.side) == ("SPY", "buy")
-        assert said.submitted_at.utcoffset() == timedelta(0)
+        assert (submitted.broker_order_id, submitted.client_order_id) == (booked.id, "cs-1")
+        assert (submitted.symbol, submitted.side) == ("SPY", "buy")
+        assert submitted.submitted_at.utcoffset() == timedelta(0)
 
     def test_money_goes_out_as_strings(self, peer: Peer, http: AlpacaHttp) -> None:
         peer.answers(500)
@@ -423,7 +423,7 @@ class TestSubmit:
         again = trading.submit(order())
 
         assert again.broker_order_id == first.broker_order_id
-        assert len(simulator.books.orders()) == 1
+        assert len(simulator.ledger.orders()) == 1
 
     @pytest.mark.parametrize("fault", ["accept_then_timeout", "accept_then_504"])
     def test_an_order_whose_reply_is_lost_is_unknown_and_can_be_looked_up(
@@ -436,7 +436,7 @@ class TestSubmit:
 
         found = trading.by_client_order_id("cs-1")
         assert found is not None
-        assert [each.id for each in simulator.books.orders()] == [found.broker_order_id]
+        assert [each.id for each in simulator.ledger.orders()] == [found.broker_order_id]
 
     def test_a_reply_that_comes_too_late_is_a_lost_one(
         self, simulator: SimulatedBroker, broker_url: str
@@ -450,7 +450,7 @@ class TestSubmit:
         ):
             AlpacaTrading(hasty).submit(order())
 
-        assert len(simulator.books.orders()) == 1
+        assert len(simulator.ledger.orders()) == 1
 
     def test_a_refusal_is_the_callers_to_hear(
         self, simulator: SimulatedBroker, trading: AlpacaTrading
@@ -458,7 +458,7 @@ class TestSubmit:
         with pytest.raises(BrokerRefusedError, match='422: asset "NOPE" not found'):
             trading.submit(order(symbol="NOPE"))
 
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
     def test_an_order_that_is_there_but_not_shown_is_unknown(
         self, peer: Peer, http: AlpacaHttp
@@ -531,7 +531,7 @@ class TestLookUp:
         assert found is not None
         assert found.status == "filled"
         assert found.filled_avg_price == Decimal("172.6618")
-        assert found.filled_qty == simulator.books.orders()[0].filled_qty
+        assert found.filled_qty == simulator.ledger.orders()[0].filled_qty
 
 
 class TestOrderLists:

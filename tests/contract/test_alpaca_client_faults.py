@@ -19,7 +19,7 @@ from common.orders.status import may_follow
 from infra.alpaca import trading as trading_module
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.trading import AlpacaTrading
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON
 from tests.unit.samples import order
@@ -36,35 +36,35 @@ def http_of(simulator: SimulatedBroker, url: str, **arguments: Any) -> AlpacaHtt
 
 
 @pytest.fixture
-def server(simulator: SimulatedBroker) -> Iterator[Server]:
-    with Server(simulator.app) as server:
+def server(simulator: SimulatedBroker) -> Iterator[HttpServer]:
+    with HttpServer(simulator.app) as server:
         yield server
 
 
 @pytest.fixture
-def trading(simulator: SimulatedBroker, server: Server) -> Iterator[AlpacaTrading]:
+def trading(simulator: SimulatedBroker, server: HttpServer) -> Iterator[AlpacaTrading]:
     with closing(http_of(simulator, server.url)) as http:
         yield AlpacaTrading(http)
 
 
 class TestNeverLeft:
     def test_refused_connection_is_safe_to_send_again(
-        self, simulator: SimulatedBroker, server: Server, trading: AlpacaTrading
+        self, simulator: SimulatedBroker, server: HttpServer, trading: AlpacaTrading
     ) -> None:
-        with server.away(), pytest.raises(TransientError, match="ConnectError"):
+        with server.unreachable(), pytest.raises(TransientError, match="ConnectError"):
             trading.submit(order())
 
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
         assert trading.submit(order()).client_order_id == "cs-1"
 
     def test_look_up_that_is_refused_proves_nothing(
-        self, server: Server, trading: AlpacaTrading
+        self, server: HttpServer, trading: AlpacaTrading
     ) -> None:
-        with server.away(), pytest.raises(TransientError, match="ConnectError"):
+        with server.unreachable(), pytest.raises(TransientError, match="ConnectError"):
             trading.by_client_order_id("cs-1")
 
     def test_write_that_got_no_connection_of_the_pool_never_left(
-        self, simulator: SimulatedBroker, server: Server
+        self, simulator: SimulatedBroker, server: HttpServer
     ) -> None:
         single = httpx.HTTPTransport(limits=httpx.Limits(max_connections=1))
         timeout = httpx.Timeout(10, pool=0.05)
@@ -79,7 +79,7 @@ class TestNeverLeft:
                 AlpacaTrading(http).submit(order())
             busy.join()
 
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
 
 class TestMayHaveArrived:
@@ -111,7 +111,7 @@ class TestMayHaveArrived:
 
         assert simulator.faults.injected(kind) == 1
         assert (trading.by_client_order_id("cs-1") is not None) == is_there
-        assert len(simulator.books.orders()) == is_there
+        assert len(simulator.ledger.orders()) == is_there
 
     def test_order_that_was_hidden_from_its_look_up_is_adopted_in_the_end(
         self, simulator: SimulatedBroker, trading: AlpacaTrading
@@ -127,7 +127,7 @@ class TestMayHaveArrived:
         adopted = trading.submit(order())
 
         assert hidden is None
-        assert [each.id for each in simulator.books.orders()] == [adopted.broker_order_id]
+        assert [each.id for each in simulator.ledger.orders()] == [adopted.broker_order_id]
 
     @pytest.mark.parametrize("kind", ["refuse_connection", "status", "accept_then_504"])
     def test_cancellation_may_be_asked_for_again(
@@ -165,7 +165,7 @@ class TestNotCarriedOut:
         with pytest.raises(TransientError, match="too many requests"):
             trading.submit(order())
 
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
     @pytest.mark.parametrize(
         ("status", "body", "words"),
@@ -186,15 +186,15 @@ class TestNotCarriedOut:
         body: object,
         words: str,
     ) -> None:
-        said: dict[str, Any] = {} if body is None else {"body": body}
-        simulator.faults.add("status", status=status, method="POST", **said)
+        parameters: dict[str, Any] = {} if body is None else {"body": body}
+        simulator.faults.add("status", status=status, method="POST", **parameters)
 
         with pytest.raises(BrokerRefusedError) as raised:
             trading.submit(order())
 
         assert raised.value.status == status
         assert words in raised.value.message
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
 
 class TestReads:
@@ -248,12 +248,12 @@ class TestOddOrders:
         self, simulator: SimulatedBroker, trading: AlpacaTrading
     ) -> None:
         simulator.faults.add("reject_late")
-        said = trading.submit(order())
+        submitted = trading.submit(order())
 
         found = trading.by_client_order_id("cs-1")
 
         assert found is not None
-        assert (said.status, found.status) == ("pending_new", "rejected")
+        assert (submitted.status, found.status) == ("pending_new", "rejected")
 
     def test_old_reading_is_told_from_a_new_one(
         self, simulator: SimulatedBroker, trading: AlpacaTrading
@@ -282,8 +282,8 @@ class TestLists:
         simulator.switches.fill_delay_seconds = 60
         for name in ("cs-1", "cs-2"):
             trading.submit(order(client_order_id=name))
-        strange, other = simulator.books.orders()
-        simulator.books.save(replace(strange, side=""))  # as the parent of several legs has it
+        strange, other = simulator.ledger.orders()
+        simulator.ledger.save(replace(strange, side=""))  # as the parent of several legs has it
 
         found = list(trading.orders("open", NOON - timedelta(minutes=1)))
 
@@ -302,11 +302,11 @@ class TestLists:
         names = [f"cs-{number}" for number in range(6)]
         for name in names:
             trading.submit(order(client_order_id=name))
-        first, second, *rest = simulator.books.orders()
+        first, second, *rest = simulator.ledger.orders()
         microsecond = first.submitted_at - first.submitted_at % 1000
         for place, each in enumerate([first, second, *rest]):
             at = microsecond + place // 2 * 1_000_000  # two orders share each instant
-            simulator.books.save(replace(each, submitted_at=at))
+            simulator.ledger.save(replace(each, submitted_at=at))
 
         found = trading.orders("open", NOON - timedelta(minutes=1))
 

@@ -11,8 +11,8 @@ from tenacity import wait_none
 
 from common.errors import BrokerRefusedError, TransientError
 from common.market import CRYPTO_FEED, NEW_YORK, Session, Snapshot
-from common.options import Bounds
-from infra.alpaca.batches import Problem
+from common.options import ChainBounds
+from infra.alpaca.batches import Issue
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
@@ -222,7 +222,7 @@ class TestIsolation:
 
         fetched = data.spot("iex").snapshots(["AAPL", "MSFT", "SPY"], NOON)
 
-        assert fetched.problems == (Problem("AAPL", message),)
+        assert fetched.problems == (Issue("AAPL", message),)
         assert [each["symbols"] for each in asked] == ["AAPL,MSFT,SPY", "MSFT,SPY"]
 
     @pytest.mark.parametrize("status", [401, 403, 404])
@@ -249,7 +249,7 @@ class TestIsolation:
 
         fetched = data.spot("iex").snapshots(symbols, NOON)
 
-        assert fetched.problems[0] == Problem("AA", "bad request")
+        assert fetched.problems[0] == Issue("AA", "bad request")
         assert len(asked) == 13
         assert sorted({s for each in asked for s in each["symbols"].split(",")}) == symbols
 
@@ -360,7 +360,7 @@ def test_contracts_are_asked_for_with_every_bound_and_read_over_all_pages(
     path = "/v2/options/contracts"
     answer(simulator, {"option_contracts": [row], "next_page_token": "x"}, path)
     answer(simulator, {"option_contracts": [put, {"symbol": "?"}], "next_page_token": None}, path)
-    bounds = Bounds(date(2026, 2, 10), date(2026, 3, 27), Decimal("90.5"), Decimal(110))
+    bounds = ChainBounds(date(2026, 2, 10), date(2026, 3, 27), Decimal("90.5"), Decimal(110))
 
     fetched = trading.option_contracts("AAPL", bounds)
 
@@ -382,9 +382,9 @@ def test_contracts_are_asked_for_with_every_bound_and_read_over_all_pages(
 
 
 def test_an_unknown_underlying_has_no_contracts(trading: AlpacaTrading) -> None:
-    bounds = Bounds(date(2026, 2, 10), date(2026, 3, 27), Decimal(1), Decimal(2))
+    bounds = ChainBounds(date(2026, 2, 10), date(2026, 3, 27), Decimal(1), Decimal(2))
 
     fetched = trading.option_contracts("ZZZZ", bounds)
 
     assert fetched.found == ()
-    assert fetched.problems == (Problem("ZZZZ", "invalid underlying symbols: ZZZZ"),)
+    assert fetched.problems == (Issue("ZZZZ", "invalid underlying symbols: ZZZZ"),)

@@ -40,7 +40,7 @@ STEPS = st.one_of(
 
 def place(broker: SimulatedBroker, **fields: Any) -> Order:
     with broker.turn():
-        return broker.admission.admit(order_request.parse(MARKET_BUY | fields))
+        return broker.order_validation.accept(order_request.parse(MARKET_BUY | fields))
 
 
 def take(broker: SimulatedBroker, step: str, value: Any) -> None:
@@ -52,9 +52,9 @@ def take(broker: SimulatedBroker, step: str, value: Any) -> None:
         broker.market.set_price("AAPL", Decimal(value) / 100)
     elif step == "wait":
         broker.clock.advance(timedelta(seconds=value))
-    elif orders := broker.books.open_orders():
+    elif orders := broker.ledger.open_orders():
         order = orders[value % len(orders)]
-        broker.books.save(replace(order, status=Status.PENDING_CANCEL))
+        broker.ledger.save(replace(order, status=Status.PENDING_CANCEL))
 
 
 @settings(max_examples=60, deadline=None)
@@ -67,13 +67,13 @@ def test_books_add_up_after_any_course_of_orders(steps: list[tuple[str, Any]]) -
                 take(broker, step, value)
             except ApiError as refusal:
                 assert refusal.status in (403, 422)  # noqa: PT017 (not all orders can be placed)
-            assert audit.problems(broker.books) == []
+            assert audit.problems(broker.ledger) == []
 
         broker.faults.stop()
         broker.clock.advance(timedelta(days=5))
 
-        assert broker.books.open_orders() == []
-        assert audit.problems(broker.books) == []
+        assert broker.ledger.open_orders() == []
+        assert audit.problems(broker.ledger) == []
 
 
 @pytest.mark.parametrize(
@@ -93,23 +93,23 @@ def test_audit_finds_what_does_not_add_up(
 ) -> None:
     order = place(broker, qty="2")
     broker.market.set_price("AAPL", "228")
-    assert audit.problems(broker.books) == []
+    assert audit.problems(broker.ledger) == []
 
-    filled = broker.books.order(order.id)
+    filled = broker.ledger.order(order.id)
     assert filled is not None
-    broker.books.save(replace(filled, **wrong))
+    broker.ledger.save(replace(filled, **wrong))
 
-    assert found in " ".join(audit.problems(broker.books))
+    assert found in " ".join(audit.problems(broker.ledger))
 
 
 def test_audit_counts_cash_and_positions_again(broker: SimulatedBroker) -> None:
     order = place(broker, qty="2")
     broker.work()
-    connection = broker.books._connection
+    connection = broker.ledger._connection
     for change in ("UPDATE account SET cash = 7", "DELETE FROM positions"):
         connection.execute(change)
 
-    cash, positions = audit.problems(broker.books)
+    cash, positions = audit.problems(broker.ledger)
 
     assert order.is_open
     assert cash == "cash 7, by the executions 99543.98"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from tests.contract.conftest import (
@@ -137,7 +137,7 @@ class TestRestart:
         clock = SimulatedClock(at=IN_SESSION + MINUTE)
         with (
             SimulatedBroker(clock, database=tmp_path / "books.sqlite") as broker,
-            Server(broker.app) as server,
+            HttpServer(broker.app) as server,
             httpx.Client(base_url=server.url, headers=KEYS) as http,
         ):
             broker.market.set_price("AAPL", "228")

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import (
     IN_SESSION,
@@ -41,7 +41,7 @@ class TestFaults:
                 timeout=0.05,
             )
 
-        assert len(broker.books.orders()) == 1
+        assert len(broker.ledger.orders()) == 1
 
     def test_order_is_accepted_then_answered_504(
         self, http: httpx.Client, broker: SimulatedBroker
@@ -51,7 +51,7 @@ class TestFaults:
         reply = post(http, qty="1")
 
         assert (reply.status_code, reply.content) == (504, b"")
-        assert len(broker.books.orders()) == 1
+        assert len(broker.ledger.orders()) == 1
 
     def test_order_is_accepted_though_its_reply_breaks_off(
         self, http: httpx.Client, broker: SimulatedBroker
@@ -61,7 +61,7 @@ class TestFaults:
         with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
             post(http, qty="1")
 
-        assert len(broker.books.orders()) == 1
+        assert len(broker.ledger.orders()) == 1
 
     def test_status_replaces_the_request_so_many_times(
         self, http: httpx.Client, broker: SimulatedBroker
@@ -75,7 +75,7 @@ class TestFaults:
         assert replies[0].json() == {"code": 42910000, "message": "rate limit exceeded"}
         assert replies[0].headers["X-RateLimit-Remaining"] == "0"
         assert replies[1].content == b""
-        assert len(broker.books.orders()) == 1
+        assert len(broker.ledger.orders()) == 1
 
     def test_429_on_data_can_lack_its_headers(
         self, http: httpx.Client, broker: SimulatedBroker
@@ -133,14 +133,14 @@ class TestFaults:
         with pytest.raises(httpx.RemoteProtocolError):
             post(http, qty="1")
 
-        assert broker.books.orders() == []
+        assert broker.ledger.orders() == []
         assert post(http, qty="1").status_code == 200
 
     def test_server_that_is_away_refuses_connections_and_comes_back(
         self, broker: SimulatedBroker
     ) -> None:
-        with Server(broker.app) as server:
-            with server.away(), pytest.raises(httpx.ConnectError):
+        with HttpServer(broker.app) as server:
+            with server.unreachable(), pytest.raises(httpx.ConnectError):
                 httpx.get(f"{server.url}/v2/clock", headers=KEYS)
 
             assert httpx.get(f"{server.url}/v2/clock", headers=KEYS).status_code == 200
@@ -210,11 +210,11 @@ class TestSchedules:
         http.post("/sim/faults", json=fault)
         answers = self.answers(http, 1)
 
-        told = http.get("/sim/faults").json()
+        listed = http.get("/sim/faults").json()
         left = http.delete("/sim/faults/waiting").json()
 
         assert answers == [False]
-        assert [(each["times"], each["since"]) for each in told["waiting"]] == [
+        assert [(each["times"], each["since"]) for each in listed["waiting"]] == [
             (2, "2026-10-08T14:30:00+00:00")
         ]
         assert (left["waiting"], left["injected"]["status"]) == ([], 1)

@@ -181,7 +181,7 @@ class TestCancelling:
         order = resting(http)
 
         reply = http.delete(f"/v2/orders/{order['id']}")
-        meanwhile = broker.books.orders()[0].status
+        meanwhile = broker.ledger.orders()[0].status
 
         assert (reply.status_code, reply.content) == (204, b"")
         assert meanwhile == "pending_cancel"

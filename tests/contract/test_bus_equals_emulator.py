@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from tests.contract.emulator import TIMEOUT, pubsub_emulator
 
 PROJECT = "countersign-local"
@@ -24,7 +24,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]
 def bus() -> Iterator[httpx.Client]:
     with (
         LocalBus(None, {TOPIC: []}, PROJECT) as local,
-        Server(local.app) as server,
+        HttpServer(local.app) as server,
         httpx.Client(base_url=server.url, timeout=TIMEOUT) as client,
     ):
         yield client
@@ -37,13 +37,13 @@ def answer(client: httpx.Client, topic: str, body: str) -> dict[str, object]:
         content=body,
         headers={"content-type": "application/json"},
     )
-    said = response.json()
-    error = said.get("error", {})
-    ids = said.get("messageIds", [])
+    reply = response.json()
+    error = reply.get("error", {})
+    ids = reply.get("messageIds", [])
     return {
         "http status": response.status_code,
         "content type": response.headers["content-type"],
-        "keys": sorted(said),
+        "keys": sorted(reply),
         "error": (sorted(error), error.get("code"), error.get("status")),
         "ids": [type(message_id).__name__ for message_id in ids],
         "ids differ": len(set(ids)) == len(ids),

@@ -122,10 +122,12 @@ class TestCommands:
         countersign("schedules", "pause", "ingest")
         assert google.state("countersign-ingest") == "PAUSED"
 
-        said = countersign("schedules", "list").output
+        output = countersign("schedules", "list").output
 
-        assert "staging" not in said
-        ingest, relay = (next(x for x in said.splitlines() if n in x) for n in ("ingest", "relay"))
+        assert "staging" not in output
+        ingest, relay = (
+            next(x for x in output.splitlines() if n in x) for n in ("ingest", "relay")
+        )
         assert "paused" in ingest
         assert "enabled" in relay
         assert "2026-02-10 12:01" in relay
@@ -139,9 +141,9 @@ class TestCommands:
     def test_halt_sets_the_switch_and_pauses_what_leads_to_orders(
         self, google: Google, db: Database
     ) -> None:
-        said = countersign("halt", "--why", "test").output
+        output = countersign("halt", "--why", "test").output
 
-        assert "trading jobs paused: ingest" in said
+        assert "trading jobs paused: ingest" in output
         assert states(db) == ["halted"]
         assert google.state("countersign-ingest") == "PAUSED"
         assert google.state("countersign-relay-outbox") == "ENABLED"

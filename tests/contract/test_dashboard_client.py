@@ -17,7 +17,7 @@ import pytest
 from common.errors import PermanentError, TradingError, TransientError
 from infra.dashboard.api import DashboardApi
 from infra.local.dashboard.receiver import ENDPOINT, MAX_BODY_BYTES, DashboardReceiver
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.runtime.clock import SystemClock
 from tests.contract.dashboard_support import DATE, SECRET, TOKEN, counts, snapshot, written
 
@@ -33,7 +33,7 @@ def dashboard() -> Iterator[DashboardReceiver]:
 
 @pytest.fixture
 def dashboard_url(dashboard: DashboardReceiver) -> Iterator[str]:
-    with Server(dashboard.app) as server:
+    with HttpServer(dashboard.app) as server:
         yield server.url
 
 
@@ -76,7 +76,7 @@ def answering(*replies: Callable[[], flask.Response]) -> Iterator[tuple[str, lis
         asked.append(flask.request._get_current_object())  # type: ignore[attr-defined]
         return replies[min(len(asked), len(replies)) - 1]()
 
-    with Server(app) as server:
+    with HttpServer(app) as server:
         yield server.url, asked
 
 
@@ -362,6 +362,6 @@ def test_no_credential_is_in_any_error(status: int) -> None:
     ):
         api.post(BODY)
 
-    said = "".join(traceback.format_exception(raised.value))
-    assert token not in said
-    assert secret not in said
+    text = "".join(traceback.format_exception(raised.value))
+    assert token not in text
+    assert secret not in text

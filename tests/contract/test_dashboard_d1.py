@@ -18,7 +18,7 @@ from infra.dashboard.d1 import D1
 from infra.local.dashboard.d1 import LocalD1
 from infra.local.dashboard.payload import DERIVED_TABLES
 from infra.local.dashboard.receiver import DashboardReceiver
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from tests.contract.dashboard_support import DATE, SECRET, TOKEN, counts, post
 from tests.snapshot_day import AT, DAY, FIGURES, contract, full_day
 
@@ -41,7 +41,7 @@ def database(dashboard: DashboardReceiver) -> LocalD1:
 
 @pytest.fixture
 def url(database: LocalD1) -> Iterator[str]:
-    with Server(database.app) as server:
+    with HttpServer(database.app) as server:
         yield server.url
 
 
@@ -214,8 +214,8 @@ def test_a_success_that_says_otherwise_is_a_failure() -> None:
         "[]",
     ):
         app = flask.Flask(__name__)
-        app.add_url_rule("/<path:_>", "it", lambda _, said=body: said, methods=["POST"])
-        with Server(app) as server, client(server.url) as d1, pytest.raises(PermanentError):
+        app.add_url_rule("/<path:_>", "it", lambda _, text=body: text, methods=["POST"])
+        with HttpServer(app) as server, client(server.url) as d1, pytest.raises(PermanentError):
             d1.store(snapshot(points=1))
 
 
@@ -230,7 +230,7 @@ def test_the_double_refuses_what_d1_refuses(url: str) -> None:
         ("SELECT ?1", [1], "must be strings"),
         ("SELEC", [], "syntax error"),
     ):
-        said = httpx.post(path, json={"sql": sql, "params": params}, headers=headers)
-        assert said.status_code == 400
-        assert said.json()["success"] is False
-        assert says in said.json()["errors"][0]["message"]
+        reply = httpx.post(path, json={"sql": sql, "params": params}, headers=headers)
+        assert reply.status_code == 400
+        assert reply.json()["success"] is False
+        assert says in reply.json()["errors"][0]["message"]

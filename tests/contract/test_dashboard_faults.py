@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from infra.local.dashboard.receiver import ENDPOINT, DashboardReceiver
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from tests.contract.dashboard_support import (
     DATE,
     SECRET,
@@ -72,7 +72,7 @@ def test_a_dropped_connection_has_stored_the_day_or_not(
     dashboard.drop_next(stored=stored)
     body = written(snapshot())
 
-    with Server(dashboard.app) as server, pytest.raises(httpx.RemoteProtocolError):
+    with HttpServer(dashboard.app) as server, pytest.raises(httpx.RemoteProtocolError):
         httpx.post(server.url + ENDPOINT, content=body, headers=headers(body))
 
     assert (dashboard.day(DATE) is not None) == stored

@@ -1,5 +1,6 @@
 """Connections, transactions and migrations on a real Postgres, and what happens when it fails."""
 
+import re
 import socket
 import struct
 import threading
@@ -22,7 +23,7 @@ from common.errors import OutcomeUnknownError, TradingError, TransientError
 from common.market import NEW_YORK
 from infra.local.postgres import create_database, embedded_postgres
 from infra.postgres.database import Database, Session, Transaction, connector, to_json
-from infra.postgres.migrate import MigrationChangedError, migrate, migrations
+from infra.postgres.migrate import MigrationChangedError, migrate, migrations, repeatables
 from tests.conftest import rows
 
 
@@ -568,14 +569,16 @@ def tables(db: Database) -> set[str]:
     return {each["tablename"] for each in found}
 
 
-ALL = [migration.name for migration in migrations()]
+ONCE = [migration.name for migration in migrations()]
+AGAIN = [migration.name for migration in repeatables()]
+ALL = ONCE + AGAIN
 
 
 class TestMigrate:
     def test_it_applies_everything_in_order_and_then_nothing(self, empty: Database) -> None:
         first, second = migrate(empty), migrate(empty)
 
-        assert first == ALL == sorted(ALL)
+        assert first == ALL == sorted(ONCE) + sorted(AGAIN)
         assert second == []
         assert {"users", "questions", "trade_orders", "outbox"} <= tables(empty)
 
@@ -600,7 +603,7 @@ class TestMigrate:
         assert migrate(empty) == ALL[:1]
         assert {"users", "questions"} <= tables(empty)
 
-    @pytest.mark.parametrize("name", [ALL[0], ALL[-1]])
+    @pytest.mark.parametrize("name", [ONCE[0], ONCE[-1]])
     def test_a_migration_that_was_edited_later_is_refused(self, empty: Database, name: str) -> None:
         migrate(empty)
         with empty.transaction() as tx:
@@ -608,6 +611,46 @@ class TestMigrate:
 
         with pytest.raises(MigrationChangedError, match=name):
             migrate(empty)
+
+    @pytest.mark.parametrize("change", ["SET checksum = 'x'", "SET name = 'repeatable/gone.sql'"])
+    def test_functions_and_views_are_made_anew_when_one_has_changed(
+        self, empty: Database, change: str
+    ) -> None:
+        migrate(empty)
+        with empty.transaction() as tx:
+            tx.run("INSERT INTO utils_statistics.report_days VALUES ('2026-02-10', now())")
+            tx.run(
+                "CREATE OR REPLACE FUNCTION utils_statistics.display(value numeric, format text)"
+                " RETURNS text LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT 'edited'; END"
+            )
+            tx.run(f"UPDATE schema_migrations {change} WHERE name = :name", name=AGAIN[2])
+
+        assert migrate(empty) == AGAIN
+        assert migrate(empty) == []
+        displayed = "SELECT utils_statistics.display(0.5, 'percent') AS text"
+        assert rows(empty, displayed) == [{"text": "50.00%"}]
+        held = rows(empty, "SELECT count(*) FROM utils_statistics.daily_trade_kpis_mv")
+        assert held == [{"count": 26}]
+
+    def test_what_others_have_built_upon_ours_is_never_dropped(self, empty: Database) -> None:
+        migrate(empty)
+        with empty.transaction() as tx:
+            tx.run("CREATE VIEW mine AS SELECT * FROM utils_statistics.kpi_catalog()")
+            tx.run("UPDATE schema_migrations SET checksum = 'x' WHERE name = :name", name=AGAIN[0])
+
+        with pytest.raises(pg8000.dbapi.DatabaseError, match="view mine depends"):
+            migrate(empty)
+
+        assert len(rows(empty, "SELECT * FROM mine")) == 26
+
+    def test_files_are_numbered_without_a_gap_and_each_knows_its_own_tables_alone(self) -> None:
+        assert [int(name[:4]) for name in ONCE] == list(range(1, len(ONCE) + 1))
+        for migration in migrations():
+            made = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?([\w.]+)", migration.sql))
+            touched = re.findall(
+                r"(?:INDEX \w+\s+ON|ALTER TABLE|INSERT INTO) ([\w.]+)", migration.sql
+            )
+            assert set(touched) <= made, migration.name
 
     def test_one_that_fails_leaves_nothing_of_those_before_it(self, empty: Database) -> None:
         with empty.transaction() as tx:
@@ -655,7 +698,7 @@ class Listener:
     SSL_REQUEST = 80877103
 
     def __init__(self) -> None:
-        self.said: dict[str, str] = {}
+        self.parameters: dict[str, str] = {}
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -679,11 +722,11 @@ class Listener:
                     return
                 length, version = struct.unpack("!II", header)
             words = stream.read(length - 8).rstrip(b"\0").decode().split("\0")
-            self.said = dict(zip(words[::2], words[1::2], strict=True))
+            self.parameters = dict(zip(words[::2], words[1::2], strict=True))
             stream.write(b"R" + struct.pack("!II", 8, 3))  # a password in plain text, please
             stream.flush()
             _, length = struct.unpack("!cI", stream.read(5))
-            self.said["password"] = stream.read(length - 4).rstrip(b"\0").decode()
+            self.parameters["password"] = stream.read(length - 4).rstrip(b"\0").decode()
 
 
 def introduced(url: str) -> Listener:
@@ -696,28 +739,28 @@ def introduced(url: str) -> Listener:
 
 
 class TestConnector:
-    def said(self, url: str) -> Sequence[str]:
-        said = introduced(url).said
-        return [said["user"], said["password"], said["database"]]
+    def sent(self, url: str) -> Sequence[str]:
+        sent = introduced(url).parameters
+        return [sent["user"], sent["password"], sent["database"]]
 
     def test_host_port_user_password_and_database_are_the_urls(self) -> None:
-        assert self.said("postgresql://me:word@127.0.0.1:PORT/mine") == ["me", "word", "mine"]
+        assert self.sent("postgresql://me:word@127.0.0.1:PORT/mine") == ["me", "word", "mine"]
 
     def test_what_is_quoted_in_the_url_is_sent_as_it_is(self) -> None:
         url = "postgresql://me%40home:p%2Fw%3A%40%23%25%20%C3%B6@127.0.0.1:PORT/mine"
 
-        assert self.said(url) == ["me@home", "p/w:@#% ö", "mine"]
+        assert self.sent(url) == ["me@home", "p/w:@#% ö", "mine"]
 
     def test_a_connection_says_what_it_is_for(self) -> None:
         listener = introduced("postgresql://me:word@localhost:PORT/mine?connect_timeout=3")
 
-        assert listener.said["application_name"] == "countersign"
+        assert listener.parameters["application_name"] == "countersign"
 
     @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
     def test_encryption_that_is_asked_for_is_never_done_without(self, mode: str) -> None:
         listener = introduced(f"postgresql://me:word@127.0.0.1:PORT/mine?sslmode={mode}")
 
-        assert listener.said == {}
+        assert listener.parameters == {}
 
     @pytest.mark.parametrize("quoted", [False, True])
     def test_a_folder_means_the_socket_in_it(self, postgres: str, *, quoted: bool) -> None:

@@ -11,7 +11,7 @@ import functions_framework
 import pytest
 
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from tests.contract.bus_support import PATH, TOPIC, Subscriber, bus_to, message, publish
 
 
@@ -59,7 +59,7 @@ def test_functions_framework_accepts_what_is_delivered(
         monkeypatch.delenv(name)
     app = functions_framework.create_app("note", str(tmp_path / "main.py"))  # type: ignore[no-untyped-call]
 
-    with Server(app) as server, bus_to(server.url) as bus:
+    with HttpServer(app) as server, bus_to(server.url) as bus:
         [message_id] = publish(bus, message("hello"))
         assert bus.drain(5)
 

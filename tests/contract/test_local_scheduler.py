@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import flask
 
 from infra.local.scheduler import LocalScheduler
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.runtime.schedules import Retry, Schedule
 from tests.contract.bus_support import eventually
 
@@ -33,7 +33,7 @@ class Functions:
 
     def _called(self, name: str) -> tuple[str, int]:
         self.calls.append((name, dict(flask.request.headers), flask.request.get_json()))
-        return "said", self._answer(len(self.calls))
+        return "replied", self._answer(len(self.calls))
 
     @property
     def names(self) -> list[str]:
@@ -54,7 +54,7 @@ def job(function: str, cron: str = "* * * * *", retries: int = 0, **body: object
 
 def test_a_job_is_posted_with_the_headers_of_cloud_scheduler() -> None:
     functions = Functions()
-    with Server(functions.app) as server:
+    with HttpServer(functions.app) as server:
         jobs = [job("push_snapshot", "0 9 * * 1-5", date="2026-07-03")]
         scheduler = LocalScheduler(jobs, server.url, SettableClock(MONDAY))
 
@@ -68,13 +68,13 @@ def test_a_job_is_posted_with_the_headers_of_cloud_scheduler() -> None:
     assert headers["X-Cloudscheduler-Jobname"] == "push-snapshot"
     assert headers["X-Cloudscheduler-Scheduletime"] == "2026-07-06T13:00:00Z"
     assert run.succeeded
-    assert (run.status, run.attempts, run.answer) == (200, 1, "said")
+    assert (run.status, run.attempts, run.answer) == (200, 1, "replied")
     assert run.scheduled_for == datetime(2026, 7, 6, 13, 0, tzinfo=UTC)
 
 
 def test_a_replay_runs_each_due_job_once_in_order() -> None:
     functions = Functions()
-    with Server(functions.app) as server:
+    with HttpServer(functions.app) as server:
         jobs = [job("ingest"), job("relay_outbox"), job("push_snapshot", "0 9 * * *")]
         scheduler = LocalScheduler(jobs, server.url, SettableClock(MONDAY))
 
@@ -91,7 +91,7 @@ def test_a_replay_runs_each_due_job_once_in_order() -> None:
 def test_a_refused_job_is_tried_again_after_its_waits() -> None:
     functions = Functions(lambda call: 503 if call < 3 else 204)
     waits: list[float] = []
-    with Server(functions.app) as server:
+    with HttpServer(functions.app) as server:
         scheduler = LocalScheduler(
             [job("ingest", retries=3)], server.url, SettableClock(MONDAY), pause=waits.append
         )
@@ -104,7 +104,7 @@ def test_a_refused_job_is_tried_again_after_its_waits() -> None:
 
 
 def test_a_job_that_nobody_answers_fails_without_stopping_the_next() -> None:
-    with Server(Functions().app) as gone:
+    with HttpServer(Functions().app) as gone:
         url = gone.url
     jobs = [job("ingest", retries=1), job("relay_outbox")]
     scheduler = LocalScheduler(jobs, url, SettableClock(MONDAY), pause=lambda _seconds: None)
@@ -119,7 +119,7 @@ def test_a_job_that_nobody_answers_fails_without_stopping_the_next() -> None:
 def test_the_thread_follows_the_given_clock() -> None:
     functions = Functions()
     clock = SettableClock(MONDAY)
-    with Server(functions.app) as server, LocalScheduler([job("ingest")], server.url, clock):
+    with HttpServer(functions.app) as server, LocalScheduler([job("ingest")], server.url, clock):
         clock.at = MONDAY + timedelta(seconds=29)
         assert functions.names == []
         clock.at = MONDAY + timedelta(seconds=30)
@@ -133,7 +133,7 @@ def test_a_job_never_overlaps_itself_and_runs_once_for_what_it_missed() -> None:
     let_go = threading.Event()
     functions = Functions(lambda call: 200 if call > 1 or let_go.wait(5) else 500)
     clock = SettableClock(MONDAY)
-    with Server(functions.app) as server, LocalScheduler([job("ingest")], server.url, clock):
+    with HttpServer(functions.app) as server, LocalScheduler([job("ingest")], server.url, clock):
         clock.at = MONDAY + timedelta(minutes=1)
         eventually(lambda: len(functions.calls) == 1)
         clock.at = MONDAY + timedelta(minutes=7)  # six more are due while the first still runs

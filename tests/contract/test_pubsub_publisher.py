@@ -16,7 +16,7 @@ import pytest
 from common.errors import PermanentError, TransientError
 from infra.gcp.pubsub import PubsubMessage, PubsubPublisher
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from tests.contract.bus_support import eventually
 from tests.contract.emulator import pubsub_emulator
 
@@ -64,7 +64,7 @@ def function_url(tmp_path: Path) -> Iterator[str]:
     source = tmp_path / "main.py"
     source.write_text(FUNCTION)
     app = functions_framework.create_app("receive", str(source), "cloudevent")  # type: ignore[no-untyped-call]
-    with Server(app) as server:
+    with HttpServer(app) as server:
         yield server.url
 
 
@@ -78,7 +78,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]
 def host(request: pytest.FixtureRequest, function_url: str) -> Iterator[str]:
     """Where to publish; what goes to TOPIC is pushed to the function."""
     if request.param == "local bus":
-        with LocalBus(None, {TOPIC: [function_url]}, PROJECT) as bus, Server(bus.app) as server:
+        with LocalBus(None, {TOPIC: [function_url]}, PROJECT) as bus, HttpServer(bus.app) as server:
             yield server.url.removeprefix("http://")
     else:
         client: httpx.Client = request.getfixturevalue("emulator")
@@ -182,7 +182,7 @@ def answering(status: int) -> Iterator[tuple[PubsubPublisher, list[Any]]]:
         return flask.Response("{}", status or 200, {"Location": "/elsewhere"})
 
     with (
-        Server(app) as server,
+        HttpServer(app) as server,
         closing(PubsubPublisher(PROJECT, server.url.removeprefix("http://"))) as publisher,
     ):
         yield publisher, bodies

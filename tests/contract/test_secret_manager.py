@@ -166,7 +166,7 @@ class TestCache:
 
 class TestErrors:
     @pytest.mark.parametrize(
-        ("code", "said", "kind", "words"),
+        ("code", "details", "kind", "words"),
         [
             (grpc.StatusCode.NOT_FOUND, "no", PermanentError, "create it and add a version"),
             (grpc.StatusCode.PERMISSION_DENIED, "no", PermanentError, "secretmanager.secretAccess"),
@@ -190,11 +190,11 @@ class TestErrors:
         secrets: SecretManager,
         google: Google,
         code: grpc.StatusCode,
-        said: str,
+        details: str,
         kind: type[Exception],
         words: str,
     ) -> None:
-        google.failure = code, said
+        google.failure = code, details
 
         with pytest.raises(kind, match=words) as raised:
             secrets.read(NAME)

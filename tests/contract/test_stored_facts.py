@@ -7,7 +7,7 @@ from decimal import Decimal
 from common.market import Metric, Snapshot
 from infra.postgres import market_data
 from infra.postgres.database import Database
-from infra.postgres.market_data import Key
+from infra.postgres.market_data import MarketDataKey
 from tests.conftest import NOON
 
 
@@ -24,7 +24,7 @@ def test_the_newest_facts_of_each_key_come_oldest_first(db: Database) -> None:
         fact("SPY", "minute_bar", 9, feed="sip"),
         fact("AAPL", "minute_bar", 7),
     ]
-    needs: dict[Key, int] = {
+    needs: dict[MarketDataKey, int] = {
         ("SPY", "minute_bar", "iex"): 3,
         ("SPY", "last_trade", "iex"): 1,
         ("AAPL", "minute_bar", "iex"): 50,

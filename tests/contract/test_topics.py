@@ -10,7 +10,7 @@ import pytest
 from common.errors import PermanentError, TransientError
 from infra.gcp.pubsub import PubsubPublisher
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from tests.contract.emulator import pubsub_emulator
 
 PROJECT = "countersign-local"
@@ -20,7 +20,7 @@ TOPIC = "orders-approved"
 @pytest.fixture(params=["bus", "emulator"], scope="module")
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if request.param == "bus":
-        with LocalBus(None, {TOPIC: []}, PROJECT) as bus, Server(bus.app) as server:
+        with LocalBus(None, {TOPIC: []}, PROJECT) as bus, HttpServer(bus.app) as server:
             yield server.url.removeprefix("http://")
         return
     with pubsub_emulator(tmp_path_factory.mktemp("emulator"), PROJECT) as client:
@@ -40,7 +40,7 @@ def test_what_is_no_answer_raises(status: int, kind: type[Exception]) -> None:
     app.add_url_rule("/<path:_>", view_func=lambda _: ("", status))
 
     with (
-        Server(app) as server,
+        HttpServer(app) as server,
         closing(PubsubPublisher(PROJECT, httpx.URL(server.url).netloc.decode())) as topics,
         pytest.raises(kind, match=str(status)),
     ):

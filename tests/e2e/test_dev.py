@@ -41,10 +41,10 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
         yield json.loads(stack_file.read_text())
     finally:
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=90)
-    assert process.returncode == 0, said
+        output, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, output
     assert not stack_file.exists()
-    assert "Traceback" not in said
+    assert "Traceback" not in output
 
 
 def pending_question(stack: dict[str, Any]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.guardrails.facts import Code
+from common.guardrails.facts import DenialCode
 from infra.local.selftest import guards, rules
 from infra.local.selftest.result import Result
 from infra.local.selftest.run import show, show_json
@@ -39,7 +39,7 @@ def test_every_guardrail_and_every_rule_type_trips(tmp_path: Path) -> None:
     assert all(each["seen"] == each["expected"] for each in report["results"])
     tripped = {(each["kind"], each["name"]) for each in report["results"]}
     assert tripped == {
-        *(("guardrail", code.value) for code in Code),
+        *(("guardrail", code.value) for code in DenialCode),
         *(("rule", rule_type) for rule_type in rules.types()),
     }
 
@@ -59,7 +59,7 @@ def test_rule_types_are_discovered() -> None:
 
 
 def test_a_guardrail_without_a_scenario_fails_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    left = tuple(each for each in guards.SCENARIOS if each.code is not Code.PRICE_DRIFT)
+    left = tuple(each for each in guards.SCENARIOS if each.code is not DenialCode.PRICE_DRIFT)
     monkeypatch.setattr(guards, "SCENARIOS", left)
 
     untried = list(guards.untried_codes())
@@ -77,7 +77,7 @@ def test_a_rule_type_without_a_scenario_fails_by_its_name(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("heard", "seen"),
+    ("received", "seen"),
     [
         (["no_data", "not_met", "asks"], "not_met, then asks in minute 2"),
         (["no_data", "no_data", "asks"], "no_data, then asks in minute 2"),
@@ -87,12 +87,12 @@ def test_a_rule_type_without_a_scenario_fails_by_its_name(monkeypatch: pytest.Mo
     ],
 )
 def test_a_rule_must_look_and_be_silent_and_then_ask_on_its_minute(
-    heard: list[str], seen: str
+    received: list[str], seen: str
 ) -> None:
-    judged = rules.judge("schedule", heard)
+    judged = rules.judge("schedule", received)
 
     assert judged.seen == seen
-    assert judged.ok is (heard == ["no_data", "not_met", "asks"])
+    assert judged.ok is (received == ["no_data", "not_met", "asks"])
 
 
 def results() -> Iterator[Result]:

@@ -26,9 +26,9 @@ _USER_LOCK = Edit(_ORDERS, " FOR UPDATE OF u\n", "\n")
 _ORDER_LOCK = Edit(_ORDERS, '" WHERE id = :id FOR UPDATE"', '" WHERE id = :id"')
 
 _LOOK_UP = """\
-        said = self.trading.by_client_order_id(order.client_order_id)
-        if said is not None:
-            self.record(order, said)
+        broker_order = self.trading.by_client_order_id(order.client_order_id)
+        if broker_order is not None:
+            self.record(order, broker_order)
             return
 """
 _NOT_SENT = '            raise TransientError(f"order {order.id} is not sent again: {denied.code}")'
@@ -40,9 +40,9 @@ _INSERT = '    tx.run(\n        "INSERT INTO outbox'
 _PUBLISHED_AFTER_COMMIT = """\
         try:
             while outbox.after_commit:
-                said, key = outbox.after_commit.pop(0)
-                data, named = said.model_dump_json().encode(), {"outbox_id": str(id(said))}
-                self._publisher.publish(said.topic, [PubsubMessage(data, key, named)])
+                message, key = outbox.after_commit.pop(0)
+                data, named = message.model_dump_json().encode(), {"outbox_id": str(id(message))}
+                self._publisher.publish(message.topic, [PubsubMessage(data, key, named)])
             self.publish_pending()"""
 
 # What the user's lock alone keeps apart, the order's lock keeps apart once more: it has no row of
@@ -97,7 +97,7 @@ CORE = (
     ),
     Mutation(
         "the expiry of the question, when it is answered",
-        [Edit("common/questions.py", " or now > standing.expires_at:", ":")],
+        [Edit("common/questions.py", " or now > confirmation.expires_at:", ":")],
     ),
     Mutation(
         "the expiry of the approval, among the guardrails",

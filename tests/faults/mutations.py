@@ -24,7 +24,7 @@ _COPIED = ("functions", "common", "infra", "tests", "docs", "pyproject.toml")
 
 
 @dataclass(frozen=True)
-class Finding:
+class MutationResult:
     """How many schedules it took, which seed failed, and what was violated; or nothing was."""
 
     schedules: int
@@ -51,7 +51,7 @@ def main() -> None:
     sys.exit(1 if unnoticed else 0)
 
 
-def _try(mutation: Mutation, schedules: int, seed: int) -> Finding:
+def _try(mutation: Mutation, schedules: int, seed: int) -> MutationResult:
     """Run the proof without a guard until it fails."""
     with tempfile.TemporaryDirectory(prefix="countersign-mutation-") as folder:
         copy = Path(folder)
@@ -65,14 +65,14 @@ def _try(mutation: Mutation, schedules: int, seed: int) -> Finding:
         return _read(run.stdout + run.stderr)
 
 
-def _read(said: str) -> Finding:
+def _read(output: str) -> MutationResult:
     """Read the report of a run."""
-    schedules = re.search(r"schedules +(\d+)", said)
-    failed = re.search(r"SEED=(\d+)", said)
-    violated = re.findall(r"^ +(\w+_\w+) +\d+ *$", said.partition("Violations")[2], re.MULTILINE)
+    schedules = re.search(r"schedules +(\d+)", output)
+    failed = re.search(r"SEED=(\d+)", output)
+    violated = re.findall(r"^ +(\w+_\w+) +\d+ *$", output.partition("Violations")[2], re.MULTILINE)
     if schedules is None:
-        return Finding(0, "-", f"the run broke: {said[-300:]}")
-    return Finding(int(schedules[1]), failed[1] if failed else "", ", ".join(violated))
+        return MutationResult(0, "-", f"the run broke: {output[-300:]}")
+    return MutationResult(int(schedules[1]), failed[1] if failed else "", ", ".join(violated))
 
 
 def _copy(folder: Path) -> None:

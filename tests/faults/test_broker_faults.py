@@ -43,7 +43,7 @@ def test_a_lost_reply_is_looked_up_and_not_sent_again_blindly(
 
     assert (lost.status_code, redelivered.status_code) == (500, 200)
     assert (between["status"], between["reserved_at"] is not None) == ("submitting", True)
-    (at_broker,) = simulator.books.orders()
+    (at_broker,) = simulator.ledger.orders()
     assert order_row(db, order_id)["alpaca_order_id"] == at_broker.id
     assert len(messages(db, "trade-updates")) == 1
 
@@ -60,7 +60,7 @@ def test_too_many_requests_is_sent_again_later(
     redelivered = submit(order_id)
 
     assert (throttled.status_code, redelivered.status_code) == (500, 200)
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
 
 
 @pytest.mark.usefixtures("user")
@@ -103,7 +103,7 @@ def test_a_broker_that_cannot_be_reached_delays_the_order_and_no_more(
 
     assert (unreachable.status_code, redelivered.status_code) == (500, 200)
     assert (untouched["status"], untouched["reserved_at"]) == ("approved", None)
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
 
 
 @pytest.mark.usefixtures("user")
@@ -119,7 +119,7 @@ def test_a_refused_look_up_proves_nothing(db: Database, simulator: SimulatedBrok
 
     assert refused.status_code == 500
     assert untouched["status"] == "submitting"
-    assert order_row(db, order_id)["alpaca_order_id"] == simulator.books.orders()[0].id
+    assert order_row(db, order_id)["alpaca_order_id"] == simulator.ledger.orders()[0].id
 
 
 @pytest.mark.usefixtures("user")
@@ -136,9 +136,9 @@ def test_an_id_that_is_taken_is_adopted_and_not_rejected(
 
     submit(order_id)
 
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
     row = order_row(db, order_id)
-    assert (row["status"], row["alpaca_order_id"]) == ("filled", simulator.books.orders()[0].id)
+    assert (row["status"], row["alpaca_order_id"]) == ("filled", simulator.ledger.orders()[0].id)
     assert len(rows(db, "SELECT 1 FROM fills")) == 1
 
 
@@ -159,7 +159,7 @@ def test_what_was_never_sent_is_judged_anew_and_waits_when_it_would_be_denied(
     again = submit(order_id)
 
     assert again.status_code == 500
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []
     row = order_row(db, order_id)
     assert (row["status"], row["reserved_at"] is not None) == ("submitting", True)
 
@@ -175,12 +175,12 @@ def test_an_order_that_was_accepted_and_canceled_is_adopted_and_not_placed_anew(
     submit(order_id)
     keys = {"APCA-API-KEY-ID": simulator.key_id, "APCA-API-SECRET-KEY": simulator.secret_key}
     client = simulator.app.test_client()
-    client.delete(f"/v2/orders/{simulator.books.orders()[0].id}", headers=keys)
+    client.delete(f"/v2/orders/{simulator.ledger.orders()[0].id}", headers=keys)
 
     redelivered = submit(order_id)
 
     assert redelivered.status_code == 200
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
     assert order_row(db, order_id)["status"] == "canceled"
 
 
@@ -211,7 +211,7 @@ def test_a_refused_resend_proves_nothing_about_a_request_that_arrives_late(
 
     assert (lost.status_code, refused.status_code, late.status_code) == (500, 500, 200)
     assert (between["status"], between["reserved_usd"]) == ("submitting", 10)
-    assert order_row(db, order_id)["alpaca_order_id"] == simulator.books.orders()[0].id
+    assert order_row(db, order_id)["alpaca_order_id"] == simulator.ledger.orders()[0].id
 
 
 def test_of_two_interrupted_orders_the_later_one_waits_for_the_earlier(
@@ -232,5 +232,5 @@ def test_of_two_interrupted_orders_the_later_one_waits_for_the_earlier(
 
     assert too_early.status_code == 500
     assert (earlier.status_code, later.status_code) == (200, 200)
-    placed = [order.client_order_id for order in simulator.books.orders()]
+    placed = [order.client_order_id for order in simulator.ledger.orders()]
     assert placed == [order_row(db, each)["client_order_id"] for each in (first, second)]

@@ -35,7 +35,7 @@ def test_a_crash_after_the_broker_accepted_and_before_the_record(
     headers, body = event(OrderApproved(order_id=order_id))
     delivery = threading.Thread(target=_post_and_lose, args=(functions.url, headers, body))
     delivery.start()
-    while not simulator.books.orders():
+    while not simulator.ledger.orders():
         delivery.join(0.01)
 
     functions.kill()
@@ -46,7 +46,7 @@ def test_a_crash_after_the_broker_accepted_and_before_the_record(
 
     assert (between["status"], between["alpaca_order_id"]) == ("submitting", None)
     assert redelivered.status_code == 200
-    (at_broker,) = simulator.books.orders()
+    (at_broker,) = simulator.ledger.orders()
     assert order_row(db, order_id)["alpaca_order_id"] == at_broker.id
     assert len(rows(db, "SELECT 1 FROM fills")) == 1
 
@@ -70,7 +70,7 @@ def test_a_crash_while_the_broker_is_asked_for_a_price_changes_nothing(
 
     assert (between["status"], between["reserved_at"]) == ("approved", None)
     assert redelivered.status_code == 200
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
 
 
 def _post_and_lose(url: str, headers: dict[str, str], body: str) -> None:

@@ -103,7 +103,7 @@ class TestAtEveryCommitOfEveryFunction:
         assert sorted(announced) == sorted(orders)
         for order_id in orders:
             submit(order_id)
-        assert len(simulator.books.orders()) == commits + 1
+        assert len(simulator.ledger.orders()) == commits + 1
 
     def test_an_approval_is_one_order_at_the_broker(
         self, db: Database, simulator: SimulatedBroker, proxy: Proxy, questions: Questions, cut: Cut
@@ -115,9 +115,9 @@ class TestAtEveryCommitOfEveryFunction:
         commits = cut_each_commit(an_approval, cut, proxy)
 
         assert commits >= 6  # lock, read, config, claim, record, publishing, unlock
-        at_broker = {order.client_order_id: order.id for order in simulator.books.orders()}
+        at_broker = {order.client_order_id: order.id for order in simulator.ledger.orders()}
         stored = rows(db, "SELECT client_order_id, alpaca_order_id, status FROM trade_orders")
-        assert len(simulator.books.orders()) == len(stored) == commits + 1
+        assert len(simulator.ledger.orders()) == len(stored) == commits + 1
         assert {row["client_order_id"]: row["alpaca_order_id"] for row in stored} == at_broker
         # What had to be looked up was filled meanwhile.
         assert {row["status"] for row in stored} <= {"pending_new", "filled"}
@@ -136,7 +136,7 @@ class TestAtEveryCommitOfEveryFunction:
         assert commits >= 4  # what is open, the record, the publishing
         fills, trades = (rows(db, f"SELECT qty FROM {table}") for table in ("fills", "trades"))  # noqa: S608
         assert len(fills) == len(trades) == commits + 1
-        held = simulator.books.positions()[0].qty
+        held = simulator.ledger.positions()[0].qty
         assert sum(fill["qty"] for fill in fills) == sum(trade["qty"] for trade in trades) == held
         statuses = [update["status"] for update in messages(db, "trade-updates")]
         assert statuses == ["pending_new", "filled"] * (commits + 1)
@@ -159,7 +159,7 @@ class TestAtEveryCommitOfEveryFunction:
         announced = [UUID(each["question_id"]) for each in messages(db, "questions-created")]
         assert len(questions) == commits + 2
         assert sorted(announced) == sorted(row["question_id"] for row in questions)
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
     def test_a_tick_is_stored_once(
         self, db: Database, simulator: SimulatedBroker, proxy: Proxy, cut: Cut
@@ -189,7 +189,7 @@ class TestAtEveryCommitOfEveryFunction:
 
         assert commits >= 5  # three prunings, the publishing, and finding no more
         assert rows(db, "SELECT 1 FROM outbox WHERE published_at IS NULL") == []
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
 
 class TestOneTransaction:
@@ -277,7 +277,7 @@ class TestThroughAFunction:
 
         assert (while_away.status_code, again.status_code) == (503, 200)
         assert took < 5
-        assert len(simulator.books.orders()) == 1
+        assert len(simulator.ledger.orders()) == 1
 
     def test_a_pool_that_is_exhausted_is_try_again_and_no_hang(self, db: Database) -> None:
         question_id = asked(db)

@@ -68,7 +68,7 @@ def test_one_approval_delivered_at_once_is_one_order(
     statuses = at_once(*[delivery(order_id)] * deliveries)
     redelivered = [submit(order_id).status_code for status in statuses if status != 200]
 
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
     assert set(redelivered) <= {200}
     assert order_row(db, order_id)["status"] == "pending_new"
     assert len(messages(db, "trade-updates")) == 1
@@ -87,7 +87,7 @@ def test_two_orders_racing_for_the_last_slot_of_the_day(
         (order_row(db, o)["status"], order_row(db, o)["denial_code"]) for o in order_ids
     )
     assert outcomes == [("denied", "MAX_ORDERS_PER_DAY"), ("pending_new", None)]
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
 
 
 @pytest.mark.parametrize("orders", [4, 5])
@@ -101,7 +101,7 @@ def test_orders_racing_for_the_window_never_exceed_it(
 
     for order_id in order_ids:  # a delivery that found no free connection comes again
         submit(order_id)
-    assert sum((o.notional or Decimal(0)) for o in simulator.books.orders()) == Decimal(20)
+    assert sum((o.notional or Decimal(0)) for o in simulator.ledger.orders()) == Decimal(20)
     statuses = [order_row(db, o)["status"] for o in order_ids]
     assert statuses.count("denied") == orders - 2
 
@@ -120,7 +120,7 @@ def test_another_users_orders_take_none_of_ones_slots(
     at_once(*(delivery(order_id) for order_id in order_ids))
 
     assert {order_row(db, o)["status"] for o in order_ids} == {"pending_new"}
-    assert len(simulator.books.orders()) == 2
+    assert len(simulator.ledger.orders()) == 2
 
 
 def test_a_reconciliation_at_the_same_moment_books_a_fill_once(
@@ -137,4 +137,4 @@ def test_a_reconciliation_at_the_same_moment_books_a_fill_once(
 
     assert len(rows(db, "SELECT 1 FROM fills")) == 1
     (trade,) = rows(db, "SELECT qty FROM trades")
-    assert trade["qty"] == simulator.books.positions()[0].qty
+    assert trade["qty"] == simulator.ledger.positions()[0].qty

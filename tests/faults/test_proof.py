@@ -16,13 +16,13 @@ from hypothesis.stateful import (
 
 from infra.simulator.faults.fault_kinds import KINDS as BROKER_KINDS
 from tests.faults.proof import steps
-from tests.faults.proof.broker_troubles import SWITCHES, TROUBLES
-from tests.faults.proof.instants import STARTS
-from tests.faults.proof.laboratory import Beginning, Laboratory, laboratory
-from tests.faults.proof.people import PEOPLE, PRICES
+from tests.faults.proof.broker_faults import SWITCHES, TROUBLES
+from tests.faults.proof.harness import Harness, StartConditions, open_harness
+from tests.faults.proof.injected_fault import KINDS
 from tests.faults.proof.schedules import schedule
+from tests.faults.proof.start_times import STARTS
 from tests.faults.proof.trial import conclude, live_through, take
-from tests.faults.proof.trouble import KINDS
+from tests.faults.proof.users import PRICES, USERS
 from tests.faults.proof.workers import database_server, fresh_database
 from tests.faults.proof.world import World
 
@@ -30,17 +30,17 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Laboratory]:
-    with database_server() as url, laboratory(fresh_database(url, "proof")) as opened:
+def lab() -> Iterator[Harness]:
+    with database_server() as url, open_harness(fresh_database(url, "proof")) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_schedule_by_chance_violates_nothing(lab: Laboratory, seed: int) -> None:
+def test_a_schedule_by_chance_violates_nothing(lab: Harness, seed: int) -> None:
     assert live_through(lab, schedule(seed)).violations == []
 
 
-def test_a_seed_takes_the_same_turns_every_time(lab: Laboratory) -> None:
+def test_a_seed_takes_the_same_turns_every_time(lab: Harness) -> None:
     first, again = (live_through(lab, schedule(7)) for _ in range(2))
 
     assert first.happened == again.happened
@@ -74,7 +74,7 @@ def troubles(draw: st.DrawFn) -> steps.Step:
 class Schedules(RuleBasedStateMachine):
     """Any steps in any order; when they are over, everything must hold."""
 
-    lab: Laboratory
+    lab: Harness
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,9 @@ class Schedules(RuleBasedStateMachine):
         start=st.sampled_from(list(STARTS)), pool=st.sampled_from([4, 1]), freed=st.booleans()
     )
     def begin(self, *, start: str, pool: int, freed: bool) -> None:
-        self._world = self._opened.enter_context(self.lab.world(Beginning(start, pool, freed)))
+        self._world = self._opened.enter_context(
+            self.lab.world(StartConditions(start, pool, freed))
+        )
         self._take(steps.Tick())
 
     @rule(call=calls)
@@ -113,7 +115,7 @@ class Schedules(RuleBasedStateMachine):
     def move(self, symbol: str, pct: int) -> None:
         self._take(steps.Price(symbol, Decimal(pct)))
 
-    @rule(scope=st.sampled_from(["*", *PEOPLE]), on=st.booleans())
+    @rule(scope=st.sampled_from(["*", *USERS]), on=st.booleans())
     def halt(self, scope: str, *, on: bool) -> None:
         self._take(steps.Halt(scope) if on else steps.Resume(scope))
 
@@ -131,7 +133,7 @@ class Schedules(RuleBasedStateMachine):
                 assert conclude(self._world).violations == []
 
 
-def test_generated_schedules_violate_nothing(lab: Laboratory) -> None:
+def test_generated_schedules_violate_nothing(lab: Harness) -> None:
     Schedules.lab = lab
     run_state_machine_as_test(
         Schedules,

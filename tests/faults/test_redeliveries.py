@@ -21,7 +21,7 @@ TABLES = ("opportunities", "questions", "confirmations", "trade_orders", "fills"
 def books(db: Database, simulator: SimulatedBroker) -> dict[str, Any]:
     """Read everything that must not change."""
     stored = {table: rows(db, f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}  # noqa: S608
-    return stored | {"broker": [order.id for order in simulator.books.orders()]}
+    return stored | {"broker": [order.id for order in simulator.ledger.orders()]}
 
 
 def functions_messages(db: Database) -> Iterator[tuple[str, bytes, str]]:

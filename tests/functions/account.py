@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from functions import wiring
 from infra.local import firebase
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.local.stack import PROJECT
 from infra.runtime.clock import SystemClock
 from tests.conftest import ROOT, USER
@@ -71,7 +71,7 @@ class Account:
 @contextmanager
 def google_keys(environment: pytest.MonkeyPatch, key_file: Path) -> Iterator[str]:
     """Serve the key that signs users' tokens, and tell the functions where."""
-    with Server(firebase.key_server(key_file)) as server:
+    with HttpServer(firebase.key_server(key_file)) as server:
         environment.setenv("FIREBASE_PROJECT_ID", PROJECT)
         environment.setenv("FIREBASE_KEYS_URL", server.url)
         wiring.reset()

@@ -11,7 +11,7 @@ import pytest
 from functions import wiring
 from infra.local.dashboard.d1 import LocalD1
 from infra.local.dashboard.receiver import DashboardReceiver
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.local.stack import INTERNAL_TOKEN, SIGNING_SECRET
 from infra.postgres.database import Database
 from tests.conftest import function, rows
@@ -64,7 +64,7 @@ def running_dashboard(environment: pytest.MonkeyPatch, *, d1: bool) -> Iterator[
         D1["D1_DATABASE_ID"],
         D1["CLOUDFLARE_API_TOKEN"],
     )
-    with Server(receiver.app) as api_server, Server(database.app) as d1_server:
+    with HttpServer(receiver.app) as api_server, HttpServer(database.app) as d1_server:
         settings = {"HAIPHEN_API_URL": api_server.url, "SNAPSHOT_DEADLINE_SECONDS": "1"}
         if d1:
             settings |= D1 | {"CLOUDFLARE_API_URL": d1_server.url}

@@ -35,16 +35,16 @@ def test_the_first_put_makes_the_user_known_and_returns_the_effective_config(
 ) -> None:
     reply = account.put(OVERRIDE)
 
-    said = reply.get_json()
+    body = reply.get_json()
     assert reply.status_code == 200
-    assert said["override"] == {"guardrails": {"max_orders_per_day": 2}, "max_spread_pct": "0.5"}
-    assert said["template_name"] == "default_paper_watchlist"
-    assert said["config"]["guardrails"]["max_orders_per_day"] == 2
-    assert said["config"]["guardrails"]["max_notional_usd_per_4h"] == "100"
-    assert (said["enabled"], said["problems"], said["notes"]) == (True, [], [])
+    assert body["override"] == {"guardrails": {"max_orders_per_day": 2}, "max_spread_pct": "0.5"}
+    assert body["template_name"] == "default_paper_watchlist"
+    assert body["config"]["guardrails"]["max_orders_per_day"] == 2
+    assert body["config"]["guardrails"]["max_notional_usd_per_4h"] == "100"
+    assert (body["enabled"], body["problems"], body["notes"]) == (True, [], [])
     stored = effective(db)
     assert stored is not None
-    assert said["config_hash"] == stored.hash
+    assert body["config_hash"] == stored.hash
 
 
 def test_reading_shows_what_was_stored_under_the_same_tag(account: Account) -> None:
@@ -263,10 +263,10 @@ def test_a_body_that_is_too_large_is_refused(account: Account) -> None:
 
 
 def test_mode_live_is_stored_and_said_to_do_nothing_here(account: Account) -> None:
-    said = account.put({"mode": "live"}).get_json()
+    body = account.put({"mode": "live"}).get_json()
 
-    assert said["config"]["mode"] == "live"
-    assert "paper" in said["notes"][0]
+    assert body["config"]["mode"] == "live"
+    assert "paper" in body["notes"][0]
 
 
 def test_a_config_can_stand_on_no_template(account: Account, db: Database) -> None:
@@ -291,17 +291,17 @@ def test_the_template_in_use_stays(account: Account, db: Database) -> None:
         )
     account.put({}, "?template_name=other")
 
-    said = account.put({"max_queued_questions": 2}, If_Match="*").get_json()
+    body = account.put({"max_queued_questions": 2}, If_Match="*").get_json()
 
-    assert said["template_name"] == "other"
+    assert body["template_name"] == "other"
 
 
 def test_disabling_is_one_switch(account: Account, db: Database) -> None:
     enroll(db, USER)
 
-    said = account.put({"enabled": False}, If_Match="*").get_json()
+    body = account.put({"enabled": False}, If_Match="*").get_json()
 
-    assert (said["enabled"], said["config"]["enabled"]) == (False, False)
+    assert (body["enabled"], body["config"]["enabled"]) == (False, False)
     assert effective(db) is None
 
 
@@ -312,10 +312,10 @@ def test_a_config_that_became_invalid_is_shown_with_its_problems(
     with db.transaction() as tx:
         tx.run("UPDATE trading_config_templates SET config = config - 'guardrails'")
 
-    said: dict[str, Any] = account.get("/config").get_json()
+    body: dict[str, Any] = account.get("/config").get_json()
 
-    assert (said["config"], said["config_hash"]) == (None, None)
-    assert [each["path"] for each in said["problems"]] == ["guardrails"]
+    assert (body["config"], body["config_hash"]) == (None, None)
+    assert [each["path"] for each in body["problems"]] == ["guardrails"]
     assert account.get("/status").status_code == 409
     assert account.get("/snapshots?symbol=SPY").status_code == 409
 

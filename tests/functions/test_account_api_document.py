@@ -9,7 +9,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.postgres.database import Database
 from tests.conftest import ROOT
 from tests.functions.account import DOCUMENT, Account
@@ -25,7 +25,7 @@ def api(account: Account, user: str, db: Database) -> Iterator[str]:
     submit(approved(db))
     source = str(ROOT / "functions" / "main.py")
     app = functions_framework.create_app("account_api", source)  # type: ignore[no-untyped-call]
-    with Server(app) as server:
+    with HttpServer(app) as server:
         yield server.url
 
 

@@ -166,7 +166,7 @@ def test_an_order_that_was_not_sent_is_canceled_by_us_and_announced(
     assert (reply.status_code, reply.get_json()["order"]["status"]) == (200, "canceled")
     assert [m["status"] for m in messages(db, "trade-updates")] == ["canceled"]
     assert rows(db, "SELECT 1 FROM outbox WHERE published_at IS NULL") == []
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []
 
 
 def test_canceling_twice_says_that_it_is_over(account: Account, db: Database) -> None:
@@ -194,7 +194,7 @@ def test_a_cancellation_wins_over_a_submission_that_is_still_asking_for_the_pric
 
     assert reply.status_code == 200
     assert order_row(db, order_id)["status"] == "canceled"
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []
 
 
 def resting(db: Database, simulator: SimulatedBroker) -> UUID:

@@ -26,10 +26,10 @@ def test_facts_are_the_latest_of_each_metric(account: Account, simulator: Simula
     simulator.market.set_price("SPY", 495, prev_close=500, live=True)
     tick()
 
-    said = account.get("/snapshots?symbol=SPY").get_json()
+    body = account.get("/snapshots?symbol=SPY").get_json()
 
-    prices = {fact["metric"]: fact["price"] for fact in said["snapshots"]}
-    assert said["symbol"] == "SPY"
+    prices = {fact["metric"]: fact["price"] for fact in body["snapshots"]}
+    assert body["symbol"] == "SPY"
     assert prices == {"daily_bar": "495", "last_trade": "495", "prev_close": "500"}
 
 

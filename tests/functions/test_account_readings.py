@@ -31,7 +31,7 @@ def test_equity_is_read_once_per_quarter_of_an_hour(
     assert [row["read_at"] - NOON for row in found] == [
         timedelta(minutes=minutes) for minutes in (3, 15, 30)
     ]
-    equity = simulator.valuation.worth().equity
+    equity = simulator.valuation.values().equity
     assert {row["equity"] for row in found} == {equity}
 
 

@@ -40,12 +40,12 @@ def test_a_yes_becomes_an_approved_order_and_its_announcement(db: Database) -> N
     reply = swipe(question_id, 10)
 
     assert reply.status_code == 200
-    said = reply.get_json()
-    assert (said["question_id"], said["decision"]) == (str(question_id), "approve")
-    order = order_row(db, uuid.UUID(said["order_id"]))
+    body = reply.get_json()
+    assert (body["question_id"], body["decision"]) == (str(question_id), "approve")
+    order = order_row(db, uuid.UUID(body["order_id"]))
     assert (order["status"], order["symbol"], order["notional_usd"]) == ("approved", "SPY", 10)
     assert order["client_order_id"] == f"cs-{question_id}"
-    assert messages(db, "orders-approved") == [{"order_id": said["order_id"]}]
+    assert messages(db, "orders-approved") == [{"order_id": body["order_id"]}]
 
 
 @pytest.mark.parametrize(

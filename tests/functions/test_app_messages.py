@@ -12,7 +12,7 @@ import pytest
 from common.messages import Message, QuestionCreated, TradeUpdate
 from functions import wiring
 from infra.local.docs.message_docs import schema_file
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import ROOT, USER, enroll, function
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("environment")
 def pubsub(environment: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """The Pub/Sub that the functions publish to."""
     recorder = Recorder()
-    with Server(recorder.app) as server:
+    with HttpServer(recorder.app) as server:
         environment.setenv("PUBSUB_EMULATOR_HOST", server.url.removeprefix("http://"))
         wiring.reset()
         yield recorder

@@ -48,8 +48,8 @@ def everything(db: Database) -> list[Any]:
 def reconcile() -> dict[str, Any]:
     reply = function("reconcile_orders").post("/")
     assert reply.status_code == 200, reply.text
-    said: dict[str, Any] = reply.get_json()
-    return said
+    body: dict[str, Any] = reply.get_json()
+    return body
 
 
 def say(db: Database, uid: str = USER, **override: Any) -> None:
@@ -87,7 +87,7 @@ class TestFollowUp:
 
         assert {reply["order_id"] for reply in replies} == {replies[0]["order_id"]}
         assert messages(db, "orders-approved") == [{"order_id": replies[0]["order_id"]}]
-        (at_broker,) = simulator.books.orders()
+        (at_broker,) = simulator.ledger.orders()
         assert at_broker.client_order_id == f"cs-{again}"
 
     def test_a_second_unclear_answer_asks_nothing_more_and_orders_nothing(
@@ -177,7 +177,7 @@ class TestFollowUp:
         submit(order_id)
 
         assert order_row(db, order_id)["denial_code"] == "PRICE_DRIFT"
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
     def test_while_it_is_pending_the_rule_asks_nothing_else(
         self, db: Database, simulator: SimulatedBroker
@@ -214,9 +214,9 @@ class TestWithdrawal:
         question_id = asked(db)
         switch_off(db)
 
-        said = [reconcile(), reconcile()]
+        replies = [reconcile(), reconcile()]
 
-        assert [each["withdrawn_questions"] for each in said] == [1, 0]
+        assert [each["withdrawn_questions"] for each in replies] == [1, 0]
         assert refusal(swipe(question_id, 10)) == (410, "withdrawn")
         assert rows(db, "SELECT 1 FROM trade_orders") == []
 
@@ -225,9 +225,9 @@ class TestWithdrawal:
         again = follow_up(swipe(asked(db), 0))
         switch_off(db)
 
-        said = reconcile()
+        reply = reconcile()
 
-        assert said["withdrawn_questions"] == 1
+        assert reply["withdrawn_questions"] == 1
         assert refusal(swipe(again, 10)) == (410, "withdrawn")
 
     @OFF
@@ -245,9 +245,9 @@ class TestWithdrawal:
         question_id = asked(db)
         say(db, guardrails={"max_orders_per_day": 2})
 
-        said = reconcile()
+        reply = reconcile()
 
-        assert said["withdrawn_questions"] == 0
+        assert reply["withdrawn_questions"] == 0
         assert swipe(question_id, 10).status_code == 200
 
     def test_a_decision_is_not_withdrawn_and_can_be_repeated(self, db: Database) -> None:
@@ -255,9 +255,9 @@ class TestWithdrawal:
         first = swipe(question_id, -10)
         user_off(db)
 
-        said = reconcile()
+        reply = reconcile()
 
-        assert said["withdrawn_questions"] == 0
+        assert reply["withdrawn_questions"] == 0
         assert swipe(question_id, -10).get_json() == first.get_json()
 
     def test_it_takes_effect_before_anyone_reconciles(
@@ -270,7 +270,7 @@ class TestWithdrawal:
         submit(order_id)
 
         assert order_row(db, order_id)["denial_code"] == "TRADING_DISABLED"
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
 
 def enroll_with(db: Database, action: dict[str, Any], **rule: Any) -> None:
@@ -294,7 +294,7 @@ class TestOrdersAreAsShown:
         order_id = approved(db)
         submit(order_id)
 
-        (at_broker,) = simulator.books.orders()
+        (at_broker,) = simulator.ledger.orders()
         assert (at_broker.qty, at_broker.notional) == (Decimal(2), None)
         row = order_row(db, order_id)
         assert (row["qty"], row["notional_usd"]) == (Decimal(2), None)
@@ -313,7 +313,7 @@ class TestOrdersAreAsShown:
         order_id = approved(db)
         submit(order_id)
 
-        (at_broker,) = simulator.books.orders()
+        (at_broker,) = simulator.ledger.orders()
         assert (at_broker.type, at_broker.limit_price) == ("limit", Decimal(limit))
         assert order_row(db, order_id)["limit_price"] == Decimal(limit)
 
@@ -331,7 +331,7 @@ class TestOrdersAreAsShown:
         submit(order_id)
 
         assert (lost.status_code, before["status"]) == (500, "submitting")
-        (at_broker,) = simulator.books.orders()
+        (at_broker,) = simulator.ledger.orders()
         assert at_broker.limit_price == before["limit_price"] == Decimal("492.50")
         after = order_row(db, order_id)
         assert (after["limit_price"], after["reserved_usd"]) == (
@@ -363,7 +363,7 @@ class TestClosingAPosition:
 
         row = order_row(db, order_id)
         assert (row["side"], row["qty"], row["status"]) == ("sell", held, "filled")
-        assert simulator.books.positions() == []
+        assert simulator.ledger.positions() == []
         (trade,) = rows(db, "SELECT qty, closed_at, realized_pnl FROM trades")
         assert (trade["qty"], trade["closed_at"] is not None) == (0, True)
         assert trade["realized_pnl"] > 0
@@ -375,9 +375,9 @@ class TestClosingAPosition:
 
         asked(db)
 
-        said = questions(db)[-1]
-        assert (said.rule_id, said.side, said.qty) == ("exit", "sell", held)
-        assert said.question_text == f"SPY is 1.4 % ahead of 492.01. Sell {held.normalize()}?"
+        question = questions(db)[-1]
+        assert (question.rule_id, question.side, question.qty) == ("exit", "sell", held)
+        assert question.question_text == f"SPY is 1.4 % ahead of 492.01. Sell {held.normalize()}?"
 
     def test_who_holds_nothing_is_not_asked(self, db: Database, simulator: SimulatedBroker) -> None:
         self.hold(db, simulator)
@@ -395,5 +395,5 @@ class TestClosingAPosition:
         simulator.clock.advance(timedelta(minutes=1))
         reconcile()
         simulator.market.set_price("SPY", 499, live=True)
-        (held,) = simulator.books.positions()
+        (held,) = simulator.ledger.positions()
         return held.qty

@@ -58,7 +58,7 @@ def countersign(*arguments: str) -> str:
 
 def against(db: Database, uid: str, at: datetime) -> tuple[Control, ...]:
     with db.transaction() as tx:
-        return controls.against(tx, uid, at)
+        return controls.active_controls(tx, uid, at)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ class TestKillSwitch:
         orders = [yes(db, uid=uid) for uid in (USER, OTHER)]
 
         assert [code(db, order_id) for order_id in orders] == codes
-        assert len(simulator.books.orders()) == codes.count(None)
+        assert len(simulator.ledger.orders()) == codes.count(None)
 
     def test_the_user_reads_why(self, db: Database, simulator: SimulatedBroker) -> None:
         kill_switch.halt(db, simulator.clock, USER, "odd fills", "ops")
@@ -101,7 +101,7 @@ class TestKillSwitch:
         submit(order_id)
 
         assert code(db, order_id) == "TRADING_HALTED"
-        assert simulator.books.orders() == []
+        assert simulator.ledger.orders() == []
 
     def test_resume_lets_orders_through_again(
         self, db: Database, simulator: SimulatedBroker
@@ -112,7 +112,7 @@ class TestKillSwitch:
         order_id = yes(db)
 
         assert code(db, order_id) is None
-        assert len(simulator.books.orders()) == 1
+        assert len(simulator.ledger.orders()) == 1
 
     def test_everybodys_resume_leaves_a_users_own_halt(
         self, db: Database, simulator: SimulatedBroker
@@ -140,11 +140,11 @@ class TestKillSwitch:
         assert tuple(now.values()) == (USER, "active", "explained", "support")
 
     def test_from_the_command_line(self, db: Database) -> None:
-        said = [countersign("halt", "--user", USER, "--why", "odd fills")]
+        outputs = [countersign("halt", "--user", USER, "--why", "odd fills")]
         halted = code(db, yes(db))
-        said.append(countersign("resume", "--user", USER, "--why", "explained"))
+        outputs.append(countersign("resume", "--user", USER, "--why", "explained"))
 
-        assert said == [f"halted: {USER}\n", f"resumed: {USER}\n"]
+        assert outputs == [f"halted: {USER}\n", f"resumed: {USER}\n"]
         assert halted == "TRADING_HALTED"
         turns = rows(db, "SELECT state, set_by FROM trading_control_changes ORDER BY id")
         assert [turn["state"] for turn in turns] == ["halted", "active"]
@@ -170,10 +170,10 @@ class TestCancelOpen:
         simulator.switches.fill_delay_seconds = 3600
         orders = [yes(db, uid=uid) for uid in (USER, OTHER)]
 
-        said = countersign("halt", *named, "--why", "odd fills", "--cancel-open")
+        output = countersign("halt", *named, "--why", "odd fills", "--cancel-open")
         reconcile()
 
-        assert f"cancel {status.count('canceled')} open orders" in said
+        assert f"cancel {status.count('canceled')} open orders" in output
         assert [order_row(db, order_id)["status"] for order_id in orders] == status
 
     def test_without_it_open_orders_stay(self, db: Database, simulator: SimulatedBroker) -> None:
@@ -191,9 +191,9 @@ class TestCancelOpen:
         order_id = yes(db)
         simulator.clock.advance(timedelta(seconds=5))
 
-        said = countersign("halt", "--why", "odd fills", "--cancel-open")
+        output = countersign("halt", "--why", "odd fills", "--cancel-open")
 
-        assert f"not cancelled: {order_id}: " in said
+        assert f"not cancelled: {order_id}: " in output
         assert len(rows(db, "SELECT 1 FROM trading_controls WHERE state = 'halted'")) == 1
 
 
@@ -247,7 +247,7 @@ class TestDailyLossBreaker:
             codes.append(code(db, yes(db)))
 
         assert codes == ["TRADING_HALTED", "TRADING_HALTED"]
-        assert len(simulator.books.orders()) == 1
+        assert len(simulator.ledger.orders()) == 1
 
     def test_positions_may_still_shrink(self, db: Database, simulator: SimulatedBroker) -> None:
         self.lose(db, simulator)
@@ -260,7 +260,7 @@ class TestDailyLossBreaker:
 
         row = order_row(db, order_id)
         assert (row["side"], row["denial_code"], row["status"]) == ("sell", None, "filled")
-        assert simulator.books.positions() == []
+        assert simulator.ledger.positions() == []
 
     def test_it_resumes_the_next_trading_day(
         self, db: Database, simulator: SimulatedBroker
@@ -274,7 +274,7 @@ class TestDailyLossBreaker:
         order_id = yes(db)
 
         assert code(db, order_id) is None
-        assert len(simulator.books.orders()) == 2
+        assert len(simulator.ledger.orders()) == 2
 
     def test_the_day_ends_at_midnight_in_new_york(
         self, db: Database, simulator: SimulatedBroker

@@ -47,7 +47,7 @@ def lost(db: Database, simulator: SimulatedBroker) -> uuid.UUID:
     with db.transaction() as tx:
         payload = OrderApproved(order_id=order_id).model_dump_json()
         tx.run("UPDATE dead_letters SET payload = :payload", payload=payload)
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []
     return order_id
 
 
@@ -89,7 +89,7 @@ def test_a_retried_letter_is_published_and_done(
     deliver("submit_order", json.dumps(back["payload"]).encode(), "m-2")
 
     assert (back["topic"], back["payload"]) == ("orders-approved", {"order_id": str(lost)})
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
     assert in_outbox(db) == []
     assert countersign("list") == "no dead letters\n"
     assert "retried at  2" in countersign("show", "1")

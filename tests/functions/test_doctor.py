@@ -17,7 +17,7 @@ from infra.cli import main
 from infra.cli.doctor import external_checks
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.postgres import create_database
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.local.stack import INTERNAL_TOKEN, PROJECT, SIGNING_SECRET
 from infra.postgres.database import Database
 from infra.runtime.clock import SystemClock
@@ -50,7 +50,7 @@ class Report:
 def well(environment: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """An environment as the local stack has it, with a dashboard."""
     receiver = DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET)
-    with Server(receiver.app) as dashboard:
+    with HttpServer(receiver.app) as dashboard:
         environment.setenv("HAIPHEN_API_URL", dashboard.url)
         environment.setenv("FIREBASE_PROJECT_ID", PROJECT)
         yield environment
@@ -58,9 +58,9 @@ def well(environment: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 def examined() -> Report:
     done = CliRunner().invoke(main, ["doctor", "--json"], catch_exceptions=False)
-    said: dict[str, Any] = json.loads(done.stdout)
-    report = Report(done.exit_code, said["findings"])
-    assert said["ok"] == (not report.fails())
+    printed: dict[str, Any] = json.loads(done.stdout)
+    report = Report(done.exit_code, printed["findings"])
+    assert printed["ok"] == (not report.fails())
     return report
 
 
@@ -125,7 +125,7 @@ def test_a_contradiction_is_named_and_the_rest_is_still_looked_at(
     well.setenv("ALPACA_TRADING_BASE_URL", "https://api.alpaca.markets")
     report = examined()
 
-    assert "ALPACA_ALLOW_LIVE" in report.of("settings")[0]["said"]
+    assert "ALPACA_ALLOW_LIVE" in report.of("settings")[0]["message"]
     assert report.status("topics") == {"ok"}
 
 
@@ -137,7 +137,7 @@ def test_pending_migrations_are_named(
 
     (failed,) = (each for each in examined().of("database") if each["status"] == "fail")
 
-    assert "0001_app.sql" in failed["said"]
+    assert "0001_app_tables.sql" in failed["message"]
     assert "countersign migrate" in failed["advice"]
     assert rows(db, "SELECT 1 FROM schema_migrations LIMIT 1")
 
@@ -150,7 +150,7 @@ def test_a_migration_that_was_edited_after_it_was_applied_is_no_pending_one(
     report = examined()
 
     assert well is not None
-    assert any("edited" in each["said"] for each in report.of("database"))
+    assert any("edited" in each["message"] for each in report.of("database"))
     assert report.exit_code == 1
 
 
@@ -161,7 +161,7 @@ def test_a_halt_is_a_warning(well: pytest.MonkeyPatch) -> None:
 
     assert well is not None
     assert switch["status"] == "warn"
-    assert "looking into it" in switch["said"]
+    assert "looking into it" in switch["message"]
 
 
 def test_a_broker_that_does_not_answer_fails(
@@ -218,7 +218,7 @@ def test_jobs_that_are_missing_paused_or_failing_are_each_named(
 
     with client_of(google) as scheduler:
         well.setattr(clients, "scheduler", lambda _settings: scheduler)
-        found = {each["said"]: each["status"] for each in examined().of("schedules")}
+        found = {each["message"]: each["status"] for each in examined().of("schedules")}
 
     assert found == {
         f"{first} is paused": "warn",
@@ -243,7 +243,7 @@ def test_a_check_that_breaks_hides_no_other(well: pytest.MonkeyPatch) -> None:
 
     report = examined()
 
-    assert report.of("schedules")[0]["said"].startswith("AttributeError")
+    assert report.of("schedules")[0]["message"].startswith("AttributeError")
     assert "ok" in report.status("database")
 
 

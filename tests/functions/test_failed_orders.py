@@ -51,7 +51,7 @@ def test_a_rejected_order_asks_once_and_a_yes_is_a_new_order(
         "rejected",
         "pending_new",
     )
-    assert [o.client_order_id for o in simulator.books.orders()] == [f"cs-{again}"]
+    assert [o.client_order_id for o in simulator.ledger.orders()] == [f"cs-{again}"]
 
 
 def test_leaving_it_orders_nothing(db: Database, simulator: SimulatedBroker) -> None:
@@ -61,7 +61,7 @@ def test_leaving_it_orders_nothing(db: Database, simulator: SimulatedBroker) -> 
 
     swipe(pending(db)[0], -10)
 
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []
     assert len(rows(db, "SELECT 1 FROM trade_orders")) == 1
 
 

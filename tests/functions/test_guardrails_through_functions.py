@@ -13,16 +13,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from common.guardrails import CHECKS, Check, consent, deny, limits, market
-from common.guardrails.facts import Code
+from common.guardrails import GUARDRAILS, Guardrail, consent, deny, limits, market
+from common.guardrails.facts import DenialCode
 from functions import submit_order as function
 from functions import wiring
 from infra.local.app_backend import AppBackend
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.functions_server import FunctionsServer, application
 from infra.local.pubsub.server import LocalBus
-from infra.local.selftest.guards import SCENARIOS, Scenario, trip
-from infra.local.serving import Server
+from infra.local.selftest.guards import SCENARIOS, DenialScenario, trip
+from infra.local.serving import HttpServer
 from infra.local.stack import (
     APP_TOPICS,
     FUNCTION_SUBSCRIPTIONS,
@@ -35,32 +35,32 @@ from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 
-GUARDS: dict[Code, Check] = {
-    Code.TRADING_DISABLED: consent.trading_is_enabled,
-    Code.TRADING_HALTED: consent.trading_is_not_halted,
-    Code.LIVE_NOT_ALLOWED: consent.live_takes_two_keys,
-    Code.QUESTION_NOT_APPROVED: consent.question_is_approved,
-    Code.QUESTION_EXPIRED: consent.question_has_not_expired,
-    Code.SYMBOL_NOT_WATCHED: consent.symbol_is_watched,
-    Code.SYMBOL_BLOCKED: consent.symbol_is_not_blocked,
-    Code.MARKET_CLOSED: market.market_is_open,
-    Code.ASSET_NOT_TRADABLE: market.asset_is_tradable,
-    Code.ACCOUNT_BLOCKED: limits.account_is_not_blocked,
-    Code.PRICE_STALE: market.price_is_fresh,
-    Code.SPREAD_TOO_WIDE: market.spread_is_narrow,
-    Code.CORPORATE_ACTION: market.price_is_not_split,
-    Code.PRICE_DRIFT: market.price_has_not_drifted,
-    Code.MAX_ORDER_NOTIONAL: limits.order_is_small_enough,
-    Code.MAX_POSITION_NOTIONAL: limits.position_stays_small_enough,
-    Code.INSUFFICIENT_BUYING_POWER: limits.account_can_pay,
-    Code.DAILY_LOSS_LIMIT: limits.day_has_not_lost_too_much,
-    Code.MAX_ORDERS_PER_DAY: limits.day_has_a_slot,
-    Code.MAX_NOTIONAL_PER_WINDOW: limits.window_has_room,
-    Code.OUTCOME_PENDING: limits.no_outcome_is_pending,
+GUARDS: dict[DenialCode, Guardrail] = {
+    DenialCode.TRADING_DISABLED: consent.trading_is_enabled,
+    DenialCode.TRADING_HALTED: consent.trading_is_not_halted,
+    DenialCode.LIVE_NOT_ALLOWED: consent.live_takes_two_keys,
+    DenialCode.QUESTION_NOT_APPROVED: consent.question_is_approved,
+    DenialCode.QUESTION_EXPIRED: consent.question_has_not_expired,
+    DenialCode.SYMBOL_NOT_WATCHED: consent.symbol_is_watched,
+    DenialCode.SYMBOL_BLOCKED: consent.symbol_is_not_blocked,
+    DenialCode.MARKET_CLOSED: market.market_is_open,
+    DenialCode.ASSET_NOT_TRADABLE: market.asset_is_tradable,
+    DenialCode.ACCOUNT_BLOCKED: limits.account_is_not_blocked,
+    DenialCode.PRICE_STALE: market.price_is_fresh,
+    DenialCode.SPREAD_TOO_WIDE: market.spread_is_narrow,
+    DenialCode.CORPORATE_ACTION: market.price_is_not_split,
+    DenialCode.PRICE_DRIFT: market.price_has_not_drifted,
+    DenialCode.MAX_ORDER_NOTIONAL: limits.order_is_small_enough,
+    DenialCode.MAX_POSITION_NOTIONAL: limits.position_stays_small_enough,
+    DenialCode.INSUFFICIENT_BUYING_POWER: limits.account_can_pay,
+    DenialCode.DAILY_LOSS_LIMIT: limits.day_has_not_lost_too_much,
+    DenialCode.MAX_ORDERS_PER_DAY: limits.day_has_a_slot,
+    DenialCode.MAX_NOTIONAL_PER_WINDOW: limits.window_has_room,
+    DenialCode.OUTCOME_PENDING: limits.no_outcome_is_pending,
 }
 BROKERS_OWN = {
-    Code.ASSET_NOT_TRADABLE: "is not tradable",
-    Code.INSUFFICIENT_BUYING_POWER: "insufficient buying power",
+    DenialCode.ASSET_NOT_TRADABLE: "is not tradable",
+    DenialCode.INSUFFICIENT_BUYING_POWER: "insufficient buying power",
 }
 NAMES = [f"{number}-{each.code}" for number, each in enumerate(SCENARIOS)]
 
@@ -68,7 +68,7 @@ NAMES = [f"{number}-{each.code}" for number, each in enumerate(SCENARIOS)]
 @pytest.fixture(scope="module")
 def functions_url() -> Iterator[str]:
     """All functions, in this process, so that a test can change them."""
-    with Server(application()) as server:
+    with HttpServer(application()) as server:
         yield server.url
 
 
@@ -86,35 +86,36 @@ def stack(
     app = AppBackend()
     with ExitStack() as running:
         start = running.enter_context
-        app_url = start(Server(app.app)).url
+        app_url = start(HttpServer(app.app)).url
         topics = {t: [f"{functions_url}/{name}"] for t, name in FUNCTION_SUBSCRIPTIONS.items()}
         topics |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
         bus = start(LocalBus(None, topics, PROJECT, backoff_seconds=0.1))
-        bus_url = start(Server(bus.app)).url
+        bus_url = start(HttpServer(bus.app)).url
         environment.setenv("PUBSUB_EMULATOR_HOST", bus_url.removeprefix("http://"))
         wiring.reset()
         yield Stack(
             database=db,
             database_url=database_url,
             functions=start(FunctionsServer(tmp_path / "functions.log")),  # never started
-            simulator=simulator,
+            broker=simulator,
             broker_url=broker_url,
             bus=bus,
             app=app,
             dashboard=DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET),
             dashboard_url="",
             client=start(httpx.Client(base_url=functions_url, timeout=60, trust_env=False)),
+            environment={},
         )
 
 
 def test_each_check_has_its_code_and_each_code_its_scenario() -> None:
-    assert set(GUARDS) == set(Code) == {each.code for each in SCENARIOS}
-    assert set(GUARDS.values()) == set(CHECKS)
-    assert len(GUARDS) == len(CHECKS)
+    assert set(GUARDS) == set(DenialCode) == {each.code for each in SCENARIOS}
+    assert set(GUARDS.values()) == set(GUARDRAILS)
+    assert len(GUARDS) == len(GUARDRAILS)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
-def test_the_guard_denies_and_the_user_is_told(stack: Stack, scenario: Scenario) -> None:
+def test_the_guard_denies_and_the_user_is_told(stack: Stack, scenario: DenialScenario) -> None:
     result = trip(stack, 0, scenario)
 
     assert result.seen == f"denied {scenario.code}"
@@ -123,9 +124,9 @@ def test_the_guard_denies_and_the_user_is_told(stack: Stack, scenario: Scenario)
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
 def test_without_the_guard_the_order_reaches_the_broker(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, scenario: Scenario
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, scenario: DenialScenario
 ) -> None:
-    others = tuple(check for check in CHECKS if check is not GUARDS[scenario.code])
+    others = tuple(check for check in GUARDRAILS if check is not GUARDS[scenario.code])
     monkeypatch.setattr(function, "deny", partial(deny, checks=others))
 
     result = trip(stack, 0, scenario)
@@ -140,11 +141,11 @@ def test_without_the_guard_the_order_reaches_the_broker(
 
 
 def test_a_price_that_moved_too_far_is_told_with_its_numbers(stack: Stack) -> None:
-    drift = next(each for each in SCENARIOS if each.code is Code.PRICE_DRIFT)
+    drift = next(each for each in SCENARIOS if each.code is DenialCode.PRICE_DRIFT)
 
     trip(stack, 0, drift)
 
     (update,) = stack.app.updates
-    assert (update.status, update.denial_code) == ("denied", Code.PRICE_DRIFT)
+    assert (update.status, update.denial_code) == ("denied", DenialCode.PRICE_DRIFT)
     assert update.reason == "seen=98 now=96.04 drift_pct=2.0000 limit=1"
-    assert stack.simulator.books.orders() == []
+    assert stack.simulator.ledger.orders() == []

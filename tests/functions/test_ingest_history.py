@@ -40,7 +40,7 @@ def test_the_closes_of_four_hundred_days_are_stored_over_all_pages(
     inside = [day for day in days if day >= TODAY - timedelta(days=400)]
     assert asked.count(STOCK_BARS) == -(-len(inside) * len(symbols) // 10_000) == 2
     assert answer == {"inputs": 1, "facts": (len(inside) + 1) * 42, "stored": answer["facts"]}
-    key: market_data.Key = ("SAA", "daily_close", "iex")
+    key: market_data.MarketDataKey = ("SAA", "daily_close", "iex")
     with db.transaction() as tx:
         found = market_data.latest(tx, {key: 1000})[key]
     assert [(fact.price, fact.as_of.astimezone(NEW_YORK)) for fact in found] == [
@@ -88,7 +88,7 @@ def test_a_crypto_day_is_settled_some_minutes_after_midnight_utc(
 ) -> None:
     simulator.market.set_price("BTC/USD", 60_000, prev_close=59_000)
     watch(db, "a", crypto("BTC/USD", metrics=["daily_close"]))
-    key: market_data.Key = ("BTC/USD", "daily_close", CRYPTO_FEED)
+    key: market_data.MarketDataKey = ("BTC/USD", "daily_close", CRYPTO_FEED)
     closes = []
 
     for minute in (0, 19, 20):

@@ -100,15 +100,15 @@ def test_a_chain_of_eight_hundred_contracts_is_read_back_exactly(
     found = read(db)
     assert list(found) == sorted(row.symbol for row in chain)
     for row in chain:
-        said, known = row.fields(), found[row.symbol]
-        greeks = said.get("greeks", {})
+        recorded, known = row.fields(), found[row.symbol]
+        greeks = recorded.get("greeks", {})
         for name in ("delta", "gamma", "theta", "vega", "rho"):
             assert getattr(known, name) == (Decimal(greeks[name]) if greeks else None)
         for name in ("bid", "ask", "implied_volatility"):
-            assert getattr(known, name) == (Decimal(said[name]) if name in said else None)
-        assert known.last_trade == (Decimal(said["last"]) if "last" in said else None)
-        assert known.day_volume == said.get("day_volume")
-        assert known.contract.open_interest == said.get("open_interest")
+            assert getattr(known, name) == (Decimal(recorded[name]) if name in recorded else None)
+        assert known.last_trade == (Decimal(recorded["last"]) if "last" in recorded else None)
+        assert known.day_volume == recorded.get("day_volume")
+        assert known.contract.open_interest == recorded.get("open_interest")
         assert known.underlying_price == Decimal(492)
         assert known.as_of == NOON
         occ = OccSymbol.parse(row.symbol)

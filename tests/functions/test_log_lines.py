@@ -78,7 +78,7 @@ class TestLines:
             ("functions.submit_order", "order_submitted"),
             ("functions.reconcile_orders", "order_changed"),
         ]
-        (sent,) = simulator.books.orders()
+        (sent,) = simulator.ledger.orders()
         assert sent.client_order_id == f"cs-{flow}", "the broker's own books name it, too"
 
     def test_the_trace_of_a_request_is_in_its_lines_and_in_no_other(self, lines: Lines) -> None:

@@ -61,7 +61,7 @@ def test_a_symbol_with_a_fill_on_its_way_is_not_compared(
     submit(approved(db))
     simulator.work()
 
-    assert simulator.books.positions() != []
+    assert simulator.ledger.positions() != []
     assert position_drift.compare(db, wiring.current().trading, NOON) == []
 
 
@@ -72,6 +72,6 @@ def test_unreadable_positions_do_not_stop_the_reconciliation(
     simulator.clock.advance(timedelta(seconds=5))
     simulator.faults.add("status", status=500, times=3, path="/v2/positions")
 
-    said = reconcile()
+    reply = reconcile()
 
-    assert (said["changed"], said["position_drift"]) == (1, [])
+    assert (reply["changed"], reply["position_drift"]) == (1, [])

@@ -50,9 +50,9 @@ def test_a_day_is_pushed_signed_and_stored_by_the_dashboard(
     day = dashboard.day(DAY)
     assert day is not None
     assert list(day.kpis) == list(CATALOG)
-    told = {kpi: value for kpi, value in day.kpis.items() if value != DASH}
+    shown = {kpi: value for kpi, value in day.kpis.items() if value != DASH}
     assert (
-        told.items()
+        shown.items()
         >= {
             "Signals scanned": "9",
             "Opportunities flagged": "1",
@@ -82,9 +82,9 @@ def test_what_is_missing_is_answered_logged_and_recorded(
     assert (audit["result"], audit["request_id"]) == ("accepted", reply["request_id"])
     assert audit["body_bytes"] == reply["body_bytes"]
     assert audit["missing"] == reply["missing"]
-    (said,) = events(caplog, "snapshot_pushed")
+    (event,) = events(caplog, "snapshot_pushed")
     assert (
-        vars(said).items()
+        vars(event).items()
         >= {
             "date": DAY,
             "result": "accepted",

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("environment")
 def reconcile() -> dict[str, Any]:
     reply = function("reconcile_orders").post("/")
     assert reply.status_code == 200, reply.text
-    said: dict[str, Any] = reply.get_json()
-    return said
+    body: dict[str, Any] = reply.get_json()
+    return body
 
 
 @pytest.mark.usefixtures("user")
@@ -35,7 +35,7 @@ def test_a_fill_is_booked_once_and_opens_a_trade(db: Database, simulator: Simula
     assert (fill["qty"], fill["price"]) == (row["filled_qty"], Decimal("492.01"))
     assert (trade["qty"], trade["avg_entry_price"]) == (fill["qty"], Decimal("492.01"))
     assert trade["opening_order_id"] == order_id
-    (held,) = simulator.books.positions()
+    (held,) = simulator.ledger.positions()
     assert held.qty == trade["qty"]
     assert [m["status"] for m in messages(db, "trade-updates")] == ["pending_new", "filled"]
 
@@ -55,7 +55,7 @@ def test_buying_twice_and_selling_reduces_one_trade(
         reconcile()
 
     (trade,) = rows(db, "SELECT * FROM trades")
-    (held,) = simulator.books.positions()
+    (held,) = simulator.ledger.positions()
     assert trade["qty"] == held.qty
     assert trade["closed_at"] is None
     assert trade["realized_pnl"] < 0  # bought at the ask, sold at the bid
@@ -68,9 +68,9 @@ def test_questions_that_nobody_answered_expire(db: Database, simulator: Simulate
     question_id = asked(db)
     simulator.clock.advance(timedelta(seconds=901))
 
-    said = reconcile()
+    reply = reconcile()
 
-    assert said["expired_questions"] == 1
+    assert reply["expired_questions"] == 1
     assert swipe(question_id, 10).status_code == 410
     assert rows(db, "SELECT status FROM confirmations") == [{"status": "expired"}]
 
@@ -82,7 +82,7 @@ def test_an_order_canceled_at_the_broker_ends_canceled(
     simulator.switches.fill_delay_seconds = 60
     order_id = approved(db)
     submit(order_id)
-    (at_broker,) = simulator.books.orders()
+    (at_broker,) = simulator.ledger.orders()
     cancel = simulator.app.test_client().delete(
         f"/v2/orders/{at_broker.id}",
         headers={"APCA-API-KEY-ID": "sim-key", "APCA-API-SECRET-KEY": "sim-secret"},
@@ -103,11 +103,11 @@ def test_an_order_of_unknown_outcome_is_adopted_from_the_brokers_list(
     simulator.faults.add("accept_then_504", method="POST", path="/v2/orders")
     lost = submit(order_id)
 
-    said = reconcile()
+    reply = reconcile()
 
     assert lost.status_code == 500
-    assert (said["changed"], said["outcome_unknown"]) == (1, [])
-    assert order_row(db, order_id)["alpaca_order_id"] == simulator.books.orders()[0].id
+    assert (reply["changed"], reply["outcome_unknown"]) == (1, [])
+    assert order_row(db, order_id)["alpaca_order_id"] == simulator.ledger.orders()[0].id
 
 
 @pytest.mark.usefixtures("user")
@@ -118,9 +118,9 @@ def test_an_order_that_never_arrived_stays_visible_as_unknown(
     simulator.faults.add("status", status=503, method="POST", path="/v2/orders")
     submit(order_id)
 
-    said = reconcile()
+    reply = reconcile()
 
-    assert said["outcome_unknown"] == [str(order_id)]
+    assert reply["outcome_unknown"] == [str(order_id)]
     row = order_row(db, order_id)
     assert (row["status"], row["reserved_at"] is not None) == ("submitting", True)
 

@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import OutcomeUnknownError, TransientError
 from functions import wiring
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.postgres.database import Database, Transaction
 from tests.conftest import NOON, enroll, function, rows
 from tests.functions.pubsub_recorder import Recorder
@@ -32,7 +32,7 @@ def nothing_published(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def pubsub(environment: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """The Pub/Sub that the functions publish to."""
     recorder = Recorder()
-    with Server(recorder.app) as server:
+    with HttpServer(recorder.app) as server:
         environment.setenv("PUBSUB_EMULATOR_HOST", server.url.removeprefix("http://"))
         wiring.reset()
         yield recorder

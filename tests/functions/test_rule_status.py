@@ -38,9 +38,9 @@ def test_a_rule_that_fired_says_what_it_saw_and_how_many_it_asked(db: Database) 
 
     tick()
 
-    told = status(db)
-    assert (told["outcome"], told["asked"], told["held_back"]) == ("fired", 2, {})
-    assert told["observed"]["price"] == "492"
+    stored = status(db)
+    assert (stored["outcome"], stored["asked"], stored["held_back"]) == ("fired", 2, {})
+    assert stored["observed"]["price"] == "492"
 
 
 @pytest.mark.usefixtures("user")
@@ -51,9 +51,9 @@ def test_a_price_that_is_not_low_enough_is_told_with_its_numbers(
 
     tick()
 
-    told = status(db)
-    assert (told["outcome"], told["asked"]) == ("not_met", 0)
-    assert told["observed"]["pct"] == "-0.2"
+    stored = status(db)
+    assert (stored["outcome"], stored["asked"]) == ("not_met", 0)
+    assert stored["observed"]["pct"] == "-0.2"
 
 
 @pytest.mark.usefixtures("user")

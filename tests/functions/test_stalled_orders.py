@@ -34,7 +34,7 @@ def test_an_approval_whose_message_was_lost_is_announced_again(
     announced = [message["order_id"] for message in messages(db, "orders-approved")]
     assert announced == [str(order_id)] * 2
     assert submit(order_id).status_code == 200
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
 
 
 def test_an_approval_that_nobody_acted_upon_is_denied_when_its_yes_expires(
@@ -42,15 +42,15 @@ def test_an_approval_that_nobody_acted_upon_is_denied_when_its_yes_expires(
 ) -> None:
     order_id = approved(db)
 
-    early, said = later(simulator, seconds=899), later(simulator, seconds=2)
+    early, reply = later(simulator, seconds=899), later(simulator, seconds=2)
 
-    assert (early["given_up"], said["given_up"]) == (0, 1)
+    assert (early["given_up"], reply["given_up"]) == (0, 1)
     row = order_row(db, order_id)
     assert (row["status"], row["denial_code"]) == ("denied", "QUESTION_EXPIRED")
     assert "arrived=not sent" in row["reason"]
     assert messages(db, "trade-updates")[-1]["denial_code"] == "QUESTION_EXPIRED"
     assert submit(order_id).status_code == 200
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []
 
 
 def test_an_order_that_never_arrived_is_sent_again_after_asking(
@@ -60,11 +60,11 @@ def test_an_order_that_never_arrived_is_sent_again_after_asking(
     order_id = approved(db)
     submit(order_id)
 
-    said = later(simulator, seconds=121)
+    reply = later(simulator, seconds=121)
 
-    assert said["announced_again"] == 1
+    assert reply["announced_again"] == 1
     assert submit(order_id).status_code == 200
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
     assert order_row(db, order_id)["status"] == "pending_new"
 
 
@@ -124,9 +124,9 @@ def test_an_order_of_the_brokers_books_is_adopted_and_never_given_up(
     order_id = approved(db)
     submit(order_id)
 
-    said = later(simulator, minutes=26)
+    reply = later(simulator, minutes=26)
 
-    assert (said["given_up"], said["changed"]) == (0, 1)
+    assert (reply["given_up"], reply["changed"]) == (0, 1)
     assert order_row(db, order_id)["status"] == "filled"
 
 

@@ -33,7 +33,7 @@ def test_an_approved_order_is_placed_once_and_recorded(
     reply = submit(order_id)
 
     assert reply.status_code == 200
-    (at_broker,) = simulator.books.orders()
+    (at_broker,) = simulator.ledger.orders()
     row = order_row(db, order_id)
     assert (at_broker.symbol, at_broker.side, at_broker.notional) == ("SPY", "buy", Decimal(10))
     assert (row["alpaca_order_id"], row["status"]) == (at_broker.id, "pending_new")
@@ -54,17 +54,17 @@ def test_a_redelivery_of_a_placed_order_does_nothing(
 
     assert reply.status_code == 200
     assert order_row(db, order_id) == before
-    assert len(simulator.books.orders()) == 1
+    assert len(simulator.ledger.orders()) == 1
     assert len(messages(db, "trade-updates")) == 1
 
 
 def denied(db: Database, simulator: SimulatedBroker, order_id: uuid.UUID) -> str:
     """Submit, and return the code by which the order was denied, with nothing sent."""
-    at_broker = len(simulator.books.orders())
+    at_broker = len(simulator.ledger.orders())
     assert submit(order_id).status_code == 200
     row = order_row(db, order_id)
     assert (row["status"], row["reserved_at"], row["alpaca_order_id"]) == ("denied", None, None)
-    assert len(simulator.books.orders()) == at_broker
+    assert len(simulator.ledger.orders()) == at_broker
     update = TradeUpdate.from_document(messages(db, "trade-updates")[-1])
     assert (update.order_id, update.status) == (order_id, "denied")
     assert (update.denial_code, update.reason) == (row["denial_code"], row["reason"])
@@ -259,7 +259,7 @@ def test_the_order_is_what_was_shown_whatever_the_config_says_now(
     order_id = uuid.UUID(swipe(question_id, 10).get_json()["order_id"])
     submit(order_id)
 
-    (at_broker,) = simulator.books.orders()
+    (at_broker,) = simulator.ledger.orders()
     assert (at_broker.side, at_broker.notional) == ("buy", Decimal(10))
 
 

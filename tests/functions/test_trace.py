@@ -51,17 +51,17 @@ def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(
 
     (opportunity,) = rows(db, "SELECT * FROM opportunities")
     (fill,) = rows(db, "SELECT * FROM fills")
-    said = parts(printed)
+    sections = parts(printed)
     assert printed.startswith(f"Order {filled} of {USER}: buy $10 of SPY: filled\n")
-    assert list(dict(said)) == [*CHAIN, "Fill", "Trade"]
-    snapshots = [text.split(":")[0] for title, text in said if title == "Snapshot"]
+    assert list(dict(sections)) == [*CHAIN, "Fill", "Trade"]
+    snapshots = [text.split(":")[0] for title, text in sections if title == "Snapshot"]
     assert list(map(int, snapshots)) == opportunity["snapshot_ids"]
-    assert f"config version {opportunity['config_hash']}" in dict(said)["Rule"]
-    assert dict(said)["Question"].startswith("SPY is down 1.6% vs yesterday.")
-    assert dict(said)["Answer"].startswith("10: approve")
-    assert dict(said)["Guardrails"].startswith("passed, $10 reserved 2026-02-10T17:00:00")
-    assert dict(said)["Fill"].startswith(f"{fill['qty']} at {fill['price']},")
-    assert f"{fill['qty']} held" in dict(said)["Trade"]
+    assert f"config version {opportunity['config_hash']}" in dict(sections)["Rule"]
+    assert dict(sections)["Question"].startswith("SPY is down 1.6% vs yesterday.")
+    assert dict(sections)["Answer"].startswith("10: approve")
+    assert dict(sections)["Guardrails"].startswith("passed, $10 reserved 2026-02-10T17:00:00")
+    assert dict(sections)["Fill"].startswith(f"{fill['qty']} at {fill['price']},")
+    assert f"{fill['qty']} held" in dict(sections)["Trade"]
 
 
 def test_json_is_what_the_account_api_shows(filled: uuid.UUID) -> None:
@@ -77,11 +77,11 @@ def test_a_denial_says_why_and_that_nothing_was_sent(db: Database) -> None:
     order_id = approved(db)
     submit(order_id)
 
-    said = dict(parts(trace(str(order_id))))
+    sections = dict(parts(trace(str(order_id))))
 
-    assert said["Guardrails"].startswith("denied, SYMBOL_BLOCKED symbol=SPY")
-    assert said["Broker order"] == "none that is known of"
-    assert (said["Fill"], said["Trade"]) == ("none", "none")
+    assert sections["Guardrails"].startswith("denied, SYMBOL_BLOCKED symbol=SPY")
+    assert sections["Broker order"] == "none that is known of"
+    assert (sections["Fill"], sections["Trade"]) == ("none", "none")
 
 
 def test_an_order_without_a_question_says_so(db: Database) -> None:
@@ -89,10 +89,10 @@ def test_an_order_without_a_question_says_so(db: Database) -> None:
     tick()
     (order,) = rows(db, "SELECT id FROM trade_orders")
 
-    said = dict(parts(trace(str(order["id"]))))
+    sections = dict(parts(trace(str(order["id"]))))
 
-    assert (said["Question"], said["Answer"]) == ("its rule asks none", "none")
-    assert said["Guardrails"] == "not judged"
+    assert (sections["Question"], sections["Answer"]) == ("its rule asks none", "none")
+    assert sections["Guardrails"] == "not judged"
 
 
 def test_facts_that_retention_has_pruned_are_named_as_gone(db: Database, filled: uuid.UUID) -> None:

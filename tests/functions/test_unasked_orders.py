@@ -23,7 +23,7 @@ def test_a_fired_rule_orders_without_asking(db: Database, simulator: SimulatedBr
     (announced,) = messages(db, "orders-approved")
     assert OrderApproved.from_document(announced).order_id == order["id"]
     submit(order["id"])
-    (at_broker,) = simulator.books.orders()
+    (at_broker,) = simulator.ledger.orders()
     assert at_broker.client_order_id == order["client_order_id"]
 
 
@@ -47,7 +47,7 @@ def test_the_same_guardrails_stand_in_its_way(db: Database, simulator: Simulated
     assert rows(db, "SELECT denial_code FROM trade_orders") == [
         {"denial_code": "MAX_ORDERS_PER_DAY"}
     ]
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []
 
 
 def test_who_wants_to_be_asked_again_is_not_overrun(
@@ -63,4 +63,4 @@ def test_who_wants_to_be_asked_again_is_not_overrun(
 
     (row,) = rows(db, "SELECT denial_code, reason FROM trade_orders")
     assert row == {"denial_code": "QUESTION_NOT_APPROVED", "reason": "status=not asked"}
-    assert simulator.books.orders() == []
+    assert simulator.ledger.orders() == []

@@ -21,7 +21,7 @@ from common.market import NEW_YORK
 from common.options import OccSymbol
 from infra.postgres.database import Database
 from tests.conftest import SHARED
-from tests.kpis.books import Books, Execution
+from tests.kpis.source_rows import Execution, SourceRows
 
 DAY = date(2015, 12, 24)
 OPENS = datetime.combine(DAY, time(9, 30), NEW_YORK)
@@ -47,26 +47,26 @@ class Quote:
     last_trade: Decimal | None
 
 
-def fill(db: Database, *, contracts: int = 200, recordings: Path = RECORDINGS) -> Books:
+def fill(db: Database, *, contracts: int = 200, recordings: Path = RECORDINGS) -> SourceRows:
     """Store the day and return its rows; its options are not valued yet."""
-    books, chance = Books(), random.Random(7)
-    books.session(DAY, OPENS, CLOSES)
+    source_rows, chance = SourceRows(), random.Random(7)
+    source_rows.session(DAY, OPENS, CLOSES)
     prices = {
         symbol: _recorded_prices(recordings)
         if symbol == "GOOG" and recordings.exists()
         else _made_up_prices(base, chance)
         for symbol, base in STOCKS.items()
     }
-    _market(books, prices)
+    _market(source_rows, prices)
     quotes = list(_chain(recordings, contracts))
-    _options(books, quotes, prices["GOOG"])
-    _questions(books, chance)
-    _stock_trades(books, chance, prices)
-    _option_trades(books, chance, quotes)
-    _account(books, chance, prices)
+    _options(source_rows, quotes, prices["GOOG"])
+    _questions(source_rows, chance)
+    _stock_trades(source_rows, chance, prices)
+    _option_trades(source_rows, chance, quotes)
+    _account(source_rows, chance, prices)
     with db.transaction() as tx:
-        books.save(tx)
-    return books
+        source_rows.save(tx)
+    return source_rows
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,17 @@ def _ticks(first: datetime, last: datetime, step: timedelta) -> Iterator[datetim
         first += step
 
 
-def _market(books: Books, prices: dict[str, Prices]) -> None:
+def _market(source_rows: SourceRows, prices: dict[str, Prices]) -> None:
     for symbol, known in prices.items():
         closes = list(known.closes.items())[-40:]
         for day, close in closes:
-            books.fact(symbol, "daily_close", close, _midnight(day), created_at=OPENS)
-        books.fact(symbol, "prev_close", closes[-1][1], _midnight(closes[-1][0]), created_at=OPENS)
+            source_rows.fact(symbol, "daily_close", close, _midnight(day), created_at=OPENS)
+        source_rows.fact(
+            symbol, "prev_close", closes[-1][1], _midnight(closes[-1][0]), created_at=OPENS
+        )
         for at, price in known.trades:
-            books.fact(symbol, "last_trade", price, at)
-            books.fact(symbol, "daily_bar", price, at)
+            source_rows.fact(symbol, "last_trade", price, at)
+            source_rows.fact(symbol, "daily_bar", price, at)
 
 
 def _midnight(day: date) -> datetime:
@@ -184,14 +186,14 @@ def _made_up(contracts: int) -> Iterator[Quote]:
                 )  # fmt: skip
 
 
-def _options(books: Books, quotes: list[Quote], underlying: Prices) -> None:
+def _options(source_rows: SourceRows, quotes: list[Quote], underlying: Prices) -> None:
     for name, group in itertools.groupby(
         sorted(quotes, key=lambda quote: (quote.contract, quote.at)), key=lambda q: q.contract
     ):
         listed = list(group)
-        books.contract(name, listed[0].open_interest)
+        source_rows.contract(name, listed[0].open_interest)
         for quote in listed:
-            books.option(
+            source_rows.option(
                 name,
                 quote.at,
                 underlying.at(quote.at),
@@ -203,13 +205,15 @@ def _options(books: Books, quotes: list[Quote], underlying: Prices) -> None:
             )
 
 
-def _questions(books: Books, chance: random.Random) -> None:
+def _questions(source_rows: SourceRows, chance: random.Random) -> None:
     for _ in range(30):
         at = OPENS + timedelta(seconds=chance.randint(0, 12_000))
-        books.notification(at, f"user-{chance.randint(1, 5)}")
+        source_rows.notification(at, f"user-{chance.randint(1, 5)}")
 
 
-def _stock_trades(books: Books, chance: random.Random, prices: dict[str, Prices]) -> None:
+def _stock_trades(
+    source_rows: SourceRows, chance: random.Random, prices: dict[str, Prices]
+) -> None:
     """Twelve positions that stay open, short ones too, and twelve that were closed that day."""
     for number, symbol in enumerate([*STOCKS, *STOCKS] * 2):
         ticks = sorted(chance.sample(prices[symbol].trades[:-1], 3))
@@ -220,10 +224,10 @@ def _stock_trades(books: Books, chance: random.Random, prices: dict[str, Prices]
         if number >= 12:
             held = sum((each.qty for each in path), Decimal(0))
             path.append(Execution(ticks[2][0], -held, ticks[2][1]))
-        books.trade(symbol, path, uid=f"user-{number}")
+        source_rows.trade(symbol, path, uid=f"user-{number}")
 
 
-def _option_trades(books: Books, chance: random.Random, quotes: list[Quote]) -> None:
+def _option_trades(source_rows: SourceRows, chance: random.Random, quotes: list[Quote]) -> None:
     """Eight contracts held since morning, every other one short."""
     by_contract: dict[str, list[Quote]] = defaultdict(list)
     for quote in quotes:
@@ -236,10 +240,10 @@ def _option_trades(books: Books, chance: random.Random, quotes: list[Quote]) -> 
         assert quote.ask
         side = -1 if number % 2 else 1
         entered = Execution(quote.at, Decimal(side), quote.ask if side > 0 else quote.bid)
-        books.trade(name, [entered], uid="user-1", asset_class="us_option")
+        source_rows.trade(name, [entered], uid="user-1", asset_class="us_option")
 
 
-def _account(books: Books, chance: random.Random, prices: dict[str, Prices]) -> None:
+def _account(source_rows: SourceRows, chance: random.Random, prices: dict[str, Prices]) -> None:
     """The broker's readings, each quarter of an hour of the trading day."""
     equity = Decimal(100_000)
     quarter = timedelta(minutes=15)
@@ -247,8 +251,8 @@ def _account(books: Books, chance: random.Random, prices: dict[str, Prices]) -> 
     for at in _ticks(midnight, midnight + timedelta(hours=23, minutes=45), quarter):
         if OPENS < at <= CLOSES:
             equity = _step(equity, chance, 0.002)
-        books.equity(at + timedelta(seconds=7), equity)
+        source_rows.equity(at + timedelta(seconds=7), equity)
         if OPENS <= at <= CLOSES:
             for symbol, known in prices.items():
                 price = known.at(at)
-                books.quote(symbol, at, price - Decimal("0.01"), price + Decimal("0.02"))
+                source_rows.quote(symbol, at, price - Decimal("0.01"), price + Decimal("0.02"))

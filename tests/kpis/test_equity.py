@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.postgres.database import Database
-from tests.kpis import told
-from tests.kpis.books import Books, forgotten
-from tests.kpis.told import DAYS, Numbers, random_days, shown
+from tests.kpis import recomputed
+from tests.kpis.recomputed import DAYS, Numbers, random_days, shown
+from tests.kpis.source_rows import SourceRows, forgotten
 
 QUARTER = timedelta(minutes=15)
 
@@ -22,13 +22,13 @@ class Day:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = self.chance.choice(DAYS)
-        self.since = told.midnight(self.day).astimezone(UTC)
+        self.since = recomputed.midnight(self.day).astimezone(UTC)
         self.as_of = self.since + timedelta(minutes=self.chance.randint(0, 1700))
         self.opens = self.since + timedelta(hours=9.5)
         self.closes = self.opens + timedelta(hours=self.chance.choice((3.5, 6.5)))
-        self.books = Books()
+        self.source_rows = SourceRows()
         if self.chance.random() < 0.9:
-            self.books.session(self.day, self.opens, self.closes)
+            self.source_rows.session(self.day, self.opens, self.closes)
         self.readings: list[tuple[datetime, datetime, Decimal]] = []
         for number in range(-8, 104):
             quarter = self.since + number * QUARTER
@@ -36,7 +36,7 @@ class Day:
             equity = Decimal(self.chance.randint(9_000, 11_000))
             if self.chance.random() < 0.9:
                 self.readings.append((quarter, read_at, equity))
-                self.books.equity(read_at, equity)
+                self.source_rows.equity(read_at, equity)
 
     def expected(self, until: datetime) -> Numbers:
         """Return both figures as of an instant."""
@@ -57,7 +57,7 @@ class Day:
         return worst
 
     def _sharpe(self, known: dict[datetime, Decimal]) -> Decimal | None:
-        if not self.books.rows["market_sessions"]:
+        if not self.source_rows.rows["market_sessions"]:
             return None
         returns = [
             known[quarter + QUARTER] / equity - 1
@@ -75,16 +75,17 @@ def test_drawdown_and_sharpe_follow_the_account(db: Database, seed: int) -> None
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
-        headlines = told.figures(tx, day.day, day.as_of)
-        found = told.series(tx, day.day, day.as_of)
+        day.source_rows.save(tx)
+        headlines = recomputed.figures(tx, day.day, day.as_of)
+        found = recomputed.series(tx, day.day, day.as_of)
 
     with localcontext(prec=40):
-        since, until = told.span(day.day, day.as_of)
+        since, until = recomputed.span(day.day, day.as_of)
         for kpi, value in day.expected(until).items():
             assert headlines[kpi] == shown(kpi, value)
         points = {
-            start: day.expected(end) for start, end in told.quarters(day.day, day.as_of).items()
+            start: day.expected(end)
+            for start, end in recomputed.quarters(day.day, day.as_of).items()
         }
         for kpi in ("Max drawdown", "Sharpe ratio"):
             expected = {start: p[kpi] for start, p in points.items() if p[kpi] is not None}
@@ -98,12 +99,12 @@ def test_drawdown_and_sharpe_follow_the_account(db: Database, seed: int) -> None
 
 def test_a_quiet_account_never_fell_and_has_no_sharpe_ratio(db: Database) -> None:
     day = Day(1)
-    day.books.rows["account_equity"].clear()
+    day.source_rows.rows["account_equity"].clear()
     for number in range(40, 60):
-        day.books.equity(day.since + number * QUARTER, 10_000)
+        day.source_rows.equity(day.since + number * QUARTER, 10_000)
 
     with db.transaction() as tx:
-        day.books.save(tx)
-        found = told.figures(tx, day.day, day.since + timedelta(days=1))
+        day.source_rows.save(tx)
+        found = recomputed.figures(tx, day.day, day.since + timedelta(days=1))
 
     assert (found["Max drawdown"], found["Sharpe ratio"]) == ("0.00%", "—")

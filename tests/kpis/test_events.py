@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.postgres.database import Database
-from tests.kpis import told
-from tests.kpis.books import Books, Execution, forgotten
-from tests.kpis.told import DAYS, Numbers, random_days, shown
+from tests.kpis import recomputed
+from tests.kpis.recomputed import DAYS, Numbers, random_days, shown
+from tests.kpis.source_rows import Execution, SourceRows, forgotten
 
 COUNTED = (
     "Signals scanned",
@@ -30,15 +30,15 @@ class Day:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = self.chance.choice(DAYS)
-        self.since = told.midnight(self.day).astimezone(UTC)
+        self.since = recomputed.midnight(self.day).astimezone(UTC)
         self.as_of = self.instant()
-        self.books = Books()
+        self.source_rows = SourceRows()
         for number in range(1, self.chance.randint(1, 13)):
-            self.books.fact(f"S{number}", "last_trade", 500, self.instant())
-            self.books.fact(f"S{number}", "daily_close", 500, self.instant())
-            self.books.notification(self.instant())
-            self.books.opportunity(self.instant())
-            self.books.option(f"SPY260220C{number:08}", self.instant(), 500)
+            self.source_rows.fact(f"S{number}", "last_trade", 500, self.instant())
+            self.source_rows.fact(f"S{number}", "daily_close", 500, self.instant())
+            self.source_rows.notification(self.instant())
+            self.source_rows.opportunity(self.instant())
+            self.source_rows.option(f"SPY260220C{number:08}", self.instant(), 500)
         for _ in range(self.chance.randint(0, 12)):
             self._trade()
 
@@ -54,11 +54,11 @@ class Day:
         path = [Execution(opened, Decimal(self.chance.choice((-2, 3))), Decimal(3))]
         if self.chance.random() < 0.7:
             path.append(Execution(closed, -path[0].qty, price))
-        self.books.trade("SPY", path, uid=f"user-{len(self.books.rows['trades'])}")
+        self.source_rows.trade("SPY", path, uid=f"user-{len(self.source_rows.rows['trades'])}")
 
     def expected(self, since: datetime, until: datetime) -> Numbers:
         """Count what happened from `since` on and before `until`."""
-        rows = self.books.rows
+        rows = self.source_rows.rows
         exits = [t for t in rows["trades"] if t["closed_at"] and since <= t["closed_at"] < until]
         lives = [t["closed_at"] - t["opened_at"] for t in exits]
         wins = [t for t in exits if t["realized_pnl"] > 0]
@@ -96,10 +96,10 @@ def test_headlines_count_the_trading_day_up_to_the_instant(db: Database, seed: i
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
-        found = told.figures(tx, day.day, day.as_of)
+        day.source_rows.save(tx)
+        found = recomputed.figures(tx, day.day, day.as_of)
 
-    expected = day.expected(*told.span(day.day, day.as_of))
+    expected = day.expected(*recomputed.span(day.day, day.as_of))
     assert {kpi: found[kpi] for kpi in COUNTED} == {
         kpi: shown(kpi, value) for kpi, value in expected.items()
     }
@@ -111,13 +111,13 @@ def test_series_tell_what_the_day_had_come_to_at_each_quarter(db: Database, seed
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
-        found = told.series(tx, day.day, day.as_of)
+        day.source_rows.save(tx)
+        found = recomputed.series(tx, day.day, day.as_of)
 
-    since, _ = told.span(day.day, day.as_of)
+    since, _ = recomputed.span(day.day, day.as_of)
     points = {
         start: day.expected(since, until)
-        for start, until in told.quarters(day.day, day.as_of).items()
+        for start, until in recomputed.quarters(day.day, day.as_of).items()
     }
     for kpi in COUNTED:
         expected = {start: p[kpi] for start, p in points.items() if p[kpi] is not None}
@@ -134,8 +134,8 @@ def test_as_many_positions_are_listed_as_counted(db: Database, seed: int) -> Non
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
-        listed = told.portfolio(tx, day.day, day.as_of)
-        counted = told.figures(tx, day.day, day.as_of)["Portfolio"]
+        day.source_rows.save(tx)
+        listed = recomputed.portfolio(tx, day.day, day.as_of)
+        counted = recomputed.figures(tx, day.day, day.as_of)["Portfolio"]
 
     assert len({row["trade_id"] for row in listed}) == len(listed) == int(counted)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from common.snapshot.catalog import CATALOG
 from infra.postgres.database import Database
 from tests.conftest import rows
-from tests.kpis.told import shown
+from tests.kpis.recomputed import shown
 
 COUNT = r"\d{1,3}(,\d{3})*"
 SHAPES = {

@@ -15,7 +15,7 @@ from infra.postgres import kpis
 from infra.postgres.database import Database, connector
 from infra.workflows import option_valuation
 from tests.conftest import SHARED, _of, rows
-from tests.kpis import full_day, told
+from tests.kpis import full_day, recomputed
 from tests.kpis.full_day import CLOSES, DAY, OPENS, OVER, RECORDINGS
 
 LIFECYCLE = (*CATALOG[:10], "Fair Market Price", "Portfolio")
@@ -44,17 +44,17 @@ def whole(request: pytest.FixtureRequest, postgres: str) -> Iterator[Database]:
 
 def test_all_26_kpis_have_a_value(whole: Database) -> None:
     with whole.transaction() as tx:
-        figures = told.figures(tx, DAY, OVER)
-        portfolio = told.portfolio(tx, DAY, OVER)
+        figures = recomputed.figures(tx, DAY, OVER)
+        portfolio = recomputed.portfolio(tx, DAY, OVER)
 
     assert tuple(figures) == CATALOG
-    assert [kpi for kpi, value in figures.items() if value == told.DASH] == []
+    assert [kpi for kpi, value in figures.items() if value == recomputed.DASH] == []
     assert figures["Portfolio"] == str(len(portfolio)) == "20"
 
 
 def test_all_26_have_a_series_on_their_grid(whole: Database) -> None:
     with whole.transaction() as tx:
-        series = told.series(tx, DAY, OVER)
+        series = recomputed.series(tx, DAY, OVER)
 
     assert set(series) == set(CATALOG)
     midnight = datetime.combine(DAY, datetime.min.time(), UTC)
@@ -74,17 +74,19 @@ def test_a_series_ends_where_the_headline_is(whole: Database) -> None:
     """As of an instant, the running quarter of an hour is the headline."""
     for as_of in (OPENS + timedelta(minutes=45), OPENS + timedelta(minutes=61), CLOSES):
         with whole.transaction() as tx:
-            figures = told.figures(tx, DAY, as_of)
-            series = told.series(tx, DAY, as_of)
+            figures = recomputed.figures(tx, DAY, as_of)
+            series = recomputed.series(tx, DAY, as_of)
         for kpi in LIFECYCLE:
             last = list(series[kpi].values())[-1] if kpi in series else None
             whole_number = last is not None and kpi in ALWAYS - {"Daily PnL"}
-            assert figures[kpi] == told.shown(kpi, int(last) if whole_number and last else last)
+            assert figures[kpi] == recomputed.shown(
+                kpi, int(last) if whole_number and last else last
+            )
 
 
 def test_18_kpis_have_extremes(whole: Database) -> None:
     with whole.transaction() as tx:
-        extremes = told.extremes(tx, DAY, OVER)
+        extremes = recomputed.extremes(tx, DAY, OVER)
 
     assert {kpi for kpi, _ in extremes} == set(EXTREMES)
     for kpi in EXTREMES:
@@ -101,7 +103,7 @@ def test_18_kpis_have_extremes(whole: Database) -> None:
 
 def test_the_identities_of_positions_hold(whole: Database) -> None:
     with whole.transaction() as tx:
-        extremes = told.extremes(tx, DAY, OVER)
+        extremes = recomputed.extremes(tx, DAY, OVER)
 
     checked = 0
     for (kpi, _), items in extremes.items():
@@ -138,8 +140,8 @@ def assert_identities(item: dict[str, Any], multiplier: int) -> None:
 
 def test_liquidity_is_the_middle_of_volume_and_interest(whole: Database) -> None:
     with whole.transaction() as tx:
-        figures = told.figures(tx, DAY, OVER)
-        series = told.series(tx, DAY, OVER)
+        figures = recomputed.figures(tx, DAY, OVER)
+        series = recomputed.series(tx, DAY, OVER)
 
     volume, interest, liquidity = (
         Decimal(figures[kpi]) for kpi in ("Volume Ratio", "OI Ratio", "Liquidity Ratios")
@@ -156,8 +158,8 @@ def test_the_views_hold_what_the_functions_say(whole: Database) -> None:
 
         for what in ("kpis", "series", "extremes", "portfolio"):
             held = tx.rows(f"SELECT * FROM utils_statistics.daily_trade_{what}_mv")  # noqa: S608
-            said = told.call(tx, f"daily_trade_{what}", DAY, OVER)
-            assert unordered(held) == unordered([{**row, "report_date": DAY} for row in said])
+            computed = recomputed.call(tx, f"daily_trade_{what}", DAY, OVER)
+            assert unordered(held) == unordered([{**row, "report_date": DAY} for row in computed])
 
 
 def unordered(found: list[dict[str, Any]]) -> list[str]:
@@ -206,4 +208,4 @@ def test_what_a_day_stores_is_counted_once(whole: Database) -> None:
         " + (SELECT count(*) FROM option_snapshots) AS n",
     )
     with whole.transaction() as tx:
-        assert told.figures(tx, DAY, OVER)["Signals scanned"] == f"{stored['n']:,}"
+        assert recomputed.figures(tx, DAY, OVER)["Signals scanned"] == f"{stored['n']:,}"

@@ -19,10 +19,10 @@ from common.options import OccSymbol
 from infra.postgres.database import Database
 from infra.workflows import option_valuation
 from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE
-from tests.kpis import told
+from tests.kpis import recomputed
 from tests.kpis.black_scholes import European
-from tests.kpis.books import Books, Row, forgotten
-from tests.kpis.told import DAYS, random_days, shown
+from tests.kpis.recomputed import DAYS, random_days, shown
+from tests.kpis.source_rows import Row, SourceRows, forgotten
 
 GREEKS = ("delta", "gamma", "theta", "vega", "rho")
 OF_CONTRACTS = {
@@ -48,18 +48,18 @@ class Day:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = self.chance.choice(DAYS)
-        self.since = told.midnight(self.day).astimezone(UTC)
+        self.since = recomputed.midnight(self.day).astimezone(UTC)
         self.as_of = self.since + timedelta(minutes=self.chance.randint(400, 1700))
         self.opens = self.since + timedelta(hours=9.5)
         self.closes = self.opens + timedelta(hours=self.chance.choice((3.5, 6.5)))
-        self.books = Books()
-        self.books.session(self.day, self.opens, self.closes)
+        self.source_rows = SourceRows()
+        self.source_rows.session(self.day, self.opens, self.closes)
         for underlying in ("SPY", "GOOG"):
             self._closes(underlying)
         for symbol in self._chain():
-            self.books.contract(symbol)
+            self.source_rows.contract(symbol)
             for at in self._instants():
-                self.books.option(symbol, at, self._price(100), **self._known(at))
+                self.source_rows.option(symbol, at, self._price(100), **self._known(at))
 
     def _price(self, middle: int) -> Decimal:
         return round(Decimal(str(self.chance.uniform(0.8, 1.2))) * middle, 2)
@@ -69,7 +69,7 @@ class Day:
         for feed, count in (("iex", self.chance.choice((10, 21, 40))), ("sip", 15)):
             for number in range(count):
                 as_of = self.since - timedelta(days=number + (feed == "sip"))
-                self.books.fact(underlying, "daily_close", self._price(100), as_of, feed=feed)
+                self.source_rows.fact(underlying, "daily_close", self._price(100), as_of, feed=feed)
 
     def _chain(self) -> list[str]:
         """Pairs and single contracts; `SPY1` is adjusted, and no pair of `SPY`'s."""
@@ -120,7 +120,7 @@ class Day:
     def _history(self, underlying: str) -> float | None:
         closes = sorted(
             (row["as_of"], float(row["price"]))
-            for row in self.books.rows["market_data_snapshots"]
+            for row in self.source_rows.rows["market_data_snapshots"]
             if row["symbol"] == underlying and row["feed"] == "iex" and row["as_of"] < self.since
         )[-21:]
         if len(closes) < 21:
@@ -131,7 +131,7 @@ class Day:
     def scanned(self, since: datetime, until: datetime) -> list[Row]:
         """Return the last snapshot of each contract that was stored in a span."""
         last: dict[str, Row] = {}
-        for row in self.books.rows["option_snapshots"]:
+        for row in self.source_rows.rows["option_snapshots"]:
             if max(since, self.since) <= row["created_at"] < until:
                 last[row["contract"]] = row
         return list(last.values())
@@ -165,15 +165,15 @@ class Day:
 
     def items(self, rows: Iterable[Row]) -> Values:
         """Return each KPI's values by contract; a pair's by its call."""
-        said = {row["contract"]: self.contract(row) for row in rows}
+        recorded = {row["contract"]: self.contract(row) for row in rows}
         found: Values = defaultdict(dict)
-        for contract, known in said.items():
+        for contract, known in recorded.items():
             for kpi, name in OF_CONTRACTS.items():
                 if name in known:
                     found[kpi][contract] = known[name]
             put = contract[:-9] + "P" + contract[-8:]
-            if contract[-9] == "C" and put in said:
-                for kpi, value in _pair(known, said[put]).items():
+            if contract[-9] == "C" and put in recorded:
+                for kpi, value in _pair(known, recorded[put]).items():
                     found[kpi][contract] = value
         return found
 
@@ -237,11 +237,11 @@ def test_headlines_are_means_over_the_last_snapshots(db: Database, seed: int) ->
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
+        day.source_rows.save(tx)
         option_valuation.complete(tx, day.day, day.as_of)
-        found = told.figures(tx, day.day, day.as_of)
+        found = recomputed.figures(tx, day.day, day.as_of)
 
-    expected = day.figures(*told.span(day.day, day.as_of))
+    expected = day.figures(*recomputed.span(day.day, day.as_of))
     for kpi in (*OF_CONTRACTS, *OF_PAIRS, "Liquidity Ratios"):
         value = expected.get(kpi)
         assert found[kpi] == shown(kpi, None if value is None else Decimal(str(value)))
@@ -253,18 +253,18 @@ def test_series_hold_the_buckets_of_the_session_that_hold_data(db: Database, see
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
+        day.source_rows.save(tx)
         option_valuation.complete(tx, day.day, day.as_of)
-        found = told.series(tx, day.day, day.as_of)
+        found = recomputed.series(tx, day.day, day.as_of)
 
-    _, over = told.span(day.day, day.as_of)
+    _, over = recomputed.span(day.day, day.as_of)
     expected: dict[str, dict[datetime, float]] = defaultdict(dict)
     for number in range(int((day.closes - day.opens) / TEN_MINUTES) + 1):
         start = day.opens + number * TEN_MINUTES
         for kpi, value in day.figures(start, min(start + TEN_MINUTES, over)).items():
             if kpi != "Fair Market Price":
                 expected[kpi][start] = value
-    for start, until in told.quarters(day.day, day.as_of).items():
+    for start, until in recomputed.quarters(day.day, day.as_of).items():
         fair = day.figures(day.since, until).get("Fair Market Price")
         if fair is not None:
             expected["Fair Market Price"][start] = fair
@@ -282,12 +282,14 @@ def test_extremes_are_the_upper_and_the_lower_half_of_the_contracts(
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
+        day.source_rows.save(tx)
         option_valuation.complete(tx, day.day, day.as_of)
-        found = told.extremes(tx, day.day, day.as_of)
+        found = recomputed.extremes(tx, day.day, day.as_of)
 
-    numbers = {row["contract"]: row["listing_id"] for row in day.books.rows["option_contracts"]}
-    items = day.items(day.scanned(*told.span(day.day, day.as_of)))
+    numbers = {
+        row["contract"]: row["listing_id"] for row in day.source_rows.rows["option_contracts"]
+    }
+    items = day.items(day.scanned(*recomputed.span(day.day, day.as_of)))
     for kpi in (*OF_CONTRACTS, *OF_PAIRS, "Liquidity Ratios"):
         if kpi in {"Historical Volatility", "Decay Weight"}:
             assert not found[kpi, "hi"]

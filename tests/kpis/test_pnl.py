@@ -1,4 +1,4 @@
-"""KPI 7, and what positions are worth: recomputed trade by trade, execution by execution."""
+"""KPI 7, and what positions are worth: expected trade by trade, execution by execution."""
 
 import random
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from common.positions import Fill, Trade, apply_fill
 from infra.postgres.database import Database
-from tests.kpis import told
-from tests.kpis.books import Books, Execution, Row, forgotten
-from tests.kpis.told import DAYS, random_days, shown
+from tests.kpis import recomputed
+from tests.kpis.recomputed import DAYS, random_days, shown
+from tests.kpis.source_rows import Execution, Row, SourceRows, forgotten
 
 OPTION = "SPY261218C00500000"
 CLASSES = {"SPY": "us_equity", "AAPL": "us_equity", "BTC/USD": "crypto", OPTION: "us_option"}
@@ -27,10 +27,10 @@ class Day:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = self.chance.choice(DAYS)
-        self.since = told.midnight(self.day).astimezone(UTC)
+        self.since = recomputed.midnight(self.day).astimezone(UTC)
         self.as_of = self.since + timedelta(hours=self.chance.randint(0, 30), seconds=1)
-        self.books = Books()
-        self.books.contract(OPTION)
+        self.source_rows = SourceRows()
+        self.source_rows.contract(OPTION)
         for symbol, asset_class in CLASSES.items():
             self._prices(symbol, asset_class)
         for number in range(self.chance.randint(0, 10)):
@@ -54,13 +54,15 @@ class Day:
                     "last_trade": self.chance.choice((None, bid)),
                     "feed": self.chance.choice(("indicative", "opra")),
                 }
-                self.books.option(symbol, at, 500, **known)
+                self.source_rows.option(symbol, at, 500, **known)
                 continue
             feed = self.chance.choice(FEEDS[asset_class])
-            self.books.fact(symbol, "last_trade", self.price(), at, feed=feed)
-            self.books.fact(symbol, "prev_close", self.price(), self.instant(-60, 20), feed=feed)
+            self.source_rows.fact(symbol, "last_trade", self.price(), at, feed=feed)
+            self.source_rows.fact(
+                symbol, "prev_close", self.price(), self.instant(-60, 20), feed=feed
+            )
             bid, ask = sorted((self.price(), self.price()))
-            self.books.quote(symbol, self.instant(), bid, ask)
+            self.source_rows.quote(symbol, self.instant(), bid, ask)
 
     def _trade(self, uid: str) -> None:
         """Enter, add, reduce, and often close."""
@@ -76,19 +78,19 @@ class Day:
             path.append(Execution(at, sign * qty, self.price()))
         if len(instants) > 1 and self.chance.random() < 0.6:
             path.append(Execution(instants[-1], -sign * held, self.price()))
-        self.books.trade(symbol, path, uid=uid, asset_class=CLASSES[symbol])
+        self.source_rows.trade(symbol, path, uid=uid, asset_class=CLASSES[symbol])
 
     # The independent computation.
 
     def trades(self, until: datetime) -> Iterable[tuple[Row, list[tuple[datetime, Fill]]]]:
         """Each trade that was open at some time of the day, with its fills until then."""
-        fills = {row["id"]: row for row in self.books.rows["fills"]}
-        for trade in self.books.rows["trades"]:
+        fills = {row["id"]: row for row in self.source_rows.rows["fills"]}
+        for trade in self.source_rows.rows["trades"]:
             if trade["closed_at"] and trade["closed_at"] < self.since:
                 continue
             own = [
                 fills[part["fill_id"]]
-                for part in self.books.rows["trade_fills"]
+                for part in self.source_rows.rows["trade_fills"]
                 if part["trade_id"] == trade["id"]
             ]
             path = [
@@ -113,7 +115,7 @@ class Day:
     def newest(self, symbol: str, metric: str, before: datetime) -> Decimal | None:
         known = [
             row
-            for row in self.books.rows["market_data_snapshots"]
+            for row in self.source_rows.rows["market_data_snapshots"]
             if row["symbol"] == symbol and row["metric"] == metric and row["as_of"] < before
         ]
         return max(known, key=lambda row: row["as_of"])["price"] if known else None
@@ -121,7 +123,7 @@ class Day:
     def snapshot(self, before: datetime) -> Row | None:
         known = [
             row
-            for row in self.books.rows["option_snapshots"]
+            for row in self.source_rows.rows["option_snapshots"]
             if row["as_of"] < before and (row["last_trade"] or (row["bid"] and row["ask"]))
         ]
         return max(known, key=lambda row: row["as_of"]) if known else None
@@ -184,7 +186,7 @@ class Day:
         else:
             known = [
                 row
-                for row in self.books.rows["position_quotes"]
+                for row in self.source_rows.rows["position_quotes"]
                 if row["symbol"] == symbol and self.since <= row["as_of"] < until
             ]
         newest = max(known, key=lambda row: row["as_of"], default=None)
@@ -210,22 +212,22 @@ def test_daily_pnl_is_the_sum_of_what_each_trade_made(db: Database, seed: int) -
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
-        headline = told.figures(tx, day.day, day.as_of)["Daily PnL"]
-        points = told.series(tx, day.day, day.as_of)["Daily PnL"]
+        day.source_rows.save(tx)
+        headline = recomputed.figures(tx, day.day, day.as_of)["Daily PnL"]
+        points = recomputed.series(tx, day.day, day.as_of)["Daily PnL"]
         by_trade = tx.rows(
             "SELECT * FROM utils_statistics.daily_trade_pnl(CAST(:day AS date))", day=day.day
         )
 
-    _, until = told.span(day.day, day.as_of)
+    _, until = recomputed.span(day.day, day.as_of)
     assert headline == shown("Daily PnL", day.total(until))
     expected = {
         start: total
-        for start, end in told.quarters(day.day, day.as_of).items()
+        for start, end in recomputed.quarters(day.day, day.as_of).items()
         if (total := day.total(end)) is not None
     }
     assert points == expected
-    over = told.midnight(day.day + timedelta(days=1)).astimezone(UTC)
+    over = recomputed.midnight(day.day + timedelta(days=1)).astimezone(UTC)
     assert {row["trade_id"]: row["pnl"] for row in by_trade} == day.pnl(over)
 
 
@@ -235,11 +237,11 @@ def test_positions_carry_their_own_figures(db: Database, seed: int) -> None:
     day = Day(seed)
 
     with forgotten(db) as tx:
-        day.books.save(tx)
-        found = told.extremes(tx, day.day, day.as_of)
+        day.source_rows.save(tx)
+        found = recomputed.extremes(tx, day.day, day.as_of)
 
     with localcontext(prec=60):
-        _, until = told.span(day.day, day.as_of)
+        _, until = recomputed.span(day.day, day.as_of)
         positions, pnl = day.positions(until), day.pnl(until)
         for kpi in ("Unrealized P/L", "Mid Mark PnL", "Liquidity Drag", "Percent Change"):
             items = found[kpi, "hi"] + found[kpi, "lo"]

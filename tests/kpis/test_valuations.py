@@ -11,30 +11,30 @@ import pytest
 from infra.postgres.database import Database
 from infra.workflows import option_valuation
 from tests.conftest import rows
-from tests.kpis import told
-from tests.kpis.books import Books
+from tests.kpis import recomputed
+from tests.kpis.source_rows import SourceRows
 
 DAY = date(2026, 2, 10)
-OPENS = told.midnight(DAY) + timedelta(hours=9.5)
+OPENS = recomputed.midnight(DAY) + timedelta(hours=9.5)
 CALL = "SPY260320C00500000"
 
 
 def scan(db: Database, *minutes: int, closes: int = 21, **known: Any) -> None:
     """Store a contract's snapshots, some minutes after the opening."""
-    books = Books()
-    books.contract(CALL)
-    add_closes(books, closes)
+    source_rows = SourceRows()
+    source_rows.contract(CALL)
+    add_closes(source_rows, closes)
     for minute in minutes:
         quote: dict[str, Any] = {"bid": Decimal(9), "ask": Decimal(11)}
-        books.option(CALL, OPENS + timedelta(minutes=minute), 500, **quote | known)
+        source_rows.option(CALL, OPENS + timedelta(minutes=minute), 500, **quote | known)
     with db.transaction() as tx:
-        books.save(tx)
+        source_rows.save(tx)
 
 
-def add_closes(books: Books, count: int) -> None:
+def add_closes(source_rows: SourceRows, count: int) -> None:
     for number in range(1, count + 1):
-        as_of = told.midnight(DAY) - timedelta(days=number)
-        books.fact("SPY", "daily_close", 490 + number % 7, as_of)
+        as_of = recomputed.midnight(DAY) - timedelta(days=number)
+        source_rows.fact("SPY", "daily_close", 490 + number % 7, as_of)
 
 
 def complete(db: Database, as_of: datetime) -> int:

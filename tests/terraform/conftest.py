@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fasteners import InterProcessLock
 
-from infra.runtime.settings import inherited
+from infra.runtime.settings import env_var
 from tests.conftest import ROOT, SHARED
 from tests.terraform.deployment import Deployment
 
@@ -36,11 +36,7 @@ def _plan(plan: Path, applied: Path) -> None:
         [CHECK, "--plan", "--no-fmt", "--no-test", "--terraform", here / "terraform", "terraform"],
         cwd=ROOT,
         env={
-            **{
-                name: inherited(name)
-                for name in ("PATH", "HOME", "XDG_CACHE_HOME")
-                if inherited(name)
-            },
+            **{name: env_var(name) for name in ("PATH", "HOME", "XDG_CACHE_HOME") if env_var(name)},
             "PLAN_JSON": str(plan),
             "APPLIED_JSON": str(applied),
         },

@@ -62,9 +62,9 @@ def test_a_secret_is_named_in_the_environment_and_never_told(deployment: Deploym
 
     assert not deployment.all("google_secret_manager_secret_version")
     for function in deployment.functions:
-        told = deployment.environment(function)
-        for name in secrets & told.keys():
-            assert is_secret_name(told[name])
+        variables = deployment.environment(function)
+        for name in secrets & variables.keys():
+            assert is_secret_name(variables[name])
 
 
 def test_each_function_that_announces_may_publish_on_every_topic(deployment: Deployment) -> None:
@@ -110,7 +110,7 @@ def test_who_plans_changes_nothing_and_who_applies_is_approved(deployment: Deplo
 # What a deployment leaves at its default, and why.
 LEFT_ALONE = {
     "database_url": "Cloud SQL instead",
-    "question_pipeline_test_mode": "the simulator's, refused away from this machine",
+    "broker_clock": "the simulator's, refused away from this machine",
     "snapshot_endpoint": "the dashboard's contract",
     "mv_kpi_table": "the migrations' own names",
     "mv_series_table": "the migrations' own names",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.runtime.settings import inherited
+from infra.runtime.settings import env_var
 from tests.conftest import ROOT
 from tests.terraform.deployment import Deployment
 
@@ -37,7 +37,7 @@ def test_every_entry_point_loads_from_the_archive_alone(
     done = subprocess.run(  # noqa: S603 (our own code)
         [sys.executable, "-c", _LOAD_ALL, *deployment.functions],
         cwd=archive,
-        env={"PATH": inherited("PATH"), "PYTHONPATH": str(archive)},
+        env={"PATH": env_var("PATH"), "PYTHONPATH": str(archive)},
         capture_output=True,
         text=True,
         check=False,

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from common.config import TradingConfig
-from common.guardrails.facts import Account, Asset, BrokerFacts, Facts, Server, Standing
+from common.guardrails.facts import Account, Asset, BrokerFacts, Exposure, Facts
 from common.market import NEW_YORK, Metric, Quote, Snapshot
 from common.orders.order import Order
 from common.questions import Confirmation
+from common.server_limits import ServerLimits
 
 NOON = datetime(2026, 2, 10, 12, 0, tzinfo=NEW_YORK)
 MIDNIGHT_BEFORE = datetime(2026, 2, 9, 0, 0, tzinfo=NEW_YORK)
@@ -89,7 +90,7 @@ def confirmation(**changes: Any) -> Confirmation:
     return Confirmation(**values | changes)
 
 
-def server(**changes: Any) -> Server:
+def server(**changes: Any) -> ServerLimits:
     values: dict[str, Any] = {
         "trading_enabled": True,
         "allow_live": False,
@@ -97,8 +98,9 @@ def server(**changes: Any) -> Server:
         "max_order_notional_usd": Decimal(1000),
         "max_orders_per_day": 20,
         "max_notional_usd_per_4h": Decimal(5000),
+        "max_stream_symbols": 30,
     }
-    return Server(**values | changes)
+    return ServerLimits(**values | changes)
 
 
 def broker(**changes: Any) -> BrokerFacts:
@@ -112,7 +114,7 @@ def broker(**changes: Any) -> BrokerFacts:
     return BrokerFacts(**values | changes)
 
 
-def standing(**changes: Any) -> Standing:
+def exposure(**changes: Any) -> Exposure:
     values: dict[str, Any] = {
         "orders_today": 0,
         "notional_in_window": Decimal(0),
@@ -121,7 +123,7 @@ def standing(**changes: Any) -> Standing:
         "outcome_pending": None,
         "controls": (),
     }
-    return Standing(**values | changes)
+    return Exposure(**values | changes)
 
 
 def facts(**changes: Any) -> Facts:
@@ -132,6 +134,6 @@ def facts(**changes: Any) -> Facts:
         "config": config(),
         "confirmation": confirmation(),
         "broker": broker(),
-        "standing": standing(),
+        "exposure": exposure(),
     }
     return Facts(**values | changes)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from infra.simulator.market import calendar
-from infra.simulator.market.instants import NEW_YORK, parse, rfc3339
+from infra.simulator.market.timestamps import NEW_YORK, parse, rfc3339
 
 
 def at(text: str) -> datetime:

@@ -9,10 +9,10 @@ import pytest
 
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
-from infra.simulator.market.instants import rfc3339
 from infra.simulator.market.recording import Recording
 from infra.simulator.market.recording_csv import BadRecordingError
 from infra.simulator.market.tape import View
+from infra.simulator.market.timestamps import rfc3339
 
 HEADER = "symbol,timestamp,open,high,low,close,volume,bid,ask,bid_size,ask_size"
 MONDAY = [

@@ -15,7 +15,7 @@ from common.errors import InvalidSignatureError, TransientError
 from infra.auth.firebase_keys import FirebaseKeys
 from infra.auth.firebase_tokens import FirebaseTokens
 from infra.local import firebase
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from infra.runtime.settings import Settings, SettingsError
 
 PROJECT = "a-project"
@@ -59,7 +59,7 @@ def google(folder: Path) -> Google:
 
 @pytest.fixture
 def tokens(google: Google) -> Iterator[FirebaseTokens]:
-    with Server(google.app) as server:
+    with HttpServer(google.app) as server:
         keys = FirebaseKeys(server.url)
         yield FirebaseTokens(PROJECT, keys)
         keys.close()

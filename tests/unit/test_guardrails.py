@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config import TradingConfig
-from common.guardrails import CHECKS, deny
-from common.guardrails.facts import Account, Asset, BrokerFacts, Code, Control, Facts
+from common.guardrails import GUARDRAILS, deny
+from common.guardrails.facts import Account, Asset, BrokerFacts, Control, DenialCode, Facts
 from common.market import Quote
 from common.orders.order import Order
 from common.rules.base import Position
@@ -19,10 +19,10 @@ from tests.unit.samples import (
     config,
     confirmation,
     document,
+    exposure,
     facts,
     order,
     server,
-    standing,
 )
 
 
@@ -46,117 +46,125 @@ def test_an_order_with_everything_in_order_passes() -> None:
 
 
 # Facts in which nothing but the named guardrail stands between the order and the broker.
-ONLY: list[tuple[Code, Order, Facts]] = [
-    (Code.TRADING_DISABLED, order(), facts(server=server(trading_enabled=False))),
-    (Code.TRADING_DISABLED, order(), facts(config=config(enabled=False))),
+ONLY: list[tuple[DenialCode, Order, Facts]] = [
+    (DenialCode.TRADING_DISABLED, order(), facts(server=server(trading_enabled=False))),
+    (DenialCode.TRADING_DISABLED, order(), facts(config=config(enabled=False))),
     (
-        Code.TRADING_HALTED,
+        DenialCode.TRADING_HALTED,
         order(),
-        facts(standing=standing(controls=(Control("halted", "stop"),))),
+        facts(exposure=exposure(controls=(Control("halted", "stop"),))),
     ),
     (
-        Code.TRADING_HALTED,
+        DenialCode.TRADING_HALTED,
         order(),
-        facts(standing=standing(controls=(Control("reducing", "stop"),))),
+        facts(exposure=exposure(controls=(Control("reducing", "stop"),))),
     ),
     (
-        Code.TRADING_HALTED,
+        DenialCode.TRADING_HALTED,
         order(side="sell"),
-        facts(standing=standing(position=held("2"), controls=(Control("halted", "stop"),))),
+        facts(exposure=exposure(position=held("2"), controls=(Control("halted", "stop"),))),
     ),
-    (Code.LIVE_NOT_ALLOWED, order(), facts(config=config(mode="live"))),
-    (Code.LIVE_NOT_ALLOWED, order(), facts(server=server(allow_live=True, broker_is_live=True))),
+    (DenialCode.LIVE_NOT_ALLOWED, order(), facts(config=config(mode="live"))),
     (
-        Code.LIVE_NOT_ALLOWED,
+        DenialCode.LIVE_NOT_ALLOWED,
+        order(),
+        facts(server=server(allow_live=True, broker_is_live=True)),
+    ),
+    (
+        DenialCode.LIVE_NOT_ALLOWED,
         order(),
         facts(config=config(mode="live"), server=server(broker_is_live=True)),
     ),
     (
-        Code.QUESTION_NOT_APPROVED,
+        DenialCode.QUESTION_NOT_APPROVED,
         order(),
         facts(confirmation=confirmation(status="pending", decided_at=None)),
     ),
-    (Code.QUESTION_NOT_APPROVED, order(), facts(confirmation=confirmation(status="reject"))),
-    (Code.QUESTION_NOT_APPROVED, order(), facts(confirmation=confirmation(status="ambiguous"))),
+    (DenialCode.QUESTION_NOT_APPROVED, order(), facts(confirmation=confirmation(status="reject"))),
     (
-        Code.QUESTION_EXPIRED,
+        DenialCode.QUESTION_NOT_APPROVED,
+        order(),
+        facts(confirmation=confirmation(status="ambiguous")),
+    ),
+    (
+        DenialCode.QUESTION_EXPIRED,
         order(expires_at=NOON - timedelta(microseconds=1)),
         facts(),
     ),
-    (Code.SYMBOL_NOT_WATCHED, order(symbol="TSLA"), facts()),
-    (Code.SYMBOL_BLOCKED, order(), facts(config=guarded(symbols_blocklist=["SPY"]))),
-    (Code.MARKET_CLOSED, order(), facts(broker=broker(market_is_open=False))),
-    (Code.MARKET_CLOSED, order(), facts(broker=broker(market_is_open=None))),
+    (DenialCode.SYMBOL_NOT_WATCHED, order(symbol="TSLA"), facts()),
+    (DenialCode.SYMBOL_BLOCKED, order(), facts(config=guarded(symbols_blocklist=["SPY"]))),
+    (DenialCode.MARKET_CLOSED, order(), facts(broker=broker(market_is_open=False))),
+    (DenialCode.MARKET_CLOSED, order(), facts(broker=broker(market_is_open=None))),
     (
-        Code.ASSET_NOT_TRADABLE,
+        DenialCode.ASSET_NOT_TRADABLE,
         order(),
         facts(broker=broker(asset=Asset(tradable=False, fractionable=True))),
     ),
     (
-        Code.ASSET_NOT_TRADABLE,
+        DenialCode.ASSET_NOT_TRADABLE,
         order(),
         facts(broker=broker(asset=Asset(tradable=True, fractionable=False))),
     ),
-    (Code.ASSET_NOT_TRADABLE, order(), facts(broker=broker(asset=None))),
+    (DenialCode.ASSET_NOT_TRADABLE, order(), facts(broker=broker(asset=None))),
     (
-        Code.ACCOUNT_BLOCKED,
+        DenialCode.ACCOUNT_BLOCKED,
         order(),
         facts(broker=broker(account=Account(blocked=True, buying_power=Decimal(1000)))),
     ),
     (
-        Code.PRICE_STALE,
+        DenialCode.PRICE_STALE,
         order(),
         facts(broker=quoted("491.99", "492.01", timedelta(seconds=181))),
     ),
-    (Code.SPREAD_TOO_WIDE, order(), facts(broker=quoted("489", "495"))),
-    (Code.PRICE_DRIFT, order(), facts(broker=quoted("496.99", "497.01"))),
-    (Code.PRICE_DRIFT, order(), facts(broker=quoted("486.99", "487.01"))),
-    (Code.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=Decimal(984)))),
-    (Code.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=None))),
+    (DenialCode.SPREAD_TOO_WIDE, order(), facts(broker=quoted("489", "495"))),
+    (DenialCode.PRICE_DRIFT, order(), facts(broker=quoted("496.99", "497.01"))),
+    (DenialCode.PRICE_DRIFT, order(), facts(broker=quoted("486.99", "487.01"))),
+    (DenialCode.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=Decimal(984)))),
+    (DenialCode.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=None))),
     (
-        Code.MAX_ORDER_NOTIONAL,
+        DenialCode.MAX_ORDER_NOTIONAL,
         order(),
         facts(server=server(max_order_notional_usd=Decimal("9.99"))),
     ),
     (
-        Code.MAX_POSITION_NOTIONAL,
+        DenialCode.MAX_POSITION_NOTIONAL,
         order(),
-        facts(config=guarded(max_position_usd=500), standing=standing(position=held("1"))),
+        facts(config=guarded(max_position_usd=500), exposure=exposure(position=held("1"))),
     ),
     (
-        Code.INSUFFICIENT_BUYING_POWER,
+        DenialCode.INSUFFICIENT_BUYING_POWER,
         order(),
         facts(broker=broker(account=Account(blocked=False, buying_power=Decimal("9.99")))),
     ),
     (
-        Code.DAILY_LOSS_LIMIT,
+        DenialCode.DAILY_LOSS_LIMIT,
         order(),
-        facts(config=guarded(daily_loss_limit_usd=50), standing=standing(day_pnl=Decimal(-50))),
+        facts(config=guarded(daily_loss_limit_usd=50), exposure=exposure(day_pnl=Decimal(-50))),
     ),
     (
-        Code.DAILY_LOSS_LIMIT,
+        DenialCode.DAILY_LOSS_LIMIT,
         order(),
-        facts(config=guarded(daily_loss_limit_usd=50), standing=standing(day_pnl=None)),
+        facts(config=guarded(daily_loss_limit_usd=50), exposure=exposure(day_pnl=None)),
     ),
-    (Code.MAX_ORDERS_PER_DAY, order(), facts(standing=standing(orders_today=3))),
-    (Code.MAX_ORDERS_PER_DAY, order(), facts(server=server(max_orders_per_day=0))),
+    (DenialCode.MAX_ORDERS_PER_DAY, order(), facts(exposure=exposure(orders_today=3))),
+    (DenialCode.MAX_ORDERS_PER_DAY, order(), facts(server=server(max_orders_per_day=0))),
     (
-        Code.MAX_NOTIONAL_PER_WINDOW,
+        DenialCode.MAX_NOTIONAL_PER_WINDOW,
         order(),
-        facts(standing=standing(notional_in_window=Decimal("90.01"))),
+        facts(exposure=exposure(notional_in_window=Decimal("90.01"))),
     ),
     (
-        Code.MAX_NOTIONAL_PER_WINDOW,
+        DenialCode.MAX_NOTIONAL_PER_WINDOW,
         order(),
         facts(server=server(max_notional_usd_per_4h=Decimal(9))),
     ),
-    (Code.OUTCOME_PENDING, order(), facts(standing=standing(outcome_pending="order-7"))),
+    (DenialCode.OUTCOME_PENDING, order(), facts(exposure=exposure(outcome_pending="order-7"))),
 ]
 
 
 @pytest.mark.parametrize(("code", "ordered", "given_facts"), ONLY)
 def test_each_guardrail_denies_with_its_code_and_numbers(
-    code: Code, ordered: Order, given_facts: Facts
+    code: DenialCode, ordered: Order, given_facts: Facts
 ) -> None:
     denied = deny(ordered, given_facts)
 
@@ -167,20 +175,20 @@ def test_each_guardrail_denies_with_its_code_and_numbers(
 
 @pytest.mark.parametrize(("code", "ordered", "given_facts"), ONLY)
 def test_the_order_passes_when_only_that_guardrail_is_removed(
-    code: Code, ordered: Order, given_facts: Facts
+    code: DenialCode, ordered: Order, given_facts: Facts
 ) -> None:
     rest = tuple(
         check
-        for check in CHECKS
+        for check in GUARDRAILS
         if (denied := check(ordered, given_facts)) is None or denied.code is not code
     )
 
-    assert len(rest) == len(CHECKS) - 1
+    assert len(rest) == len(GUARDRAILS) - 1
     assert deny(ordered, given_facts, rest) is None
 
 
 def test_every_code_is_tripped_by_some_example() -> None:
-    assert {code for code, _, _ in ONLY} == set(Code)
+    assert {code for code, _, _ in ONLY} == set(DenialCode)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ def test_every_code_is_tripped_by_some_example() -> None:
 )
 @pytest.mark.parametrize("ordered", [order(), order(notional_usd=None, qty=Decimal(1))])
 def test_a_missing_fact_denies_by_every_check_that_needs_it(missing: Facts, ordered: Order) -> None:
-    denials = [check(ordered, missing) for check in CHECKS]
+    denials = [check(ordered, missing) for check in GUARDRAILS]
 
     assert sum(denied is not None for denied in denials) >= 2
 
@@ -205,7 +213,7 @@ def test_a_missing_fact_denies_by_every_check_that_needs_it(missing: Facts, orde
 def test_limits_are_inclusive() -> None:
     exactly = facts(
         config=guarded(max_position_usd=502, daily_loss_limit_usd=50),
-        standing=standing(
+        exposure=exposure(
             orders_today=2,
             notional_in_window=Decimal(90),
             position=held("1"),
@@ -230,7 +238,7 @@ def test_an_order_nobody_was_asked_about_passes_only_where_the_config_says_so() 
     assert deny(UNASKED, facts(config=unasked, confirmation=None)) is None
     denied = deny(UNASKED, facts(confirmation=None))
     assert denied is not None
-    assert denied.code is Code.QUESTION_NOT_APPROVED
+    assert denied.code is DenialCode.QUESTION_NOT_APPROVED
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -270,7 +278,7 @@ def test_only_what_opens_adds_or_flips_increases_a_position(
     position: Position | None,
     increases: bool,  # noqa: FBT001
 ) -> None:
-    assert facts(standing=standing(position=position)).increases_position(ordered) is increases
+    assert facts(exposure=exposure(position=position)).increases_position(ordered) is increases
 
 
 def test_reducing_passes_the_limits_that_are_about_growing() -> None:
@@ -282,7 +290,7 @@ def test_reducing_passes_the_limits_that_are_about_growing() -> None:
         server=loose,
         config=config_of_a_loser,
         broker=broker(account=Account(blocked=False, buying_power=Decimal(0))),
-        standing=standing(
+        exposure=exposure(
             position=held("2"), day_pnl=Decimal(-500), controls=(Control("reducing", "loss"),)
         ),
     )
@@ -319,7 +327,7 @@ def test_no_config_raises_the_server_ceiling(
     given_facts = facts(
         config=guarded(max_notional_usd_per_4h=user_limit),
         server=server(max_notional_usd_per_4h=Decimal(ceiling)),
-        standing=standing(notional_in_window=used),
+        exposure=exposure(notional_in_window=used),
     )
 
     denied = deny(replace(order(), notional_usd=notional), given_facts)

@@ -19,14 +19,14 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 def test_a_line_is_one_json_object_with_google_s_fields() -> None:
     with (
         logged(project="p") as (log, lines),
-        log_context.about(trace=TRACE, span=SPAN, flow_id="f-1"),
+        log_context.bound(trace=TRACE, span=SPAN, flow_id="f-1"),
     ):
         log.warning("first\nsecond", extra={"event": "order_denied", "code": "X"})
 
     (line,) = lines
-    said = json.loads(line)
-    assert datetime.fromisoformat(said.pop("time")).utcoffset() is not None
-    assert said == {
+    fields = json.loads(line)
+    assert datetime.fromisoformat(fields.pop("time")).utcoffset() is not None
+    assert fields == {
         "severity": "WARNING",
         "logger": "test",
         "message": "first\nsecond",
@@ -39,8 +39,8 @@ def test_a_line_is_one_json_object_with_google_s_fields() -> None:
 
 
 def test_what_a_block_is_about_ends_with_it_and_inner_ones_add_to_it() -> None:
-    with log_context.about(flow_id="outer", order_id="1"):
-        with log_context.about(flow_id="inner"):
+    with log_context.bound(flow_id="outer", order_id="1"):
+        with log_context.bound(flow_id="inner"):
             assert log_context.current() == {"flow_id": "inner", "order_id": "1"}
         assert log_context.current() == {"flow_id": "outer", "order_id": "1"}
 
@@ -49,7 +49,7 @@ def test_what_a_block_is_about_ends_with_it_and_inner_ones_add_to_it() -> None:
 
 def test_what_one_thread_is_about_is_not_another_s() -> None:
     seen: list[object] = []
-    with log_context.about(flow_id="mine"):
+    with log_context.bound(flow_id="mine"):
         thread = threading.Thread(target=lambda: seen.append(log_context.current()))
         thread.start()
         thread.join()

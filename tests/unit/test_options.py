@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from common.errors import MalformedMessageError
 from common.inputs import OptionInput
-from common.options import Bounds, OccSymbol, Window, windows_of
+from common.options import ChainBounds, ChainWindow, OccSymbol, windows_of
 
 TODAY = date(2026, 2, 10)
 
@@ -87,20 +87,23 @@ def test_the_window_of_an_underlying_is_wide_enough_for_every_input() -> None:
 
     windows = windows_of((near, far))
 
-    assert windows == {"AAPL": Window(0, 60, Decimal(5)), "SPY": Window(0, 10, Decimal(5))}
+    assert windows == {
+        "AAPL": ChainWindow(0, 60, Decimal(5)),
+        "SPY": ChainWindow(0, 10, Decimal(5)),
+    }
 
 
 def test_a_window_counts_days_from_today_and_strikes_around_the_price() -> None:
-    bounds = Window(1, 10, Decimal("2.5")).around(Decimal("99.8"), TODAY)
+    bounds = ChainWindow(1, 10, Decimal("2.5")).around(Decimal("99.8"), TODAY)
 
-    assert bounds == Bounds(
+    assert bounds == ChainBounds(
         date(2026, 2, 11), date(2026, 2, 20), Decimal("97.305"), Decimal("102.295")
     )
 
 
 def test_bounds_are_widened_by_as_much_again_but_not_below_zero() -> None:
-    narrow = Window(0, 10, Decimal(10)).around(Decimal(100), TODAY)
-    wide = Window(0, 10, Decimal(80)).around(Decimal(100), TODAY)
+    narrow = ChainWindow(0, 10, Decimal(10)).around(Decimal(100), TODAY)
+    wide = ChainWindow(0, 10, Decimal(80)).around(Decimal(100), TODAY)
 
-    assert narrow.widened() == Bounds(TODAY, date(2026, 2, 20), Decimal(80), Decimal(120))
-    assert wide.widened() == Bounds(TODAY, date(2026, 2, 20), Decimal(0), Decimal(260))
+    assert narrow.widened() == ChainBounds(TODAY, date(2026, 2, 20), Decimal(80), Decimal(120))
+    assert wide.widened() == ChainBounds(TODAY, date(2026, 2, 20), Decimal(0), Decimal(260))

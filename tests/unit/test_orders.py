@@ -56,9 +56,9 @@ def test_an_order_that_never_arrived_is_denied_and_one_at_the_broker_never() -> 
 
 
 @given(st.lists(st.sampled_from([*BROKERS, *OURS, "a_status_of_2030"]), max_size=12))
-def test_a_terminal_status_is_reached_once_whatever_is_said(heard: list[str]) -> None:
+def test_a_terminal_status_is_reached_once_whatever_is_said(received: list[str]) -> None:
     status, ends = APPROVED, 0
-    for then in heard:
+    for then in received:
         if may_follow(status, then):
             status = then
             ends += then in TERMINAL
@@ -73,16 +73,16 @@ def test_a_reading_that_says_the_same_less_or_older_is_no_news() -> None:
         filled_avg_price=Decimal(10),
         broker_updated_at=NOON,
     )
-    told = {"status": "partially_filled", "filled_qty": "2", "filled_avg_price": "10"}
+    reported = {"status": "partially_filled", "filled_qty": "2", "filled_avg_price": "10"}
     later = {"updated_at": NOON + timedelta(seconds=1)}
 
-    assert not broker_order(**told).is_news_of(known)
+    assert not broker_order(**reported).is_news_of(known)
     assert not broker_order(status="new", filled_qty="1", **later).is_news_of(known)
-    assert not broker_order(**told | {"status": SUBMITTING}).is_news_of(known)
+    assert not broker_order(**reported | {"status": SUBMITTING}).is_news_of(known)
     older = {"status": "new", "updated_at": NOON - timedelta(seconds=1)}
-    assert not broker_order(**told | older).is_news_of(known)
-    assert broker_order(**told | {"status": "canceled"} | later).is_news_of(known)
-    assert broker_order(**told | {"status": "canceled"}).is_news_of(known)
+    assert not broker_order(**reported | older).is_news_of(known)
+    assert broker_order(**reported | {"status": "canceled"} | later).is_news_of(known)
+    assert broker_order(**reported | {"status": "canceled"}).is_news_of(known)
     assert broker_order(status="filled", filled_qty="3", **later).is_news_of(known)
 
 
@@ -105,11 +105,11 @@ def test_an_order_goes_out_with_money_as_strings() -> None:
 
 
 def test_the_brokers_word_is_read_with_unknown_keys_and_statuses() -> None:
-    said = broker_order(status="a_status_of_2030", surprise={"x": 1}, filled_qty="0.109649122")
+    broker = broker_order(status="a_status_of_2030", surprise={"x": 1}, filled_qty="0.109649122")
 
-    assert said.broker_order_id == "b-1"
-    assert said.filled_qty == Decimal("0.109649122")
-    assert said.last_change == said.submitted_at
+    assert broker.broker_order_id == "b-1"
+    assert broker.filled_qty == Decimal("0.109649122")
+    assert broker.last_change == broker.submitted_at
     assert broker_order(filled_at=NOON).last_change == NOON
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.orders.order import Side
-from common.positions import Fill, Part, Trade, apply_fill, next_fill
+from common.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from tests.unit.samples import NOON
 
 ZERO = Decimal(0)
@@ -22,7 +22,7 @@ def trade(qty: str, price: str, realized: str = "0") -> Trade:
 def test_a_fill_opens_a_trade() -> None:
     (part,) = apply_fill(None, fill("buy", "2", "10"))
 
-    assert part == Part(Trade(Decimal(2), Decimal(10), ZERO, NOON), Decimal(2))
+    assert part == TradeChange(Trade(Decimal(2), Decimal(10), ZERO, NOON), Decimal(2))
 
 
 def test_adding_averages_the_entry_price() -> None:
@@ -98,7 +98,7 @@ fills = st.lists(
 
 @given(fills)
 def test_quantities_add_up_and_money_is_conserved(executed: list[Fill]) -> None:
-    parts: list[Part] = []
+    parts: list[TradeChange] = []
     current: Trade | None = None
     realized = ZERO
     for each in executed:

@@ -8,14 +8,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from infra.workflows import black_scholes
-from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE, Terms
+from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE, OptionTerms
 from tests.conftest import SHARED
 from tests.kpis.black_scholes import European
 
 EXAMPLE = SHARED / "alpaca-examples" / "option_snapshots.json"
 
 terms = st.builds(
-    Terms,
+    OptionTerms,
     type=st.sampled_from(["call", "put"]),
     strike=st.floats(50, 200),
     years=st.floats(1, 800).map(lambda days: days / 365.25),
@@ -24,7 +24,7 @@ terms = st.builds(
 volatilities = st.floats(0.05, 2)
 
 
-def textbook(option: Terms, volatility: float) -> European:
+def textbook(option: OptionTerms, volatility: float) -> European:
     return European(
         option.type,
         option.underlying_price,
@@ -37,7 +37,7 @@ def textbook(option: Terms, volatility: float) -> European:
 
 
 @given(terms, volatilities)
-def test_fair_price_is_the_textbooks(option: Terms, volatility: float) -> None:
+def test_fair_price_is_the_textbooks(option: OptionTerms, volatility: float) -> None:
     expected = textbook(option, volatility).price
 
     assert black_scholes.fair_price(option, volatility) == pytest.approx(
@@ -46,7 +46,7 @@ def test_fair_price_is_the_textbooks(option: Terms, volatility: float) -> None:
 
 
 @given(terms, volatilities)
-def test_greeks_are_the_textbooks(option: Terms, volatility: float) -> None:
+def test_greeks_are_the_textbooks(option: OptionTerms, volatility: float) -> None:
     greeks = black_scholes.greeks(option, volatility)
 
     assert greeks is not None
@@ -55,7 +55,7 @@ def test_greeks_are_the_textbooks(option: Terms, volatility: float) -> None:
 
 
 @given(terms, volatilities)
-def test_implied_volatility_gives_the_price_back(option: Terms, volatility: float) -> None:
+def test_implied_volatility_gives_the_price_back(option: OptionTerms, volatility: float) -> None:
     price = black_scholes.fair_price(option, volatility)
     assume(textbook(option, volatility).greeks()["vega"] > 1e-3)
 
@@ -66,13 +66,13 @@ def test_implied_volatility_gives_the_price_back(option: Terms, volatility: floa
 
 @pytest.mark.parametrize("price", [0.0, 3.0, 200.0])
 def test_a_price_outside_of_arbitrage_has_no_volatility(price: float) -> None:
-    option = Terms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84)
+    option = OptionTerms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84)
 
     assert black_scholes.implied_volatility(option, price) is None
 
 
 def test_on_the_last_day_there_is_a_fair_price_and_nothing_else() -> None:
-    option = Terms("put", strike=170, years=0, underlying_price=165)
+    option = OptionTerms("put", strike=170, years=0, underlying_price=165)
 
     assert black_scholes.fair_price(option, 0.3) == pytest.approx(5)
     assert black_scholes.greeks(option, 0.3) is None
@@ -83,12 +83,12 @@ def test_greeks_are_scaled_as_the_brokers() -> None:
     """AAPL closed at 165.84 on 22 April 2024; the feed counts three days to the 26th's expiry."""
     if not EXAMPLE.exists():
         pytest.skip("the broker's example is not at hand")
-    said = json.loads(EXAMPLE.read_text())["snapshots"]["AAPL240426C00162500"]
+    recorded = json.loads(EXAMPLE.read_text())["snapshots"]["AAPL240426C00162500"]
 
     greeks = black_scholes.greeks(
-        Terms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84),
-        said["impliedVolatility"],
+        OptionTerms("call", strike=162.5, years=3 / 365.25, underlying_price=165.84),
+        recorded["impliedVolatility"],
     )
 
     assert greeks is not None
-    assert asdict(greeks) == pytest.approx(said["greeks"], rel=0.03)
+    assert asdict(greeks) == pytest.approx(recorded["greeks"], rel=0.03)

@@ -10,9 +10,9 @@ from common.actions import ClosePosition
 from common.errors import MalformedMessageError
 from common.questions import (
     Answer,
+    AnswerRefusal,
     Confirmation,
     Decision,
-    Refusal,
     consequence,
     decide,
     follow_up_terms,
@@ -81,22 +81,22 @@ def test_the_terms_bind_price_snapshots_config_drift_and_expiry() -> None:
 
 
 def test_another_users_answer_is_refused() -> None:
-    assert settle(pending(), answer(uid="user-2"), NOON) is Refusal.WRONG_USER
+    assert settle(pending(), answer(uid="user-2"), NOON) is AnswerRefusal.WRONG_USER
 
 
 def test_an_answer_counts_up_to_the_last_instant() -> None:
-    standing = pending(expires_at=NOON)
+    waiting = pending(expires_at=NOON)
 
-    assert settle(standing, answer(), NOON) is Decision.APPROVE
-    assert settle(standing, answer(), NOON + timedelta(microseconds=1)) is Refusal.EXPIRED
+    assert settle(waiting, answer(), NOON) is Decision.APPROVE
+    assert settle(waiting, answer(), NOON + timedelta(microseconds=1)) is AnswerRefusal.EXPIRED
 
 
 def test_an_expired_question_stays_expired() -> None:
-    assert settle(pending(status="expired"), answer(), NOON) is Refusal.EXPIRED
+    assert settle(pending(status="expired"), answer(), NOON) is AnswerRefusal.EXPIRED
 
 
 def test_a_withdrawn_question_orders_nothing() -> None:
-    assert settle(pending(status="withdrawn"), answer(), NOON) is Refusal.WITHDRAWN
+    assert settle(pending(status="withdrawn"), answer(), NOON) is AnswerRefusal.WITHDRAWN
 
 
 def test_the_consequence_says_what_a_yes_will_do() -> None:
@@ -130,8 +130,8 @@ def test_a_repeat_gets_the_same_decision_even_after_expiry() -> None:
 
 
 def test_a_contradiction_is_refused() -> None:
-    assert settle(confirmation(), answer("-10"), NOON) is Refusal.CONTRADICTION
-    assert settle(confirmation(), answer("0"), NOON) is Refusal.CONTRADICTION
+    assert settle(confirmation(), answer("-10"), NOON) is AnswerRefusal.CONTRADICTION
+    assert settle(confirmation(), answer("0"), NOON) is AnswerRefusal.CONTRADICTION
 
 
 @pytest.mark.parametrize(

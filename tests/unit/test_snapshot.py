@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from common.signing import sign_body
 from common.snapshot import (
-    Day,
     PortfolioAsset,
     SeriesPoint,
+    SnapshotParts,
     SnapshotTooLargeError,
     assemble,
     missing,
@@ -27,10 +27,10 @@ from tests.shapes import shape
 from tests.snapshot_day import AT, DAY, FIGURES, asset, contract, full_day, point
 
 REFERENCE = SHARED / "reference" / "trades-2026-02-10.json"
-EMPTY = Day({}, {}, {}, [])
+EMPTY = SnapshotParts({}, {}, {}, [])
 
 
-def written(day: Day) -> Any:
+def written(day: SnapshotParts) -> Any:
     return json.loads(assemble(DAY, AT, day).to_body())
 
 
@@ -85,7 +85,7 @@ def test_points_are_sorted_and_of_two_at_one_instant_the_later_row_counts() -> N
 
 
 def test_what_is_no_kpi_of_the_catalog_is_left_out() -> None:
-    day = Day(
+    day = SnapshotParts(
         {"Alpha": "1"},
         {"Alpha": [point(0, Decimal(1))], "Delta": []},
         {("Alpha", "hi"): [contract(1)]},
@@ -216,11 +216,11 @@ def test_a_contract_that_is_not_held_has_zeros() -> None:
 
 @pytest.mark.parametrize("unknown", ["individual_pnl", "cost_basis", "qty"])
 def test_what_follows_from_something_unknown_is_unknown(unknown: str) -> None:
-    told = dict(
+    known = dict(
         zip(("pl", "plpc", "value", "entry"), broker_says(item(**{unknown: None})), strict=True)
     )
 
-    assert {name for name, value in told.items() if value is None} == {
+    assert {name for name, value in known.items() if value is None} == {
         "individual_pnl": {"pl", "plpc", "value"},
         "cost_basis": {"plpc", "value", "entry"},
         "qty": {"entry"},

@@ -11,10 +11,10 @@ import pytest
 from common.config import TradingConfig
 from common.errors import MalformedMessageError
 from common.inputs import CryptoInput, OptionInput
-from common.validation import Ceilings, validate
-from tests.unit.samples import document
+from common.validation import validate
+from tests.unit.samples import document, server
 
-CEILINGS = Ceilings(Decimal(1000), 20, Decimal(5000), 30)
+LIMITS = server()
 CRYPTO = {"id": "coins", "source": "alpaca", "asset_class": "crypto", "symbols": ["BTC/USD"]}
 OPTIONS = {"id": "chain", "source": "alpaca", "asset_class": "us_option", "underlyings": ["SPY"]}
 
@@ -72,7 +72,7 @@ def with_action(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_wide_config_is_valid() -> None:
-    config = validate(wide(), CEILINGS)
+    config = validate(wide(), LIMITS)
 
     assert config.symbols == {"SPY", "AAPL", "BTC/USD"}
     assert isinstance(config.data_inputs[1], CryptoInput)
@@ -100,7 +100,7 @@ def test_an_action_that_the_broker_or_the_server_would_refuse_is_refused_when_sa
     changes: dict[str, Any], path: str
 ) -> None:
     with pytest.raises(MalformedMessageError) as refused:
-        validate(with_action(**changes), CEILINGS)
+        validate(with_action(**changes), LIMITS)
 
     assert path in str(refused.value)
 
@@ -110,9 +110,9 @@ def test_live_money_without_a_question_needs_the_operators_leave() -> None:
     whole["guardrails"]["require_question_before_order"] = False
 
     with pytest.raises(MalformedMessageError, match="require_question_before_order"):
-        validate(whole, CEILINGS)
+        validate(whole, LIMITS)
 
-    assert validate(whole, replace(CEILINGS, allow_unasked_live=True)).mode == "live"
+    assert validate(whole, replace(LIMITS, allow_unasked_live=True)).mode == "live"
 
 
 def test_a_whole_quantity_may_rest_with_a_limit() -> None:
@@ -124,7 +124,7 @@ def test_a_whole_quantity_may_rest_with_a_limit() -> None:
         "time_in_force": "gtc",
     }
 
-    assert validate(with_action(**resting), CEILINGS).rules[0].id == "dip"
+    assert validate(with_action(**resting), LIMITS).rules[0].id == "dip"
 
 
 def test_crypto_takes_no_day_orders() -> None:
@@ -132,7 +132,7 @@ def test_crypto_takes_no_day_orders() -> None:
     whole["rules"][1]["on_answer_match"]["time_in_force"] = "day"
 
     with pytest.raises(MalformedMessageError, match="crypto takes gtc or ioc"):
-        validate(whole, CEILINGS)
+        validate(whole, LIMITS)
 
 
 def test_every_number_above_a_ceiling_is_named_at_once() -> None:
@@ -149,7 +149,7 @@ def test_every_number_above_a_ceiling_is_named_at_once() -> None:
     )
 
     with pytest.raises(MalformedMessageError) as refused:
-        validate(whole, CEILINGS)
+        validate(whole, LIMITS)
 
     said = str(refused.value)
     assert "guardrails.max_orders_per_day: must be at most 20" in said
@@ -228,7 +228,7 @@ def test_hundreds_of_mutated_configs_are_each_refused_with_a_path() -> None:
 
     for name, whole in wrong:
         with pytest.raises(MalformedMessageError) as refused:
-            validate(whole, CEILINGS)
+            validate(whole, LIMITS)
         first = str(refused.value).split(": ", maxsplit=1)[0]
         assert first.split("[")[0].split(".")[0] in wide(), (name, str(refused.value))
 

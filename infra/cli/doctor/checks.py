@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from common.errors import TradingError
 from infra.cli.doctor import external_checks, internal_checks
-from infra.cli.doctor.environment import Patient
-from infra.cli.doctor.result import Check, Finding
+from infra.cli.doctor.environment import Environment
+from infra.cli.doctor.result import Check, CheckResult
 from infra.runtime import redaction
 from infra.runtime.settings import Settings, SettingsError
 
@@ -39,31 +39,31 @@ _CONTRADICTING = (
 )
 
 
-def examine(environment: Mapping[str, str]) -> Iterator[Finding]:
+def examine(variables: Mapping[str, str]) -> Iterator[CheckResult]:
     """Yield what every check finds.
 
     Variables that are wrong are reported and left out, so that the rest can still be looked at.
     """
     try:
-        settings = Settings.from_environment(environment)
+        settings = Settings.from_environment(variables)
     except SettingsError as error:
-        yield Finding("settings", "fail", str(error), "correct it: nothing starts like this")
+        yield CheckResult("settings", "fail", str(error), "correct it: nothing starts like this")
         wrong = error.variables or _CONTRADICTING
-        rest = {name: value for name, value in environment.items() if name not in wrong}
+        rest = {name: value for name, value in variables.items() if name not in wrong}
         settings = Settings.without_database(rest)
-    patient = Patient(settings)
+    environment = Environment(settings)
     try:
         for name, check, advice in CHECKS:
-            yield from _made(name, check, advice, patient)
+            yield from _made(name, check, advice, environment)
     finally:
-        patient.close()
+        environment.close()
 
 
-def _made(name: str, check: Check, advice: str, patient: Patient) -> Iterator[Finding]:
+def _made(name: str, check: Check, advice: str, environment: Environment) -> Iterator[CheckResult]:
     try:
-        yield from check(patient)
+        yield from check(environment)
     except TradingError as error:
-        yield Finding(name, "fail", str(error), advice)
+        yield CheckResult(name, "fail", str(error), advice)
     except Exception as error:  # noqa: BLE001 (a check that breaks must not hide the others)
-        said = f"{type(error).__name__}: {redaction.clean(str(error))}"
-        yield Finding(name, "fail", said, advice)
+        message = f"{type(error).__name__}: {redaction.clean(str(error))}"
+        yield CheckResult(name, "fail", message, advice)

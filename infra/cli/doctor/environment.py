@@ -14,7 +14,7 @@ from infra.runtime.secrets import Secrets
 from infra.runtime.settings import Settings
 
 
-class Patient:
+class Environment:
     """What an environment's settings lead to."""
 
     def __init__(self, settings: Settings) -> None:
@@ -23,7 +23,7 @@ class Patient:
 
     @cached_property
     def clock(self) -> Clock:
-        """The machine's clock; in test mode the simulator's."""
+        """The machine's clock; the simulator's where BROKER_CLOCK says so."""
         return self.trading if self.settings.broker_clock else SystemClock()
 
     @cached_property
@@ -65,6 +65,6 @@ class Patient:
         return []
 
     def _wire(self, base_url: str) -> AlpacaHttp:
-        wire = clients.alpaca(base_url, self.secrets)
+        wire = clients.broker(self.settings, base_url, self.secrets)
         self._wires.append(wire)
         return wire

@@ -9,8 +9,8 @@ import httpx
 from common.errors import BrokerRefusedError
 from common.market import trading_day
 from common.messages import OrderApproved, QuestionCreated, SnapshotsIngested, TradeUpdate
-from infra.cli.doctor.environment import Patient
-from infra.cli.doctor.result import Finding
+from infra.cli.doctor.environment import Environment
+from infra.cli.doctor.result import CheckResult
 from infra.gcp.scheduler import ENABLED, Job
 from infra.runtime.clock import SystemClock
 from infra.runtime.http_errors import TIMEOUT, transport_errors
@@ -23,60 +23,66 @@ _NOTABLE, _TOO_MUCH = timedelta(seconds=5), timedelta(minutes=1)
 _SYMBOL = "SPY"
 
 
-def broker(patient: Patient) -> Iterator[Finding]:
+def broker(environment: Environment) -> Iterator[CheckResult]:
     """Check that the keys open the account that is meant: paper, or live with both keys turned."""
-    known = patient.settings
+    known = environment.settings
     kind = "live" if known.broker_is_live else "paper"
-    where = "the simulator" if known.question_pipeline_test_mode else f"the {kind} account"
+    where = "the simulator" if known.broker_clock else f"the {kind} account"
+    if known.question_pipeline_test_mode:
+        where = "test mode (no broker)"
     try:
-        account = patient.trading.account()
+        account = environment.trading.account()
     except BrokerRefusedError as error:
         advice = f"use keys of {where}: paper keys begin with PK, live ones with AK"
-        yield Finding("broker", "fail", f"{where} refuses the keys: {error}", advice)
+        yield CheckResult("broker", "fail", f"{where} refuses the keys: {error}", advice)
         return
     if account.blocked:
-        said, advice = f"{where} is blocked or not active", "look into it at the broker"
-        yield Finding("broker", "fail", said, advice)
+        message, advice = f"{where} is blocked or not active", "look into it at the broker"
+        yield CheckResult("broker", "fail", message, advice)
     elif known.broker_is_live:
-        said = f"the keys open the LIVE account, buying power ${account.buying_power}"
-        yield Finding("broker", "warn", said, "orders spend real money: go on only if it is meant")
+        message = f"the keys open the LIVE account, buying power ${account.buying_power}"
+        yield CheckResult(
+            "broker", "warn", message, "orders spend real money: go on only if it is meant"
+        )
     else:
-        said = f"the keys open {where}, buying power ${account.buying_power}"
-        yield Finding("broker", "ok", said)
+        message = f"the keys open {where}, buying power ${account.buying_power}"
+        yield CheckResult("broker", "ok", message)
 
 
-def market_data(patient: Patient) -> Iterator[Finding]:
+def market_data(environment: Environment) -> Iterator[CheckResult]:
     """Check that the feed of the settings is readable with these keys."""
-    feed = patient.settings.alpaca_data_feed
+    feed = environment.settings.alpaca_data_feed
     try:
-        quote = patient.market_data.latest_quotes([_SYMBOL], feed).get(_SYMBOL)
+        quote = environment.market_data.latest_quotes([_SYMBOL], feed).get(_SYMBOL)
     except BrokerRefusedError as error:
         advice = "ALPACA_DATA_FEED=iex needs no subscription; sip does"
-        yield Finding("market data", "fail", f"feed {feed} is refused: {error}", advice)
+        yield CheckResult("market data", "fail", f"feed {feed} is refused: {error}", advice)
         return
     if quote is None:
-        said, advice = f"feed {feed} has no quote of {_SYMBOL}", "orders are denied without one"
-        yield Finding("market data", "warn", said, advice)
+        message, advice = f"feed {feed} has no quote of {_SYMBOL}", "orders are denied without one"
+        yield CheckResult("market data", "warn", message, advice)
     else:
-        yield Finding("market data", "ok", f"feed {feed}: {_SYMBOL} at {quote.bid} / {quote.ask}")
+        yield CheckResult(
+            "market data", "ok", f"feed {feed}: {_SYMBOL} at {quote.bid} / {quote.ask}"
+        )
 
 
-def calendar(patient: Patient) -> Iterator[Finding]:
+def calendar(environment: Environment) -> Iterator[CheckResult]:
     """Check that the exchange's calendar is readable."""
-    today = trading_day(patient.clock.now())
-    days = patient.trading.calendar(today, today + _AHEAD)
+    today = trading_day(environment.clock.now())
+    days = environment.trading.calendar(today, today + _AHEAD)
     sessions = [day.date for day in days if day.regular is not None]
     if sessions:
-        said = f"{len(sessions)} sessions in {_AHEAD.days} days, the first on {sessions[0]}"
-        yield Finding("calendar", "ok", said)
+        message = f"{len(sessions)} sessions in {_AHEAD.days} days, the first on {sessions[0]}"
+        yield CheckResult("calendar", "ok", message)
     else:
-        said, advice = f"no session in the next {_AHEAD.days} days", "orders would be denied"
-        yield Finding("calendar", "fail", said, advice)
+        message, advice = f"no session in the next {_AHEAD.days} days", "orders would be denied"
+        yield CheckResult("calendar", "fail", message, advice)
 
 
-def dashboard(patient: Patient) -> Iterator[Finding]:
+def dashboard(environment: Environment) -> Iterator[CheckResult]:
     """Check that the dashboard answers, and compare its clock with ours."""
-    url = patient.settings.require("haiphen_api_url")
+    url = environment.settings.require("haiphen_api_url")
     with (
         httpx.Client(timeout=TIMEOUT) as client,
         transport_errors("the dashboard", writes=False),
@@ -84,60 +90,64 @@ def dashboard(patient: Patient) -> Iterator[Finding]:
         reply = client.get(url)
         now = SystemClock().now()
     if reply.is_server_error:
-        said = f"answers {reply.status_code}"
-        yield Finding("dashboard", "fail", said, "HAIPHEN_API_URL is right, the dashboard is not")
+        message = f"answers {reply.status_code}"
+        yield CheckResult(
+            "dashboard", "fail", message, "HAIPHEN_API_URL is right, the dashboard is not"
+        )
     else:
-        yield Finding("dashboard", "ok", "reachable")
+        yield CheckResult("dashboard", "ok", "reachable")
     yield _skew(reply.headers.get("date", ""), now)
 
 
-def _skew(date: str, now: datetime) -> Finding:
+def _skew(date: str, now: datetime) -> CheckResult:
     try:
         skew = abs(now - parsedate_to_datetime(date).astimezone(UTC))
     except ValueError:
         advice = "compare this machine's clock with another"
-        return Finding("clock", "warn", "the dashboard does not tell the time", advice)
-    said = f"{skew.total_seconds():.0f} s from the dashboard's"
+        return CheckResult("clock", "warn", "the dashboard does not tell the time", advice)
+    message = f"{skew.total_seconds():.0f} s from the dashboard's"
     if skew > _TOO_MUCH:
         advice = "set this machine's clock: webhooks are refused from five minutes on"
-        return Finding("clock", "fail", said, advice)
+        return CheckResult("clock", "fail", message, advice)
     if skew > _NOTABLE:
-        return Finding("clock", "warn", said, "set this machine's clock")
-    return Finding("clock", "ok", said)
+        return CheckResult("clock", "warn", message, "set this machine's clock")
+    return CheckResult("clock", "ok", message)
 
 
-def topics(patient: Patient) -> Iterator[Finding]:
+def topics(environment: Environment) -> Iterator[CheckResult]:
     """Check that every topic exists."""
-    missing = [topic for topic in TOPICS if not patient.topics.has(topic)]
+    missing = [topic for topic in TOPICS if not environment.topics.has(topic)]
     if missing:
-        said = f"not there: {', '.join(missing)}"
-        yield Finding("topics", "fail", said, "apply Terraform, or correct GOOGLE_CLOUD_PROJECT")
+        message = f"not there: {', '.join(missing)}"
+        yield CheckResult(
+            "topics", "fail", message, "apply Terraform, or correct GOOGLE_CLOUD_PROJECT"
+        )
     else:
-        yield Finding("topics", "ok", f"all {len(TOPICS)} are there")
+        yield CheckResult("topics", "ok", f"all {len(TOPICS)} are there")
 
 
-def schedules(patient: Patient) -> Iterator[Finding]:
+def schedules(environment: Environment) -> Iterator[CheckResult]:
     """Check that every job exists, is enabled and went well last."""
-    if patient.settings.pubsub_emulator_host:
-        yield Finding("schedules", "ok", "not looked for: the local scheduler runs them")
+    if environment.settings.pubsub_emulator_host:
+        yield CheckResult("schedules", "ok", "not looked for: the local scheduler runs them")
         return
-    jobs = {job.name: job for job in patient.scheduler.jobs()}
+    jobs = {job.name: job for job in environment.scheduler.jobs()}
     wanted = [schedule.name for schedule in load_schedules()]
     findings = list(_jobs(wanted, jobs))
     yield from findings
     if not findings:
-        yield Finding("schedules", "ok", f"all {len(wanted)} are there and enabled")
+        yield CheckResult("schedules", "ok", f"all {len(wanted)} are there and enabled")
 
 
-def _jobs(wanted: Sequence[str], jobs: Mapping[str, Job]) -> Iterator[Finding]:
+def _jobs(wanted: Sequence[str], jobs: Mapping[str, Job]) -> Iterator[CheckResult]:
     for name in wanted:
         job = jobs.get(name)
         if job is None:
-            said, advice = f"{name} is not there", "apply Terraform, or correct DEPLOYMENT_NAME"
-            yield Finding("schedules", "fail", said, advice)
+            message, advice = f"{name} is not there", "apply Terraform, or correct DEPLOYMENT_NAME"
+            yield CheckResult("schedules", "fail", message, advice)
         elif job.state != ENABLED:
             advice = f"`countersign schedules resume {name}` when all is well"
-            yield Finding("schedules", "warn", f"{name} is {job.state.lower()}", advice)
+            yield CheckResult("schedules", "warn", f"{name} is {job.state.lower()}", advice)
         elif job.last_error:
-            said, advice = f"{name} failed last: {job.last_error}", "look at its function's log"
-            yield Finding("schedules", "warn", said, advice)
+            message, advice = f"{name} failed last: {job.last_error}", "look at its function's log"
+            yield CheckResult("schedules", "warn", message, advice)

@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.cli.doctor.environment import Patient
+from infra.cli.doctor.environment import Environment
 
 Status = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One line of the doctor's report; `advice` says what to do unless all is well."""
 
     check: str
     status: Status
-    said: str
+    message: str
     advice: str = ""
 
 
-Check = Callable[[Patient], Iterator[Finding]]
+Check = Callable[[Environment], Iterator[CheckResult]]

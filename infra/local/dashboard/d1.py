@@ -56,13 +56,13 @@ class LocalD1:
             self._authorize((account_id, database_id))
             changes = self._tables.run(_statements(flask.request.get_json()))
         except _RefusedError as error:
-            status, said = error.status, _failure(error.status, str(error))
+            status, reply = error.status, _failure(error.status, str(error))
         except sqlite3.Error as error:
-            status, said = _BAD_REQUEST, _failure(_BAD_REQUEST, f"{error}: SQLITE_ERROR")
+            status, reply = _BAD_REQUEST, _failure(_BAD_REQUEST, f"{error}: SQLITE_ERROR")
         else:
-            status, said = 200, _success(changes)
+            status, reply = 200, _success(changes)
         self.answered.append(status)
-        return said, status
+        return reply, status
 
     def _inject(self) -> None:
         with self._lock:

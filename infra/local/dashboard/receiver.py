@@ -49,7 +49,7 @@ class _RefusedError(Exception):
         self.status = status
         self.code = code
 
-    def said(self, request_id: str) -> dict[str, Any]:
+    def reply(self, request_id: str) -> dict[str, Any]:
         error = {"code": self.code, "message": str(self), "request_id": request_id}
         return {"error": error}
 
@@ -103,16 +103,16 @@ class DashboardReceiver:
             payload = _parse(body)
             self._store(payload)
         except _RefusedError as error:
-            status, said = error.status, error.said(request_id)
+            status, reply = error.status, error.reply(request_id)
         else:
             stored = {name: payload.get(name) for name in ("date", "updated_at")}
-            status, said = 200, {"ok": True, **stored, "request_id": request_id}
+            status, reply = 200, {"ok": True, **stored, "request_id": request_id}
         date = str(payload["date"]) if "date" in payload else None
         self.received.append(Received(date, status, self._is_signed(body), len(body)))
         time.sleep(fault.late_seconds)
         if fault.lose_reply:
             flask.request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-        return _reply(status, said, request_id)
+        return _reply(status, reply, request_id)
 
     def _next_fault(self) -> _Fault:
         with self._lock:
@@ -168,8 +168,8 @@ def _parse(body: bytes) -> dict[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def _reply(status: int, said: dict[str, Any], request_id: str) -> flask.Response:
-    answer = flask.jsonify(said)
+def _reply(status: int, reply: dict[str, Any], request_id: str) -> flask.Response:
+    answer = flask.jsonify(reply)
     answer.status_code = status
     answer.headers["X-Request-Id"] = request_id
     return answer

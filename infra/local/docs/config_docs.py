@@ -14,7 +14,7 @@ from common.config import Guardrails, TradingConfig
 from common.inputs import CryptoInput, OptionInput, StockInput
 from common.model import Model
 from common.rules import Rule
-from common.rules.base import Asking
+from common.rules.base import BaseRule
 
 SCHEMA, PAGE = "config.schema.json", "config.md"
 
@@ -24,7 +24,7 @@ _SECTIONS: tuple[tuple[str, str, type[Model]], ...] = (
     ("Data inputs: crypto", "`data_inputs[]` with `asset_class` `crypto`.", CryptoInput),
     ("Data inputs: options", "`data_inputs[]` with `asset_class` `us_option`.", OptionInput),
     ("Guardrails", "`guardrails`; the server's ceilings stand above them.", Guardrails),
-    ("Every rule", "What `rules[]` have in common, whatever their `type`.", Asking),
+    ("Every rule", "What `rules[]` have in common, whatever their `type`.", BaseRule),
     ("Action: propose an order", "`on_answer_match`.", ProposeOrder),
     ("Action: close the position", "`on_answer_match`.", ClosePosition),
 )
@@ -58,23 +58,23 @@ def _page() -> Iterator[str]:
     yield "Generated from the models; `countersign config docs` writes it anew. Check a file with"
     yield "`countersign config validate FILE`: it names every problem with its place."
     for title, where, model in _SECTIONS:
-        yield from ("", f"## {title}", "", *((where, "") if where else ()), _said(model), "")
+        yield from ("", f"## {title}", "", *((where, "") if where else ()), _description(model), "")
         yield from _table(model)
     yield from ("", "## Rule types")
     for rule in get_args(get_args(Rule)[0]):
         yield from _rule(rule)
 
 
-def _rule(rule: type[Asking]) -> Iterator[str]:
+def _rule(rule: type[BaseRule]) -> Iterator[str]:
     module = inspect.getdoc(sys.modules[rule.__module__]) or ""
     tag = get_args(rule.model_fields["type"].annotation)[0]
     shown = sorted(rule.template_variables | rule.shared_variables)
     yield from ("", f"### `{tag}`", "", module, "")
-    yield from _table(rule, without=Asking)
+    yield from _table(rule, without=BaseRule)
     yield from ("", "Template variables: " + ", ".join(f"`{{{{{name}}}}}`" for name in shown) + ".")
 
 
-def _said(model: type[Model]) -> str:
+def _description(model: type[Model]) -> str:
     return inspect.getdoc(model) or ""
 
 
@@ -112,10 +112,10 @@ _LENGTHS = (("min_length", "at least"), ("max_length", "at most"))
 
 
 def _bounds(field: FieldInfo) -> str:
-    said = [
+    described = [
         f"{sign} {getattr(bound, name)}"
         for name, sign in (*_BOUNDS, *_LENGTHS)
         for bound in field.metadata
         if getattr(bound, name, None) is not None
     ]
-    return ", ".join(said)
+    return ", ".join(described)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
-from common.guardrails.facts import Code
+from common.guardrails.facts import DenialCode
 from common.messages import Message, QuestionCreated, TradeUpdate
-from infra.local.docs.message_fields import EXAMPLES, SAID, SAID_OF_UPDATES
+from infra.local.docs.message_fields import DESCRIPTIONS, EXAMPLES, UPDATE_DESCRIPTIONS
 
 FOLDER, PAGE = "messages", "messages.md"
 DOCUMENTED: tuple[type[Message], ...] = (QuestionCreated, TradeUpdate)
@@ -50,7 +50,7 @@ def _property(kind: type[Message], name: str, document: dict[str, Any]) -> dict[
         number = {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}
         shape = {"anyOf": [number, {"type": "null"}]} if "anyOf" in shape else number
     without = {key: value for key, value in shape.items() if key not in {"title", "default"}}
-    return {"description": said(kind, name), **without}
+    return {"description": describe(kind, name), **without}
 
 
 def _types(annotation: Any) -> Iterator[Any]:
@@ -60,9 +60,9 @@ def _types(annotation: Any) -> Iterator[Any]:
         yield from _types(part)
 
 
-def said(kind: type[Message], name: str) -> str:
+def describe(kind: type[Message], name: str) -> str:
     """Return what a field is."""
-    return (SAID | (SAID_OF_UPDATES if kind is TradeUpdate else {}))[name]
+    return (DESCRIPTIONS | (UPDATE_DESCRIPTIONS if kind is TradeUpdate else {}))[name]
 
 
 def example(kind: type[Message]) -> Any:
@@ -173,4 +173,4 @@ repeat gets the same reply. The replies are listed in the [README](../README.md)
 
 ## Denial codes
 
-{", ".join(f"`{code.value}`" for code in Code)}. `reason` has the numbers that made it so."""
+{", ".join(f"`{code.value}`" for code in DenialCode)}. `reason` has the numbers that made it so."""

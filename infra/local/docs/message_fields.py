@@ -56,7 +56,7 @@ EXAMPLES: dict[type[Message], Message] = {
     ),
 }
 
-SAID = {
+DESCRIPTIONS = {
     "question_id": "The question. One message per question.",
     "firebase_uid": "Whose it is.",
     "question_text": "What to show. Plain text.",
@@ -93,6 +93,6 @@ SAID = {
     "is_final": "Whether this is the last message of the order.",
     "text": "All of it as a sentence, to show.",
 }
-SAID_OF_UPDATES = {
+UPDATE_DESCRIPTIONS = {
     "question_id": "The question that it was approved by; null where none was asked."
 }

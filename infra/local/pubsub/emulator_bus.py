@@ -17,7 +17,7 @@ import flask
 import httpx
 
 from common.errors import PermanentError
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 
 _TIMEOUT = httpx.Timeout(60, connect=5)
 _DEAD_LETTERS = "dead-letters"
@@ -62,7 +62,7 @@ class EmulatedBus:
         self._refusals: Counter[str] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._given_up: list[Forwarded] = []
-        self._server = Server(self._application())
+        self._server = HttpServer(self._application())
 
     @property
     def host(self) -> str:
@@ -179,9 +179,9 @@ class EmulatedBus:
     def _bury(self) -> tuple[str, int]:
         """Take what the dead-letter topic delivers: it has a new id and names its subscription."""
         message: dict[str, Any] = flask.request.get_json()["message"]
-        said = message["attributes"]
-        name = said["CloudPubSubDeadLetterSourceSubscription"]
-        attempts = int(said["CloudPubSubDeadLetterSourceDeliveryCount"])
+        attributes = message["attributes"]
+        name = attributes["CloudPubSubDeadLetterSourceSubscription"]
+        attempts = int(attributes["CloudPubSubDeadLetterSourceDeliveryCount"])
         letter = Forwarded(name, attempts, message.get("data", ""))
         with self._changed:
             self._given_up.append(letter)

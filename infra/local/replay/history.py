@@ -18,11 +18,11 @@ import httpx
 from common import evaluation
 from common.actions import Proposal
 from common.config import TradingConfig
-from common.evaluation import Evaluated, Moment
+from common.evaluation import EvaluationContext, RuleEvaluation
 from common.inputs import CryptoInput, StockInput
 from common.market import Metric, Session, Snapshot
 from common.rules import Rule
-from common.rules.base import Facts, Fired
+from common.rules.base import Fired, MarketFacts
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.local.narrator import Narrator
@@ -30,13 +30,13 @@ from infra.local.report import json_value
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.recording import Recording
-from infra.workflows.market_fetch import fetch_spot, together
+from infra.workflows.market_fetch import fetch_spot, merge
 
 MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Opportunity:
+class ReplayedOpportunity:
     """A rule that fired, at which minute, and the order that a yes would have led to."""
 
     rule: Rule
@@ -50,8 +50,8 @@ class History:
     """What the rules said of a session: when they fired, and why they did not."""
 
     session: Session
-    opportunities: Sequence[Opportunity]
-    silent: Mapping[str, Mapping[str, int]]
+    opportunities: Sequence[ReplayedOpportunity]
+    not_fired: Mapping[str, Mapping[str, int]]
     prices: Mapping[str, Sequence[tuple[datetime, Decimal]]]
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class History:
             },
             "opportunities": [_opportunity(each) for each in self.opportunities],
             "orders": [_order(each) for each in self.opportunities],
-            "silent": {rule: dict(reasons) for rule, reasons in self.silent.items()},
+            "silent": {rule: dict(reasons) for rule, reasons in self.not_fired.items()},
         }
 
 
@@ -112,15 +112,15 @@ class _Run:
         self._data = AlpacaMarketData(http)
         self._memory = _Memory()
         self._cursors: dict[str, datetime] = {}
-        self._asking = Asking(config)
-        self._opportunities: list[Opportunity] = []
+        self._asking = AskState(config)
+        self._opportunities: list[ReplayedOpportunity] = []
         self._silent: dict[str, Counter[str]] = {}
 
     def minute(self, now: datetime) -> None:
         """Let one minute of the market pass."""
         self._simulator.clock.set(now)
         self._ingest(now)
-        moment = Moment(now, self._facts(), self._session)
+        moment = EvaluationContext(now, self._facts(), self._session)
         self._asking.begin_tick()
         for evaluated in evaluation.evaluate(self._config, moment, {}):
             self._take(evaluated, now)
@@ -141,22 +141,22 @@ class _Run:
             if isinstance(each, StockInput | CryptoInput)
             and each.is_due(self._cursors.get(each.key), now)
         ]
-        harvest = together(fetch_spot(self._data, due, self._cursors, now))
+        harvest = merge(fetch_spot(self._data, due, self._cursors, now))
         self._memory.store(harvest.facts)
         self._cursors |= dict.fromkeys(harvest.cursors, now)
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> MarketFacts:
         needs = self._config.needs()
         return {key[:2]: self._memory.newest(key, count) for key, count in needs.items()}
 
-    def _take(self, evaluated: Evaluated, now: datetime) -> None:
+    def _take(self, evaluated: RuleEvaluation, now: datetime) -> None:
         rule, outcome = evaluated.rule, evaluated.outcome
         if isinstance(outcome, Fired):
             held_back = self._asking.hold_back(rule, outcome, now)
             if held_back is None:
                 asset_class = self._config.asset_class_of(outcome.symbol)
                 proposal = rule.on_answer_match.propose(asset_class, None)
-                self._opportunities.append(Opportunity(rule, outcome, now, proposal))
+                self._opportunities.append(ReplayedOpportunity(rule, outcome, now, proposal))
                 return
             reason = held_back
         else:
@@ -165,7 +165,7 @@ class _Run:
 
 
 @dataclass
-class Asking:
+class AskState:
     """Whether a user may be asked, as `infra.postgres.opportunities` decides it in SQL."""
 
     config: TradingConfig
@@ -195,9 +195,9 @@ class Asking:
         return None
 
 
-def _opportunity(each: Opportunity) -> dict[str, Any]:
+def _opportunity(each: ReplayedOpportunity) -> dict[str, Any]:
     fired = each.fired
-    told = {
+    fields = {
         "rule_id": each.rule.id,
         "symbol": fired.symbol,
         "price": fired.price,
@@ -207,12 +207,12 @@ def _opportunity(each: Opportunity) -> dict[str, Any]:
         "as_of": fired.as_of,
         "fired_at": each.fired_at,
     }
-    return {key: json_value(value) for key, value in told.items()}
+    return {key: json_value(value) for key, value in fields.items()}
 
 
-def _order(each: Opportunity) -> dict[str, Any]:
+def _order(each: ReplayedOpportunity) -> dict[str, Any]:
     proposal = each.proposal
-    told = {
+    fields = {
         "rule_id": each.rule.id,
         "symbol": each.fired.symbol,
         "side": proposal.side,
@@ -221,7 +221,7 @@ def _order(each: Opportunity) -> dict[str, Any]:
         "order_type": proposal.order_type,
         "at": each.fired_at,
     }
-    return {key: json_value(value) for key, value in told.items()}
+    return {key: json_value(value) for key, value in fields.items()}
 
 
 def lines(history: History) -> Iterator[str]:
@@ -232,6 +232,6 @@ def lines(history: History) -> Iterator[str]:
         seen = f"{fired.symbol} at {fired.price}{pct}"
         order = f"{proposal.side} {proposal.size}"
         yield f"{each.fired_at:%H:%M}Z {each.rule.id}: {seen}, would {order}"
-    for rule, reasons in history.silent.items():
+    for rule, reasons in history.not_fired.items():
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         yield f"{rule} was silent: {counts}"

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from common.market import NEW_YORK
-from infra.local.replay.history import History, Opportunity
+from infra.local.replay.history import History, ReplayedOpportunity
 
 mpl.use("agg")  # draws into files: there may be no screen
 
@@ -25,7 +25,9 @@ def draw(history: History, out: Path) -> None:
     figure.savefig(out, dpi=120)
 
 
-def _draw_symbol(panel: Axes, symbol: str, history: History, fired: list[Opportunity]) -> None:
+def _draw_symbol(
+    panel: Axes, symbol: str, history: History, fired: list[ReplayedOpportunity]
+) -> None:
     prices = history.prices[symbol]
     times = dates.date2num([at for at, _ in prices])  # type: ignore[no-untyped-call]
     panel.plot(times, [float(price) for _, price in prices], color="#1f4e79", lw=1.2)

@@ -53,7 +53,7 @@ class Replay:
     drive: Driver
     tell: Narrator
     answer: Decimal
-    _told: int = field(default=0, init=False)
+    _print: int = field(default=0, init=False)
 
     def run(self, opens: datetime, closes: datetime) -> Report:
         """Live through the session, then push the day's snapshot."""
@@ -65,13 +65,15 @@ class Replay:
                 progress.advance(task)
         self.stack.simulator.clock.set(closes + PUSH_AFTER_CLOSE)
         self.drive.reconcile()
-        said = self.drive.push_snapshot()
-        self.tell.step("Snapshot", f"{said['date']}: {said['body_bytes']} bytes, {said['status']}")
+        reply = self.drive.push_snapshot()
+        self.tell.step(
+            "Snapshot", f"{reply['date']}: {reply['body_bytes']} bytes, {reply['status']}"
+        )
         return report.read(self.stack, report.common_checks(self.stack))
 
     def minute(self, now: datetime) -> None:
         """Do what one minute brings: answers that are due, and the scheduler's jobs."""
-        due = self.stack.app.questions[self._told :]
+        due = self.stack.app.questions[self._print :]
         self.stack.simulator.clock.set(now)
         for question in due:
             self.reply(question)
@@ -81,11 +83,11 @@ class Replay:
 
     def reply(self, question: QuestionCreated) -> None:
         """Answer a question of the minute before."""
-        self._told += 1
-        said = self.drive.answer(question, self.answer)
+        self._print += 1
+        reply = self.drive.answer(question, self.answer)
         at = question.asked_at.astimezone(NEW_YORK)
         self.tell.step("Question", f"{at:%H:%M} [italic]{question.question_text}[/]")
-        self.tell.step("Answer", f"{self.answer:+}: {said['decision']}")
-        for update in self.stack.app.updates[-1:] if said["order_id"] else []:
+        self.tell.step("Answer", f"{self.answer:+}: {reply['decision']}")
+        for update in self.stack.app.updates[-1:] if reply["order_id"] else []:
             why = f" ({update.denial_code})" if update.denial_code else ""
             self.tell.step("Order", f"${update.notional_usd} {update.symbol}: {update.status}{why}")

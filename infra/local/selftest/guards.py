@@ -6,10 +6,10 @@ Behind two of them stands the broker itself: it does not trade what is not trada
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.guardrails.facts import Code
+from common.guardrails.facts import DenialCode
 from infra.local.driver import RunError
-from infra.local.selftest import stories
-from infra.local.selftest.obstacles import (
+from infra.local.selftest import scenarios
+from infra.local.selftest.conditions import (
     Attempt,
     account_blocked,
     config,
@@ -29,135 +29,135 @@ from infra.local.stack import Stack
 
 
 @dataclass(frozen=True)
-class Scenario:
+class DenialScenario:
     """How to trip one guardrail: in words, and as a story that ends with the order at stake."""
 
-    code: Code
+    code: DenialCode
     tried: str
     attempt: Attempt
 
 
-SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        Code.TRADING_DISABLED,
+SCENARIOS: tuple[DenialScenario, ...] = (
+    DenialScenario(
+        DenialCode.TRADING_DISABLED,
         "the user switches trading off before he says yes",
         meanwhile(config(enabled=False)),
     ),
-    Scenario(
-        Code.TRADING_HALTED,
+    DenialScenario(
+        DenialCode.TRADING_HALTED,
         "the operator halts the user before he says yes",
         meanwhile(halt, resume),
     ),
-    Scenario(
-        Code.LIVE_NOT_ALLOWED,
+    DenialScenario(
+        DenialCode.LIVE_NOT_ALLOWED,
         "the user's mode becomes live, the server's key is missing",
         meanwhile(config(mode="live")),
     ),
-    Scenario(
-        Code.QUESTION_NOT_APPROVED,
+    DenialScenario(
+        DenialCode.QUESTION_NOT_APPROVED,
         "an order is forged for a question that nobody answered",
-        stories.forged,
+        scenarios.forged,
     ),
-    Scenario(
-        Code.QUESTION_EXPIRED,
+    DenialScenario(
+        DenialCode.QUESTION_EXPIRED,
         "a yes in time, whose order is announced after the question's expiry",
-        stories.late,
+        scenarios.late,
     ),
-    Scenario(
-        Code.SYMBOL_NOT_WATCHED,
+    DenialScenario(
+        DenialCode.SYMBOL_NOT_WATCHED,
         "the user drops the symbol while the broker is being asked about it",
-        stories.dropped,
+        scenarios.dropped,
     ),
-    Scenario(
-        Code.SYMBOL_BLOCKED,
+    DenialScenario(
+        DenialCode.SYMBOL_BLOCKED,
         "the user puts the symbol on his blocklist before he says yes",
-        stories.blocked,
+        scenarios.blocked,
     ),
-    Scenario(
-        Code.ASSET_NOT_TRADABLE,
+    DenialScenario(
+        DenialCode.ASSET_NOT_TRADABLE,
         "the broker suspends the symbol",
         meanwhile(tradable(yes=False), tradable(yes=True)),
     ),
-    Scenario(
-        Code.ACCOUNT_BLOCKED,
+    DenialScenario(
+        DenialCode.ACCOUNT_BLOCKED,
         "the broker blocks the account",
         meanwhile(account_blocked(yes=True), account_blocked(yes=False)),
     ),
-    Scenario(
-        Code.PRICE_STALE,
+    DenialScenario(
+        DenialCode.PRICE_STALE,
         "the quote is ten minutes old",
         meanwhile(fault("stale_quote", age=600), no_faults),
     ),
-    Scenario(
-        Code.SPREAD_TOO_WIDE,
+    DenialScenario(
+        DenialCode.SPREAD_TOO_WIDE,
         "bid and ask move 2 % apart around the same price",
         meanwhile(price("98", bid="97.02", ask="98.98")),
     ),
-    Scenario(
-        Code.PRICE_DRIFT,
+    DenialScenario(
+        DenialCode.PRICE_DRIFT,
         "the price falls 2 % after the question; 1 % is allowed",
         meanwhile(price("96.04")),
     ),
-    Scenario(
-        Code.CORPORATE_ACTION,
+    DenialScenario(
+        DenialCode.CORPORATE_ACTION,
         "the price halves after the question; any drift is allowed",
         meanwhile(price("49"), rules=[{"id": "dip", "max_price_drift_pct": 100}]),
     ),
-    Scenario(
-        Code.MAX_ORDER_NOTIONAL,
+    DenialScenario(
+        DenialCode.MAX_ORDER_NOTIONAL,
         "an order of $1000.01; the server's ceiling is $1000",
-        stories.sized("1000.01"),
+        scenarios.sized("1000.01"),
     ),
-    Scenario(
-        Code.MAX_POSITION_NOTIONAL,
+    DenialScenario(
+        DenialCode.MAX_POSITION_NOTIONAL,
         "an order of $10; the user allows positions of $9.99",
         meanwhile(limits(max_position_usd="9.99")),
     ),
-    Scenario(
-        Code.INSUFFICIENT_BUYING_POWER,
+    DenialScenario(
+        DenialCode.INSUFFICIENT_BUYING_POWER,
         "another order ties up the account's buying power",
         spend_everything(lambda trader: trader.say_yes(trader.ask())),
     ),
-    Scenario(
-        Code.DAILY_LOSS_LIMIT,
+    DenialScenario(
+        DenialCode.DAILY_LOSS_LIMIT,
         "$500 in the position lose 4 %, the user allows $10 a day; then a second order",
-        stories.losing,
+        scenarios.losing,
     ),
-    Scenario(
-        Code.TRADING_HALTED,
+    DenialScenario(
+        DenialCode.TRADING_HALTED,
         "after such a loss the price recovers; the breaker stays for the day",
-        stories.recovering,
+        scenarios.recovering,
     ),
-    Scenario(
-        Code.MAX_ORDERS_PER_DAY,
+    DenialScenario(
+        DenialCode.MAX_ORDERS_PER_DAY,
         "a second order; the user allows one a day",
-        stories.second(limits(max_orders_per_day=1)),
+        scenarios.second(limits(max_orders_per_day=1)),
     ),
-    Scenario(
-        Code.MAX_NOTIONAL_PER_WINDOW,
+    DenialScenario(
+        DenialCode.MAX_NOTIONAL_PER_WINDOW,
         "a second order of $10; the user allows $19.99 in four hours",
-        stories.second(limits(max_notional_usd_per_4h="19.99")),
+        scenarios.second(limits(max_notional_usd_per_4h="19.99")),
     ),
-    Scenario(
-        Code.OUTCOME_PENDING,
+    DenialScenario(
+        DenialCode.OUTCOME_PENDING,
         "the broker's answer to an order is lost; then a second order",
-        stories.unknown,
+        scenarios.unknown,
     ),
     # The last one: the day is over then.
-    Scenario(
-        Code.MARKET_CLOSED,
+    DenialScenario(
+        DenialCode.MARKET_CLOSED,
         "asked a minute before the close, answered a minute after it",
-        stories.closing,
+        scenarios.closing,
     ),
 )
 
 
-def trip(stack: Stack, number: int, scenario: Scenario) -> Result:
+def trip(stack: Stack, number: int, scenario: DenialScenario) -> Result:
     """Live through a scenario with a fresh user."""
     trader = Trader.enroll(stack, number)
     trader.price(PRICE, prev_close=PREVIOUS_CLOSE)
     try:
-        seen = trader.fate(scenario.attempt(trader))
+        seen = trader.outcome(scenario.attempt(trader))
     except RunError as error:
         seen = str(error)
     finally:
@@ -176,4 +176,4 @@ def trip_all(stack: Stack, first_number: int) -> Iterator[Result]:
 def untried_codes() -> Iterator[Result]:
     """Name the guardrails that nothing trips."""
     tried = {scenario.code for scenario in SCENARIOS}
-    yield from (untried("guardrail", code.value) for code in Code if code not in tried)
+    yield from (untried("guardrail", code.value) for code in DenialCode if code not in tried)

@@ -39,7 +39,7 @@ _LEVEL = {"type": "price_crosses_level", "level": 98, "direction": "down"}
 
 
 @dataclass(frozen=True)
-class Scenario:
+class RuleScenario:
     """When a rule of a type must ask on the path; on the minute before it must see, and not ask."""
 
     tried: str
@@ -48,39 +48,39 @@ class Scenario:
     holds: bool = False
 
 
-SCENARIOS: Mapping[str, Scenario] = {
-    "price_below_pct_of_ref": Scenario("2 % below the last close", 3, _FALL),
-    "price_above_pct_of_ref": Scenario(
+SCENARIOS: Mapping[str, RuleScenario] = {
+    "price_below_pct_of_ref": RuleScenario("2 % below the last close", 3, _FALL),
+    "price_above_pct_of_ref": RuleScenario(
         "1.2 % above the last close",
         2,
         {"ref_metric": "prev_close", "threshold_pct": "1.2"},
     ),
-    "price_crosses_level": Scenario("down through $98", 3, _LEVEL),
-    "pct_change_over_window": Scenario(
+    "price_crosses_level": RuleScenario("down through $98", 3, _LEVEL),
+    "pct_change_over_window": RuleScenario(
         "a fall of 3 % in two minutes", 3, {"window_minutes": 2, "threshold_pct": -3}
     ),
-    "moving_average_cross": Scenario(
+    "moving_average_cross": RuleScenario(
         "the close below the mean of two",
         4,
         {"fast": 1, "slow": 2, "timeframe": "1Min", "direction": "down"},
     ),
-    "rsi_threshold": Scenario(
+    "rsi_threshold": RuleScenario(
         "an index of three closes below 30",
         4,
         {"period": 2, "timeframe": "1Min", "threshold": 30, "direction": "below"},
     ),
-    "volume_above_average": Scenario(
+    "volume_above_average": RuleScenario(
         "three times an average day's volume", 2, {"factor": 3, "days": 2}
     ),
-    "schedule": Scenario(
+    "schedule": RuleScenario(
         "at 10:02 on Tuesdays",
         2,
         {"weekdays": ["tue"], "time": "10:02", "cooldown_seconds": 3600},
     ),
-    "position_gain_pct": Scenario("a gain of 0.8 %", 2, {"threshold_pct": "0.8"}, holds=True),
-    "position_loss_pct": Scenario("a loss of 2 %", 3, {"threshold_pct": 2}, holds=True),
-    "all_of": Scenario("2 % down, and through $98", 3, {"conditions": [_FALL, _LEVEL]}),
-    "any_of": Scenario("2 % down, or 5 % up", 3, {"conditions": [_UP_DAY, _FALL]}),
+    "position_gain_pct": RuleScenario("a gain of 0.8 %", 2, {"threshold_pct": "0.8"}, holds=True),
+    "position_loss_pct": RuleScenario("a loss of 2 %", 3, {"threshold_pct": 2}, holds=True),
+    "all_of": RuleScenario("2 % down, and through $98", 3, {"conditions": [_FALL, _LEVEL]}),
+    "any_of": RuleScenario("2 % down, or 5 % up", 3, {"conditions": [_UP_DAY, _FALL]}),
 }
 
 
@@ -90,12 +90,12 @@ class Watcher:
 
     type: str
     trader: Trader
-    heard: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
         """Read what the rule said at this tick; a question must have reached the app, too."""
         asked = any(each.rule_id == _WATCHED for each in self.trader.new_questions())
-        self.heard.append("asks" if asked else self._outcome())
+        self.received.append("asks" if asked else self._outcome())
 
     def _outcome(self) -> str:
         with self.trader.stack.database.transaction() as tx:
@@ -111,15 +111,15 @@ class Watcher:
         return row["outcome"] if row else "not evaluated"
 
 
-def judge(rule_type: str, heard: Sequence[str]) -> Result:
+def judge(rule_type: str, received: Sequence[str]) -> Result:
     """Compare what was heard, minute by minute, with what had to be."""
     scenario = SCENARIOS[rule_type]
     expected = _told(scenario.asks_at, "not_met")
-    asked = heard.index("asks") if "asks" in heard else None
+    asked = received.index("asks") if "asks" in received else None
     if asked is None:
-        seen = f"never asks ({heard[-1]})"
+        seen = f"never asks ({received[-1]})"
     else:
-        seen = _told(asked, heard[asked - 1] if asked else "nothing")
+        seen = _told(asked, received[asked - 1] if asked else "nothing")
     return Result("rule", rule_type, f"{rule_type}: {scenario.tried}", expected, seen)
 
 
@@ -137,7 +137,7 @@ def fire_all(stack: Stack) -> Iterator[Result]:
         _tick(stack, watchers, minute, price)
     for watcher in watchers:
         watcher.trader.leave()
-    yield from (judge(watcher.type, watcher.heard) for watcher in watchers)
+    yield from (judge(watcher.type, watcher.received) for watcher in watchers)
     yield from untried_types()
 
 

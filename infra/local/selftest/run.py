@@ -16,7 +16,7 @@ from infra.local.driver import RunError
 from infra.local.selftest import guards, rules
 from infra.local.selftest.result import Result
 from infra.local.stack import local_stack
-from infra.runtime.settings import inherited
+from infra.runtime.settings import env_var
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 
@@ -26,7 +26,7 @@ MORNING = datetime(2026, 2, 10, 10, 0, tzinfo=NEW_YORK)
 
 def selftest(folder: Path, *, as_json: bool) -> bool:
     """Trip everything, show it, and return whether everything tripped."""
-    if inherited("DATABASE_URL"):
+    if env_var("DATABASE_URL"):
         raise RunError("the self-test wants a database of its own: unset DATABASE_URL")
     # That a delivery is not accepted, and comes again, is part of the test.
     logging.getLogger("infra.local.pubsub.server").setLevel(logging.ERROR)
@@ -46,28 +46,28 @@ def run(folder: Path) -> Iterator[Result]:
 
 def show(results: Iterator[Result]) -> list[Result]:
     """Draw a table that grows as results come in."""
-    console, table, told = Console(highlight=False), _table(), list[Result]()
+    console, table, collected = Console(highlight=False), _table(), list[Result]()
     with Live(table, console=console, vertical_overflow="visible", auto_refresh=False) as live:
         for result in results:
-            told.append(result)
+            collected.append(result)
             mark = "[green]ok[/]" if result.ok else "[bold red]FAILED[/]"
             table.add_row(mark, result.tried, result.expected, result.seen)
             live.refresh()
-    failed = sum(not result.ok for result in told)
+    failed = sum(not result.ok for result in collected)
     verdict = f"[bold red]{failed} failed.[/]" if failed else "[bold green]Everything tripped.[/]"
     console.print(f"\n  {verdict}")
-    return told
+    return collected
 
 
 def show_json(results: Iterator[Result]) -> list[Result]:
     """Print one JSON object at the end."""
-    told = list(results)
+    collected = list(results)
     report = {
-        "results": [result.to_json() for result in told],
-        "ok": all(result.ok for result in told),
+        "results": [result.to_json() for result in collected],
+        "ok": all(result.ok for result in collected),
     }
     print(json.dumps(report, indent=2))  # noqa: T201 (this is the output)
-    return told
+    return collected
 
 
 def _table() -> Table:

@@ -84,8 +84,8 @@ class Trader:
 
     def new_questions(self) -> list[QuestionCreated]:
         """Return the questions that reached the user's app since the last look."""
-        heard = [each for each in self.stack.app.questions if each.firebase_uid == self.uid]
-        new, self._read = heard[self._read :], len(heard)
+        received = [each for each in self.stack.app.questions if each.firebase_uid == self.uid]
+        new, self._read = received[self._read :], len(received)
         return new
 
     def ask(self) -> QuestionCreated:
@@ -98,10 +98,10 @@ class Trader:
 
     def say_yes(self, question: QuestionCreated) -> UUID:
         """Swipe +10, see it through, and return the order."""
-        said = self.drive.answer(question, Decimal(10))
-        if said["order_id"] is None:
-            raise RunError(f"+10 was read as {said['decision']}")
-        return UUID(said["order_id"])
+        reply = self.drive.answer(question, Decimal(10))
+        if reply["order_id"] is None:
+            raise RunError(f"+10 was read as {reply['decision']}")
+        return UUID(reply["order_id"])
 
     def buy(self) -> None:
         """Ask, say yes, and let the broker fill; a minute later the next tick is due."""
@@ -116,17 +116,17 @@ class Trader:
         with self.stack.database.transaction() as tx:
             return tx.rows("SELECT * FROM trade_orders WHERE id = :id", id=order_id)[0]
 
-    def fate(self, order_id: UUID) -> str:
+    def outcome(self, order_id: UUID) -> str:
         """Say what became of an order: by our books, the broker's, and what the user was told."""
         row = self.order(order_id)
         denied = row["status"] == "denied"
-        fate = f"denied {row['denial_code']}" if denied else str(row["status"])
-        told = [each for each in self.stack.app.updates if each.order_id == order_id]
-        if denied and not (told and told[-1].denial_code == row["denial_code"]):
-            fate += ", the user was not told"
-        if self.simulator.books.order_by_client_id(row["client_order_id"]) is not None:
-            fate += ", at the broker"
-        return fate
+        outcome = f"denied {row['denial_code']}" if denied else str(row["status"])
+        updates = [each for each in self.stack.app.updates if each.order_id == order_id]
+        if denied and not (updates and updates[-1].denial_code == row["denial_code"]):
+            outcome += ", the user was not told"
+        if self.simulator.ledger.order_by_client_id(row["client_order_id"]) is not None:
+            outcome += ", at the broker"
+        return outcome
 
 
 def symbol_of(number: int) -> str:

@@ -11,7 +11,7 @@ from infra.simulator.errors import bad_input, not_found, not_simulated
 from infra.simulator.ledger.orders import Fill
 from infra.simulator.ledger.positions import Position
 from infra.simulator.market.assets import usual
-from infra.simulator.market.instants import new_york_date, parse
+from infra.simulator.market.timestamps import new_york_date, parse
 
 if TYPE_CHECKING:
     from infra.simulator.broker import SimulatedBroker
@@ -28,21 +28,21 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     @routes.get("/account")
     def account() -> Json:
         blocked = broker.switches.account_blocked
-        return wire_account.account(broker.valuation.worth(), blocked=blocked)
+        return wire_account.account(broker.valuation.values(), blocked=blocked)
 
     @routes.get("/account/activities/FILL")
     def fills() -> ResponseReturnValue:
-        page = _page(broker.books.fills())
+        page = _page(broker.ledger.fills())
         return flask.jsonify([wire_orders.activity(fill) for fill in page])
 
     @routes.get("/positions")
     def positions() -> ResponseReturnValue:
-        return flask.jsonify([_position(broker, held) for held in broker.books.positions()])
+        return flask.jsonify([_position(broker, held) for held in broker.ledger.positions()])
 
     @routes.get("/positions/<symbol_or_id>")
     def position(symbol_or_id: str) -> Json:
         asset = broker.assets.find(symbol_or_id)
-        held = broker.books.position(asset.symbol if asset else symbol_or_id)
+        held = broker.ledger.position(asset.symbol if asset else symbol_or_id)
         if held is None:
             raise not_found("position does not exist")
         return _position(broker, held)

@@ -13,9 +13,15 @@ from infra.simulator.errors import ApiError, bad_data_request
 from infra.simulator.market.bars import Bar, joined
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.days import day_of, midnight
-from infra.simulator.market.instants import MINUTE, new_york_date, new_york_midnight, parse, rfc3339
 from infra.simulator.market.market import Market
 from infra.simulator.market.tape import Tape
+from infra.simulator.market.timestamps import (
+    MINUTE,
+    new_york_date,
+    new_york_midnight,
+    parse,
+    rfc3339,
+)
 
 _LARGEST_PAGE = 10_000
 _ADJUSTMENTS = {"raw", "split", "dividend", "spin-off", "all"}

@@ -7,8 +7,8 @@ import flask
 
 from infra.simulator.api import option_list, wire_options
 from infra.simulator.errors import not_found, unprocessable
-from infra.simulator.market.instants import new_york_date
 from infra.simulator.market.option_market import Listing
+from infra.simulator.market.timestamps import new_york_date
 
 if TYPE_CHECKING:
     from infra.simulator.broker import SimulatedBroker

@@ -88,11 +88,11 @@ def _clock_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
 def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
     @routes.get("/orders")
     def orders() -> ResponseReturnValue:
-        return flask.jsonify([wire_orders.order(order) for order in broker.books.orders()])
+        return flask.jsonify([wire_orders.order(order) for order in broker.ledger.orders()])
 
     @routes.post("/orders/<client_order_id>/end")
     def end_order(client_order_id: str) -> Json:
-        order = broker.books.order_by_client_id(client_order_id)
+        order = broker.ledger.order_by_client_id(client_order_id)
         if order is None or not order.is_open:
             raise bad_data_request(f"no open order {client_order_id}")
         broker.matching.end(order, Status(body().get("status", Status.CANCELED)))
@@ -101,12 +101,12 @@ def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
     @routes.get("/book")
     def book() -> Json:
         return {
-            "cash": money(broker.books.account().cash),
-            "equity": money(broker.valuation.worth().equity),
-            "positions": {p.symbol: money(p.qty) for p in broker.books.positions()},
-            "orders": [wire_orders.order(order) for order in broker.books.orders()],
-            "fills": [wire_orders.activity(fill) for fill in broker.books.fills()],
-            "problems": audit.problems(broker.books),
+            "cash": money(broker.ledger.account().cash),
+            "equity": money(broker.valuation.values().equity),
+            "positions": {p.symbol: money(p.qty) for p in broker.ledger.positions()},
+            "orders": [wire_orders.order(order) for order in broker.ledger.orders()],
+            "fills": [wire_orders.activity(fill) for fill in broker.ledger.fills()],
+            "problems": audit.problems(broker.ledger),
         }
 
 
@@ -114,7 +114,10 @@ def _fault_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
     @routes.get("/faults")
     def faults() -> Json:
         counts = {kind: broker.faults.injected(kind) for kind in KINDS}
-        return {"waiting": [fault.told() for fault in broker.faults.waiting()], "injected": counts}
+        return {
+            "waiting": [fault.to_json() for fault in broker.faults.waiting()],
+            "injected": counts,
+        }
 
     @routes.post("/faults")
     def add_fault() -> Json:

@@ -7,7 +7,7 @@ import flask
 from flask.typing import ResponseReturnValue
 
 from infra.simulator.errors import bad_data_request
-from infra.simulator.market.instants import parse, to_datetime
+from infra.simulator.market.timestamps import parse, to_datetime
 
 Json = dict[str, Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from infra.simulator.errors import bad_input
 from infra.simulator.ledger.orders import HELD, Order
-from infra.simulator.market.instants import parse
 from infra.simulator.market.symbols import asset_class, held_as
+from infra.simulator.market.timestamps import parse
 
 _LARGEST = 500
 _STATES: dict[str, Callable[[Order], bool]] = {

@@ -26,7 +26,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
 
     @routes.post("/orders")
     def place() -> Json:
-        return wire_orders.order(broker.admission.admit(order_request.parse(_body())))
+        return wire_orders.order(broker.order_validation.accept(order_request.parse(_body())))
 
     @routes.delete("/orders/<order_id>")
     def cancel(order_id: str) -> ResponseReturnValue:
@@ -38,7 +38,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
 
     @routes.delete("/orders")
     def cancel_all() -> ResponseReturnValue:
-        orders = broker.books.open_orders()
+        orders = broker.ledger.open_orders()
         for order in orders:
             _cancel(broker, order)
         return flask.jsonify([{"id": order.id, "status": 200} for order in orders]), 207
@@ -85,7 +85,7 @@ def _known(broker: "SimulatedBroker", order_id: str) -> Order:
         canonical = str(uuid.UUID(order_id))
     except ValueError as error:
         raise bad_input("order_id is missing") from error
-    order = broker.books.order(canonical)
+    order = broker.ledger.order(canonical)
     if order is None:
         raise not_found(f"order not found for {order_id}")
     return order
@@ -113,5 +113,5 @@ def _cancel(broker: "SimulatedBroker", order: Order) -> None:
         return  # asking again was no error on paper
     if not order.is_open:
         raise _too_late(order.status)
-    at = broker.books.stamp(broker.clock.now_ns())
-    broker.books.save(replace(order, status=Status.PENDING_CANCEL, updated_at=at))
+    at = broker.ledger.stamp(broker.clock.now_ns())
+    broker.ledger.save(replace(order, status=Status.PENDING_CANCEL, updated_at=at))

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from infra.simulator.api import wire_market
 from infra.simulator.errors import bad_input, not_found
-from infra.simulator.market.instants import new_york_date
+from infra.simulator.market.timestamps import new_york_date
 
 if TYPE_CHECKING:
     from infra.simulator.broker import SimulatedBroker

@@ -17,7 +17,7 @@ class ShownOrders:
     """The orders of the books, spoilt by the faults that the request has met."""
 
     def __init__(self, broker: "SimulatedBroker") -> None:
-        self._books, self._faults = broker.books, broker.faults
+        self._books, self._faults = broker.ledger, broker.faults
 
     def shown(self, order: Order) -> Order:
         """Return an order that was asked for, possibly as it was before."""

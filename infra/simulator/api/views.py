@@ -8,8 +8,8 @@ import flask
 from infra.simulator.errors import ApiError, bad_data_request
 from infra.simulator.faults.fault import Fault
 from infra.simulator.market.bars import Quote
-from infra.simulator.market.instants import SECOND
 from infra.simulator.market.tape import View
+from infra.simulator.market.timestamps import SECOND
 
 if TYPE_CHECKING:
     from infra.simulator.broker import SimulatedBroker

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from infra.simulator.decimals import cut, money
-from infra.simulator.execution.valuation import MULTIPLIER, Worth
+from infra.simulator.execution.valuation import MULTIPLIER, AccountValues
 from infra.simulator.ledger.positions import Position
 from infra.simulator.market.assets import Asset
-from infra.simulator.market.instants import NEW_YORK, new_york_midnight, to_datetime
 from infra.simulator.market.symbols import asset_class, held_as
 from infra.simulator.market.tape import View
+from infra.simulator.market.timestamps import NEW_YORK, new_york_midnight, to_datetime
 
 _PRICE = Decimal("1e-9")
 _MICRO_DOLLAR = Decimal("1e-6")
@@ -28,7 +28,7 @@ def position(
     """
     price = view.trade.price if view else position.avg_entry_price
     yesterday = (last_close(view, today) if view else None) or price
-    worth = cut(position.qty * price, _MICRO_DOLLAR)
+    values = cut(position.qty * price, _MICRO_DOLLAR)
     opened_today = to_datetime(position.opened_at).astimezone(NEW_YORK).date() == today
     base = position.cost_basis if opened_today else cut(position.qty * yesterday, _MICRO_DOLLAR)
     return {
@@ -41,12 +41,12 @@ def position(
         "qty_available": money(available),
         "avg_entry_price": money(cut(position.avg_entry_price, _PRICE)),
         "side": "long" if position.qty > 0 else "short",
-        "market_value": money(worth),
+        "market_value": money(values),
         "cost_basis": money(position.cost_basis),
-        "unrealized_pl": money(worth - position.cost_basis),
-        "unrealized_plpc": _ratio(worth - position.cost_basis, abs(position.cost_basis)),
-        "unrealized_intraday_pl": money(worth - base),
-        "unrealized_intraday_plpc": _ratio(worth - base, abs(base)),
+        "unrealized_pl": money(values - position.cost_basis),
+        "unrealized_plpc": _ratio(values - position.cost_basis, abs(position.cost_basis)),
+        "unrealized_intraday_pl": money(values - base),
+        "unrealized_intraday_plpc": _ratio(values - base, abs(base)),
         "current_price": money(price),
         "lastday_price": money(yesterday),
         "change_today": _ratio(price - yesterday, yesterday),
@@ -60,13 +60,13 @@ def last_close(view: View, today: date) -> Decimal | None:
     return bar.close if bar else None
 
 
-def account(worth: Worth, *, blocked: bool = False) -> dict[str, Any]:
+def account(values: AccountValues, *, blocked: bool = False) -> dict[str, Any]:
     """Return the Account object, without the pattern-day-trader fields removed in July 2026."""
-    power = money(worth.buying_power)
-    free_cash = money(worth.non_marginable_buying_power)
+    power = money(values.buying_power)
+    free_cash = money(values.non_marginable_buying_power)
     return {
-        "id": worth.account.id,
-        "account_number": "PA" + worth.account.id.replace("-", "")[:10].upper(),
+        "id": values.account.id,
+        "account_number": "PA" + values.account.id.replace("-", "")[:10].upper(),
         "status": "ACTIVE",
         "crypto_status": "ACTIVE",
         "crypto_tier": 1,
@@ -74,22 +74,22 @@ def account(worth: Worth, *, blocked: bool = False) -> dict[str, Any]:
         "options_approved_level": 3,
         "options_trading_level": 3,
         "buying_power": power,
-        "regt_buying_power": money(worth.regt_buying_power),
+        "regt_buying_power": money(values.regt_buying_power),
         "effective_buying_power": power,
         "non_marginable_buying_power": free_cash,
         "options_buying_power": free_cash,
-        "cash": money(worth.account.cash),
+        "cash": money(values.account.cash),
         "accrued_fees": "0",
-        "portfolio_value": money(worth.equity),
-        "equity": money(worth.equity),
-        "last_equity": money(worth.account.last_equity),
-        "long_market_value": money(worth.long_value),
-        "short_market_value": money(worth.short_value),
-        "position_market_value": money(worth.exposure),
-        "initial_margin": money(worth.initial_margin),
-        "maintenance_margin": money(worth.maintenance_margin),
+        "portfolio_value": money(values.equity),
+        "equity": money(values.equity),
+        "last_equity": money(values.account.last_equity),
+        "long_market_value": money(values.long_value),
+        "short_market_value": money(values.short_value),
+        "position_market_value": money(values.exposure),
+        "initial_margin": money(values.initial_margin),
+        "maintenance_margin": money(values.maintenance_margin),
         "last_maintenance_margin": "0",
-        "sma": money(worth.equity),
+        "sma": money(values.equity),
         "multiplier": str(MULTIPLIER),
         "intraday_adjustments": "0",
         "pending_reg_taf_fees": "0",
@@ -99,7 +99,7 @@ def account(worth: Worth, *, blocked: bool = False) -> dict[str, Any]:
         "account_blocked": blocked,
         "trade_suspended_by_user": False,
         "created_at": _CREATED,
-        "balance_asof": worth.account.balance_asof,
+        "balance_asof": values.account.balance_asof,
         "admin_configurations": {},
         "user_configurations": None,
     }

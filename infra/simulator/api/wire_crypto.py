@@ -6,8 +6,8 @@ from typing import Any
 from infra.simulator.api import wire_data
 from infra.simulator.decimals import number
 from infra.simulator.market.bars import Quote
-from infra.simulator.market.instants import rfc3339
 from infra.simulator.market.tape import Trade, View
+from infra.simulator.market.timestamps import rfc3339
 
 bar = wire_data.bar
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from infra.simulator.decimals import number
 from infra.simulator.market.bars import Bar, Quote
-from infra.simulator.market.instants import rfc3339
 from infra.simulator.market.tape import Trade, View
+from infra.simulator.market.timestamps import rfc3339
 
 _IEX = "V"
 _TAPE = "B"

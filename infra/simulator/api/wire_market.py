@@ -6,8 +6,8 @@ from typing import Any
 from infra.simulator.market.assets import Asset
 from infra.simulator.market.calendar import Calendar, Session
 from infra.simulator.market.clock import SimulatedClock
-from infra.simulator.market.instants import NEW_YORK, from_datetime, rfc3339
 from infra.simulator.market.symbols import is_crypto
+from infra.simulator.market.timestamps import NEW_YORK, from_datetime, rfc3339
 
 
 def clock(clock: SimulatedClock, calendar: Calendar) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from infra.simulator.api import wire_data
 from infra.simulator.decimals import money, number
 from infra.simulator.market.assets import asset_id
 from infra.simulator.market.bars import Quote
-from infra.simulator.market.instants import rfc3339
 from infra.simulator.market.option_market import Listing, OptionView
+from infra.simulator.market.timestamps import rfc3339
 
 
 def contract(listing: Listing, today: date) -> dict[str, Any]:

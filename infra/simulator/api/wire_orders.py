@@ -7,8 +7,8 @@ from typing import Any
 from infra.simulator.decimals import cut, money
 from infra.simulator.ledger.orders import Fill, Order
 from infra.simulator.market.assets import asset_id
-from infra.simulator.market.instants import NEW_YORK, rfc3339, to_datetime
 from infra.simulator.market.symbols import asset_class
+from infra.simulator.market.timestamps import NEW_YORK, rfc3339, to_datetime
 
 _PRICE = Decimal("1e-9")
 

@@ -24,15 +24,15 @@ from typing import Any
 
 from infra.simulator.execution.valuation import Valuation
 from infra.simulator.faults.faults import Faults
-from infra.simulator.faults.order_fates import Fate
+from infra.simulator.faults.order_fault import OrderFault
 from infra.simulator.faults.switches import Switches
-from infra.simulator.ledger.books import Books
+from infra.simulator.ledger.ledger import Ledger
 from infra.simulator.ledger.orders import Order, Status
 from infra.simulator.market.calendar import Calendar
 from infra.simulator.market.clock import SimulatedClock
-from infra.simulator.market.instants import SECOND, from_datetime, to_datetime
 from infra.simulator.market.market import Market
 from infra.simulator.market.symbols import is_crypto
+from infra.simulator.market.timestamps import SECOND, from_datetime, to_datetime
 
 _ENDED_AT = {
     Status.CANCELED: "canceled_at",
@@ -46,16 +46,16 @@ class Matching:
 
     def __init__(
         self,
-        books: Books,
+        ledger: Ledger,
         market: Market,
         calendar: Calendar,
         clock: SimulatedClock,
         switches: Switches,
         faults: Faults,
     ) -> None:
-        self._books, self._market, self._calendar = books, market, calendar
+        self._books, self._market, self._calendar = ledger, market, calendar
         self._clock, self._switches, self._faults = clock, switches, faults
-        self._valuation = Valuation(books, market)
+        self._valuation = Valuation(ledger, market)
         self._worked = clock.now_ns()
 
     def work(self) -> None:
@@ -86,7 +86,7 @@ class Matching:
         first, last = (to_datetime(instant).date() for instant in (after, now))
         found.update(from_datetime(s.open) for s in self._calendar.between(first, last))
         for order in orders:
-            found.update(self._faults.fate(order.id).dues(), [order.expires_at])
+            found.update(self._faults.order_fault(order.id).dues(), [order.expires_at])
         return sorted(moment for moment in found if after <= moment <= now)
 
     def _advance(self, order: Order, moment: int) -> None:
@@ -94,12 +94,12 @@ class Matching:
             self._expire(order)
         elif self._is_worked(order, moment) and not self._is_held(order, moment):
             order = self._activated(order, moment)
-            fate = self._faults.fate(order.id)
-            if (status := fate.end(moment)) and fate.course:
+            order_fault = self._faults.order_fault(order.id)
+            if (status := order_fault.end(moment)) and order_fault.course:
                 self.end(order, status, moment)
-                self._faults.count(fate.course.kind)
+                self._faults.count(order_fault.course.kind)
             else:
-                self._trade(order, fate, moment)
+                self._trade(order, order_fault, moment)
 
     def _is_worked(self, order: Order, moment: int) -> bool:
         """Whether the market is open to an order, and the order old enough."""
@@ -110,15 +110,15 @@ class Matching:
         return is_crypto(order.symbol) or self._calendar.at(at, extended=extended) is not None
 
     def _is_held(self, order: Order, moment: int) -> bool:
-        fate = self._faults.fate(order.id)
-        status = fate.held_as(moment)
-        if status is None or fate.hold is None:
+        order_fault = self._faults.order_fault(order.id)
+        status = order_fault.held_as(moment)
+        if status is None or order_fault.hold is None:
             return False
         if order.status not in (status, Status.PENDING_CANCEL):
             self._save(order, status, moment)
-        if not fate.was_held:
-            fate.was_held = True
-            self._faults.count(fate.hold.kind)
+        if not order_fault.was_held:
+            order_fault.was_held = True
+            self._faults.count(order_fault.hold.kind)
         return True
 
     def _activated(self, order: Order, moment: int) -> Order:
@@ -126,15 +126,15 @@ class Matching:
             return order
         return self._save(order, Status.NEW, moment, submitted_at=self._books.stamp(moment))
 
-    def _trade(self, order: Order, fate: Fate, moment: int) -> None:
+    def _trade(self, order: Order, order_fault: OrderFault, moment: int) -> None:
         """Execute what the market and the order's fate let execute; the rest may wait."""
         if price := self._execution_price(order, moment):
-            price = fate.price(order, price)
+            price = order_fault.price(order, price)
             left = self._quantity(order, price)
-            if part := fate.part(order, left, moment):
+            if part := order_fault.part(order, left, moment):
                 order = self._books.execute(order, part, price, moment, leaves=left - part)
-                fate.executions += 1
-                if order.is_open and fate.executions == 1:
+                order_fault.executions += 1
+                if order.is_open and order_fault.executions == 1:
                     self._faults.count("partial_fill")
         if order.is_open and order.time_in_force == "ioc":
             self.end(order, Status.CANCELED, moment)
@@ -188,5 +188,5 @@ class Matching:
     def _mark_close(self, now: int) -> None:
         session = self._calendar.last_closed(to_datetime(now))
         if self._books.account().balance_asof < session.date.isoformat():
-            equity = self._valuation.worth(from_datetime(session.close)).equity
+            equity = self._valuation.values(from_datetime(session.close)).equity
             self._books.mark_close(session.date, equity)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from infra.simulator.ledger.books import Account, Books
+from infra.simulator.ledger.ledger import Account, Ledger
 from infra.simulator.ledger.orders import Order
 from infra.simulator.ledger.positions import Position, cents
 from infra.simulator.market.market import Market
@@ -15,7 +15,7 @@ SHORT_MARGIN = Decimal("1.03")
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class AccountValues:
     """The account's figures at an instant, in dollars."""
 
     account: Account
@@ -66,13 +66,13 @@ class Worth:
 class Valuation:
     """Prices positions and open orders from the market."""
 
-    def __init__(self, books: Books, market: Market) -> None:
-        self._books, self._market = books, market
+    def __init__(self, ledger: Ledger, market: Market) -> None:
+        self._books, self._market = ledger, market
 
-    def worth(self, at: int | None = None) -> Worth:
+    def values(self, at: int | None = None) -> AccountValues:
         """Return the account's figures at an instant (default: now)."""
         values = [cents(p.qty * self.price(p, at)) for p in self._books.positions()]
-        return Worth(
+        return AccountValues(
             account=self._books.account(),
             long_value=sum((v for v in values if v > 0), Decimal(0)),
             short_value=sum((v for v in values if v < 0), Decimal(0)),

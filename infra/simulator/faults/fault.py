@@ -75,7 +75,7 @@ class Fault:
             and order.client_order_id.startswith(wanted.get("client_order_id", ""))
         )
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as it was added, with what is left of `times` and `after`."""
         schedule = {
             "after": self.schedule.after,

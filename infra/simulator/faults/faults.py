@@ -60,7 +60,7 @@ from typing import Any
 
 from infra.simulator.faults.fault import Fault, Schedule
 from infra.simulator.faults.fault_kinds import KINDS
-from infra.simulator.faults.order_fates import Fate
+from infra.simulator.faults.order_fault import OrderFault
 from infra.simulator.faults.switches import Switches
 from infra.simulator.ledger.orders import Order
 
@@ -71,7 +71,7 @@ class Faults:
     def __init__(self, now: Callable[[], datetime], switches: Switches) -> None:
         self._now, self._switches, self._lock = now, switches, threading.Lock()
         self._waiting: list[Fault] = []
-        self._fates: dict[str, Fate] = {}
+        self._fates: dict[str, OrderFault] = {}
         self._accepted = 0
         self._injected: Counter[str] = Counter()
 
@@ -109,11 +109,11 @@ class Faults:
         self._accepted += 1
         course = met.get("course") or self._by_chance(order)
         if met or course:
-            self._fates[order.id] = Fate(begins, met.get("hold"), course)
+            self._fates[order.id] = OrderFault(begins, met.get("hold"), course)
 
-    def fate(self, order_id: str) -> Fate:
+    def order_fault(self, order_id: str) -> OrderFault:
         """Return what was decided for an order: nothing but good, mostly."""
-        return self._fates.get(order_id) or Fate()
+        return self._fates.get(order_id) or OrderFault()
 
     def hit(self, fault: Fault) -> bool:
         """Use up and count a late fault whose effect shows now; False when it already was."""

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
-from infra.simulator.ledger.books import START_CASH, Books
+from infra.simulator.ledger.ledger import START_CASH, Ledger
 from infra.simulator.ledger.orders import Fill, Order, Status
 from infra.simulator.ledger.positions import cents
 
@@ -12,16 +12,16 @@ from infra.simulator.ledger.positions import cents
 _ROUNDING = Decimal("1e-12")
 
 
-def problems(books: Books) -> list[str]:
+def problems(ledger: Ledger) -> list[str]:
     """Return what does not fit together in the simulator's own books; empty when all does."""
     fills = defaultdict[str, list[Fill]](list)
-    for fill in books.fills():
+    for fill in ledger.fills():
         fills[fill.order_id].append(fill)
-    orders = {order.id: order for order in books.orders()}
+    orders = {order.id: order for order in ledger.orders()}
     found = [f"fills of no order: {order_id}" for order_id in fills.keys() - orders.keys()]
     for order in orders.values():
         found += [f"{order.client_order_id}: {problem}" for problem in _of(order, fills[order.id])]
-    return [*found, *_of_account(books)]
+    return [*found, *_of_account(ledger)]
 
 
 def _of(order: Order, fills: list[Fill]) -> Iterator[str]:
@@ -40,17 +40,17 @@ def _of(order: Order, fills: list[Fill]) -> Iterator[str]:
         yield "executed as another order"
 
 
-def _of_account(books: Books) -> Iterator[str]:
+def _of_account(ledger: Ledger) -> Iterator[str]:
     """Yield what is wrong with ids, cash and positions."""
-    ids = Counter(o.client_order_id for o in books.orders() if o.status != Status.CANCELED)
+    ids = Counter(o.client_order_id for o in ledger.orders() if o.status != Status.CANCELED)
     yield from (f"{name}: the id of {count} orders" for name, count in ids.items() if count > 1)
     cash, held = START_CASH, defaultdict[str, Decimal](Decimal)
-    for fill in books.fills():
+    for fill in ledger.fills():
         sign = 1 if fill.side == "buy" else -1
         cash -= cents(fill.qty * fill.price) * sign
         held[fill.symbol] += fill.qty * sign
-    if cash != books.account().cash:
-        yield f"cash {books.account().cash}, by the executions {cash}"
-    positions = {position.symbol: position.qty for position in books.positions()}
+    if cash != ledger.account().cash:
+        yield f"cash {ledger.account().cash}, by the executions {cash}"
+    positions = {position.symbol: position.qty for position in ledger.positions()}
     if positions != {symbol: qty for symbol, qty in held.items() if qty}:
         yield f"positions {positions}, by the executions {dict(held)}"

@@ -7,7 +7,7 @@ from functools import cache
 
 from holidays.financial.ny_stock_exchange import NewYorkStockExchange
 
-from infra.simulator.market.instants import NEW_YORK
+from infra.simulator.market.timestamps import NEW_YORK
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5

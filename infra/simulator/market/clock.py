@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from infra.runtime.clock import Clock, SystemClock
-from infra.simulator.market.instants import from_datetime
+from infra.simulator.market.timestamps import from_datetime
 
 # The broker's stamps have nanoseconds that a datetime cannot hold: clients must survive them.
 _BELOW_A_MICROSECOND = 765

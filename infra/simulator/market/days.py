@@ -3,14 +3,14 @@
 from datetime import date
 
 from infra.simulator.market.calendar import Calendar
-from infra.simulator.market.instants import (
+from infra.simulator.market.symbols import is_crypto
+from infra.simulator.market.timestamps import (
     DAY,
     new_york_date,
     new_york_midnight,
     to_datetime,
     utc_midnight,
 )
-from infra.simulator.market.symbols import is_crypto
 
 
 def day_of(symbol: str, at: int) -> date:

@@ -9,10 +9,10 @@ from infra.simulator.market.bars import Bar, Print, Quote, Volume
 from infra.simulator.market.calendar import Calendar
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.days import day_before, day_start, midnight
-from infra.simulator.market.instants import DAY, MINUTE, from_datetime, to_datetime
 from infra.simulator.market.recording import Recording
 from infra.simulator.market.symbols import is_crypto, is_stock
 from infra.simulator.market.tape import Tape, View
+from infra.simulator.market.timestamps import DAY, MINUTE, from_datetime, to_datetime
 
 Price = Decimal | int | str
 

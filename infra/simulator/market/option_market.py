@@ -10,7 +10,7 @@ from decimal import Decimal
 from common.options import OccSymbol
 from infra.simulator.market.bars import Bar, Quote
 from infra.simulator.market.clock import SimulatedClock
-from infra.simulator.market.instants import from_datetime, new_york_date, new_york_midnight
+from infra.simulator.market.timestamps import from_datetime, new_york_date, new_york_midnight
 
 Price = Decimal | int | str
 Greeks = Mapping[str, Price]

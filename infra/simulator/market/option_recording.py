@@ -7,9 +7,9 @@ from decimal import InvalidOperation
 from pathlib import Path
 
 from common.errors import MalformedMessageError
-from infra.simulator.market.instants import parse, to_datetime
 from infra.simulator.market.option_market import OptionMarket
 from infra.simulator.market.recording_csv import BadRecordingError
+from infra.simulator.market.timestamps import parse, to_datetime
 
 COLUMNS = (
     *("underlying", "contract", "timestamp", "bid", "ask", "bid_size", "ask_size"),

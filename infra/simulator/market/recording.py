@@ -9,8 +9,8 @@ from infra.simulator.market import calendar as calendars
 from infra.simulator.market import recording_csv
 from infra.simulator.market.bars import Print
 from infra.simulator.market.calendar import Session
-from infra.simulator.market.instants import new_york_date, rfc3339
 from infra.simulator.market.recording_csv import BadRecordingError
+from infra.simulator.market.timestamps import new_york_date, rfc3339
 
 
 class Recording:

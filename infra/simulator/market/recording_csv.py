@@ -7,11 +7,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from common.errors import PermanentError
-from infra.simulator.market import instants
+from infra.simulator.market import timestamps
 from infra.simulator.market.bars import Bar, Print, Quote
 from infra.simulator.market.calendar import Calendar
-from infra.simulator.market.instants import MINUTE
 from infra.simulator.market.symbols import is_stock
+from infra.simulator.market.timestamps import MINUTE
 
 COLUMNS = (
     *("symbol", "timestamp", "open", "high", "low", "close", "volume"),
@@ -53,7 +53,7 @@ class _Row:
         if not is_stock(symbol):
             raise self._bad("symbol", "not a stock symbol")
         at = self._timestamp()
-        day = instants.new_york_date(at)
+        day = timestamps.new_york_date(at)
         # The values of a minute become known when it ends; its trade is the last instant in it.
         ends, last_instant = at + MINUTE, at + MINUTE - 1
         return symbol, Print(
@@ -61,8 +61,8 @@ class _Row:
             traded_at=last_instant,
             bar=self._bar(at),
             quote=self._quote(last_instant),
-            day=instants.new_york_midnight(day),
-            regular=calendar.at(instants.to_datetime(at)) is not None,
+            day=timestamps.new_york_midnight(day),
+            regular=calendar.at(timestamps.to_datetime(at)) is not None,
         )
 
     def _bar(self, at: int) -> Bar:
@@ -97,7 +97,7 @@ class _Row:
 
     def _timestamp(self) -> int:
         try:
-            at = instants.parse(self._text("timestamp"))
+            at = timestamps.parse(self._text("timestamp"))
         except ValueError as error:
             raise self._bad("timestamp", "not an RFC 3339 time") from error
         if at % MINUTE:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from infra.simulator.market.bars import Bar, Print, Quote, Volume, joined
-from infra.simulator.market.instants import MINUTE
+from infra.simulator.market.timestamps import MINUTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,8 @@ class KillableStack:
         deadline = time.monotonic() + _START_SECONDS
         while not (self._folder / STACK_FILE).exists():
             if self._main.poll() is not None or time.monotonic() > deadline:
-                said = (self._folder / "stack.log").read_text(errors="replace")
-                raise RuntimeError(f"the stack did not start:\n{said[-3000:]}")
+                reply = (self._folder / "stack.log").read_text(errors="replace")
+                raise RuntimeError(f"the stack did not start:\n{reply[-3000:]}")
             time.sleep(_LOOK_SECONDS)
         urls: dict[str, str] = json.loads((self._folder / STACK_FILE).read_text())
         return urls

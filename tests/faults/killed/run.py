@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from infra.local.app_backend import AppBackend
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 from tests.faults.killed.process import KillableStack
 from tests.faults.killed.users import Users
 from tests.faults.killed.verdict import Verdict, judge
@@ -40,7 +40,7 @@ def run(folder: Path, kills: int, seed: int, progress: Callable[[Outcome], None]
     rng = Random(seed)
     app = AppBackend()
     outcome = Outcome(Users(app, Random(seed)))
-    with Server(app.app) as server:
+    with HttpServer(app.app) as server:
         stack = KillableStack(folder, server.url)
         try:
             for _ in range(kills):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pg8000.dbapi
 
-from tests.faults.proof import turns
-from tests.faults.proof.trouble import Place
+from tests.faults.proof import interleaving
+from tests.faults.proof.injected_fault import Place
 
 if TYPE_CHECKING:
     from tests.faults.proof.instance import Instance
@@ -42,7 +42,7 @@ class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
         """Stop, then run one statement."""
         if statement not in ("commit", "rollback"):
             self._reach("statement")
-        with turns.inside(self.backend):
+        with interleaving.inside(self.backend):
             return super().execute_unnamed(statement, *arguments, **options)
 
     def commit(self) -> None:

@@ -26,7 +26,7 @@ class Evidence:
     @cached_property
     def at_broker(self) -> list[BrokersOrder]:
         """Every order in the broker's books, oldest first."""
-        return sorted(self.world.simulator.books.orders(), key=lambda order: order.created_at)
+        return sorted(self.world.simulator.ledger.orders(), key=lambda order: order.created_at)
 
     @cached_property
     def orders(self) -> list[Row]:
@@ -56,14 +56,14 @@ class Evidence:
     @cached_property
     def updates(self) -> dict[UUID, list[TradeUpdate]]:
         """What the app heard of each order, in order."""
-        heard: dict[UUID, list[TradeUpdate]] = {}
+        received: dict[UUID, list[TradeUpdate]] = {}
         for update in self.ledger.updates:
-            heard.setdefault(update.order_id, []).append(update)
-        return heard
+            received.setdefault(update.order_id, []).append(update)
+        return received
 
     @cached_property
     def reported_stuck(self) -> set[str]:
         """The orders that the last reconciliation named as unfinished."""
-        said: Any = self.world.reconciled
-        named = [*said.get("outcome_unknown", ()), *said.get("stuck", ())]
+        body: Any = self.world.reconciled
+        named = [*body.get("outcome_unknown", ()), *body.get("stuck", ())]
         return {each["order_id"] if isinstance(each, dict) else each for each in named}

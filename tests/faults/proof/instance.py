@@ -21,11 +21,11 @@ from infra.postgres.database import Database, connector
 from infra.runtime.clock import Clock
 from infra.runtime.settings import Settings
 from infra.workflows.outbox_relay import Relay
-from tests.faults.proof import turns
+from tests.faults.proof import interleaving
 from tests.faults.proof.connection import WatchedConnection
+from tests.faults.proof.injected_fault import Crash, InjectedFault, Kind, Place
 from tests.faults.proof.server import Server
 from tests.faults.proof.transport import WatchedTransport
-from tests.faults.proof.trouble import Crash, Kind, Place, Trouble
 
 PUBSUB_HOST = "pubsub.invalid"
 _here = threading.local()
@@ -53,7 +53,7 @@ class Instance:
 
     def __init__(self, parts: Parts, pool_size: int = 4) -> None:
         self.parts = parts
-        self.troubles: list[Trouble] = []
+        self.troubles: list[InjectedFault] = []
         self.dead = False
         self._connections: list[WatchedConnection] = []
         self.app = self._wire(pool_size)
@@ -80,7 +80,7 @@ class Instance:
         self.live()
         if getattr(_here, "instance", None) is not self:
             return None
-        turns.stop()
+        interleaving.stop()
         self.live()
         met = next((each for each in self.troubles if each.meets(place)), None)
         if met is None:

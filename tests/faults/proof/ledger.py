@@ -19,12 +19,12 @@ class Answered:
     value: Decimal
     at: datetime
     status: int | None
-    said: dict[str, Any]
+    body: dict[str, Any]
 
     @property
     def approved(self) -> bool:
         """Whether the user was told that it is a yes."""
-        return self.status == 200 and self.said.get("decision") == "approve"
+        return self.status == 200 and self.body.get("decision") == "approve"
 
     @property
     def may_approve(self) -> bool:
@@ -43,11 +43,11 @@ class Ledger:
     @property
     def questions(self) -> list[QuestionCreated]:
         """Every question that reached the app."""
-        heard = self.topics.once(QuestionCreated.topic)
-        return [QuestionCreated.from_json(each.data) for each in heard]
+        received = self.topics.once(QuestionCreated.topic)
+        return [QuestionCreated.from_json(each.data) for each in received]
 
     @property
     def updates(self) -> list[TradeUpdate]:
         """Every trade update that reached the app."""
-        heard = self.topics.once(TradeUpdate.topic)
-        return [TradeUpdate.from_json(each.data) for each in heard]
+        received = self.topics.once(TradeUpdate.topic)
+        return [TradeUpdate.from_json(each.data) for each in received]

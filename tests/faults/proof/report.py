@@ -5,8 +5,8 @@ from collections import Counter
 from rich.table import Table
 
 from infra.simulator.faults.fault_kinds import KINDS as BROKER_KINDS
+from tests.faults.proof.injected_fault import KINDS
 from tests.faults.proof.trial import Verdict
-from tests.faults.proof.trouble import KINDS
 
 Counts = list[tuple[str, int]]
 

@@ -7,12 +7,12 @@ from random import Random
 from uuid import UUID
 
 from tests.faults.proof import steps
-from tests.faults.proof.broker_troubles import ORDERS, SWITCHES, TROUBLES, BrokerFails, BrokerIs
-from tests.faults.proof.instants import STARTS, Until
-from tests.faults.proof.laboratory import Beginning
-from tests.faults.proof.people import PEOPLE, PRICES
+from tests.faults.proof.broker_faults import ORDERS, SWITCHES, TROUBLES, BrokerFails, BrokerIs
+from tests.faults.proof.harness import StartConditions
+from tests.faults.proof.injected_fault import KINDS
+from tests.faults.proof.start_times import STARTS, Until
 from tests.faults.proof.steps import Step
-from tests.faults.proof.trouble import KINDS
+from tests.faults.proof.users import PRICES, USERS
 from tests.faults.proof.world import INSTANCES
 
 _ANSWERS = tuple(map(Decimal, ("10", "10", "10", "7", "5", "4.9", "0", "-5", "-10")))
@@ -28,7 +28,7 @@ Weighted = tuple[tuple[Maker, int], ...]
 class Schedule:
     """How it begins, and what happens."""
 
-    begins: Beginning
+    begins: StartConditions
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Schedule:
 def schedule(seed: int) -> Schedule:
     """Return the seed's schedule: it always begins with a question or two."""
     rng = Random(seed)
-    begins = Beginning(rng.choice(list(STARTS)), rng.choice((4, 4, 4, 1)), rng.random() < 0.5)
+    begins = StartConditions(rng.choice(list(STARTS)), rng.choice((4, 4, 4, 1)), rng.random() < 0.5)
     taken: list[Step] = [steps.Tick()]
     for _ in range(rng.randint(12, 32)):
         taken += some(rng)
@@ -141,11 +141,11 @@ def _price(rng: Random) -> Step:
 
 
 def _halt(rng: Random) -> Step:
-    return steps.Halt(rng.choice(("*", *PEOPLE)))
+    return steps.Halt(rng.choice(("*", *USERS)))
 
 
 def _resume(rng: Random) -> Step:
-    return steps.Resume(rng.choice(("*", "*", *PEOPLE)))
+    return steps.Resume(rng.choice(("*", "*", *USERS)))
 
 
 def _fails(rng: Random) -> Step:

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.faults.proof.laboratory import Laboratory
+from tests.faults.proof.harness import Harness
 from tests.faults.proof.schedules import Schedule
 from tests.faults.proof.trial import Verdict, live_through
 
 
-def shrink(laboratory: Laboratory, schedule: Schedule, verdict: Verdict) -> Schedule:
+def shrink(harness: Harness, schedule: Schedule, verdict: Verdict) -> Schedule:
     """Leave out steps, in halves and then one by one, as long as some violation stays."""
     wanted = _kinds(verdict)
     size = max(1, len(schedule.steps) // 2)
     while True:
         for shorter in _without(schedule, size):
-            if _kinds(live_through(laboratory, shorter)) & wanted:
+            if _kinds(live_through(harness, shorter)) & wanted:
                 schedule = shorter
                 break
         else:

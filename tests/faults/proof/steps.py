@@ -14,11 +14,11 @@ from uuid import UUID
 
 from common.orders.status import SUBMITTING, TERMINAL
 from infra.workflows import kill_switch
-from tests.faults.proof import turns
-from tests.faults.proof.instants import Until, until
-from tests.faults.proof.people import PEOPLE, PRICES
+from tests.faults.proof import interleaving
+from tests.faults.proof.injected_fault import InjectedFault, Kind, Place
+from tests.faults.proof.start_times import Until, until
 from tests.faults.proof.topics import Published
-from tests.faults.proof.trouble import Kind, Place, Trouble
+from tests.faults.proof.users import PRICES, USERS
 from tests.faults.proof.world import World
 
 _Each = TypeVar("_Each")
@@ -58,7 +58,7 @@ class Answer:
         """Send it; old questions are answered as often as new ones."""
         asked = _pick(world.ledger.questions, self.question)
         if asked is not None:
-            others = [uid for uid in PEOPLE if uid != asked.firebase_uid]
+            others = [uid for uid in USERS if uid != asked.firebase_uid]
             uid = others[0] if self.by_another else asked.firebase_uid
             world.answer(self.on, asked.question_id, uid, self.value)
 
@@ -208,7 +208,7 @@ class Halt:
         """Halt, and remember what had left by then."""
         user = None if self.scope == "*" else self.scope
         kill_switch.halt(world.database, world.simulator.clock, user, "a test", "a test")
-        known = {order.client_order_id for order in world.simulator.books.orders()}
+        known = {order.client_order_id for order in world.simulator.ledger.orders()}
         world.halted.setdefault(self.scope, known)
 
 
@@ -240,7 +240,7 @@ class Fails:
         Where a broker frees the ids of canceled orders, one that arrives late would be another.
         """
         if self.kind != "late" or world.simulator.switches.cancelled_ids_stay_taken:
-            trouble = Trouble(self.kind, self.place, self.skip)
+            trouble = InjectedFault(self.kind, self.place, self.skip)
             world.instance(self.on).troubles.append(trouble)
 
 
@@ -265,10 +265,10 @@ class AtOnce:
     def run(self, world: World) -> None:
         """Take turns."""
         works = [_work(step, world) for step in self.steps]
-        turns.at_once(works, Random(self.seed), world.parts.server.is_blocked)
+        interleaving.at_once(works, Random(self.seed), world.parts.server.is_blocked)
 
 
-def _work(step: Step, world: World) -> turns.Work:
+def _work(step: Step, world: World) -> interleaving.Work:
     return lambda: step.run(world)
 
 

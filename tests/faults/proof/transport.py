@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.faults.proof.trouble import Place
+from tests.faults.proof.injected_fault import Place
 
 if TYPE_CHECKING:
     from tests.faults.proof.instance import Instance

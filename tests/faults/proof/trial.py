@@ -4,13 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from infra.simulator.faults.fault_kinds import KINDS
-from tests.faults.proof import moments
+from tests.faults.proof import step_checks
 from tests.faults.proof.evidence import Evidence
+from tests.faults.proof.harness import Harness
 from tests.faults.proof.invariants import violations
-from tests.faults.proof.laboratory import Laboratory
-from tests.faults.proof.moments import Moment
 from tests.faults.proof.schedules import Schedule
 from tests.faults.proof.settle import settle
+from tests.faults.proof.step_checks import BrokerState
 from tests.faults.proof.steps import Step
 from tests.faults.proof.world import World
 
@@ -23,9 +23,9 @@ class Verdict:
     violations: list[str] = field(default_factory=list)
 
 
-def live_through(laboratory: Laboratory, schedule: Schedule) -> Verdict:
+def live_through(harness: Harness, schedule: Schedule) -> Verdict:
     """Run a schedule in a fresh world, let it settle, and judge."""
-    with laboratory.world(schedule.begins) as world:
+    with harness.world(schedule.begins) as world:
         for step in schedule.steps:
             take(world, step)
         return conclude(world)
@@ -33,10 +33,10 @@ def live_through(laboratory: Laboratory, schedule: Schedule) -> Verdict:
 
 def take(world: World, step: Step) -> None:
     """Let one step happen, and look at what must hold at every moment."""
-    before = Moment.of(world)
+    before = BrokerState.of(world)
     step.run(world)
     world.happened["step", type(step).__name__] += 1
-    world.violations += moments.violations(before, step, world)
+    world.violations += step_checks.violations(before, step, world)
 
 
 def conclude(world: World) -> Verdict:

@@ -15,7 +15,7 @@ from pathlib import Path
 from infra.local.postgres import create_database, embedded_postgres
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
-from tests.faults.proof.laboratory import Laboratory, laboratory
+from tests.faults.proof.harness import Harness, open_harness
 from tests.faults.proof.schedules import Schedule, schedule
 from tests.faults.proof.shrinking import shrink
 from tests.faults.proof.trial import Verdict, live_through
@@ -25,7 +25,7 @@ _HANGS_AFTER_SECONDS = 180
 _TEMPLATE = "template"
 
 _opened = ExitStack()
-_laboratory: Laboratory | None = None
+_harness: Harness | None = None
 
 
 def run(seeds: Sequence[int], processes: int | None = None) -> Iterator[tuple[int, Verdict]]:
@@ -60,30 +60,30 @@ def fresh_database(url: str, name: str) -> str:
 
 
 def trial(seed: int) -> tuple[int, Verdict]:
-    """Live through one schedule in this process's laboratory."""
-    if _laboratory is None:
+    """Live through one schedule in this process's harness."""
+    if _harness is None:
         raise AssertionError("this process has not begun")
     faulthandler.dump_traceback_later(_HANGS_AFTER_SECONDS, exit=True)
     try:
-        return seed, live_through(_laboratory, schedule(seed))
+        return seed, live_through(_harness, schedule(seed))
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
 def shortest(seed: int) -> Schedule:
     """Return the shortest schedule that fails as the seed's does; the seed's where none does."""
-    with database_server() as url, laboratory(fresh_database(url, "shrinking")) as opened:
+    with database_server() as url, open_harness(fresh_database(url, "shrinking")) as opened:
         first = schedule(seed)
         verdict = live_through(opened, first)
         return shrink(opened, first, verdict) if verdict.violations else first
 
 
 def _begin(url: str) -> None:
-    global _laboratory  # noqa: PLW0603 (one per process is the point)
+    global _harness  # noqa: PLW0603 (one per process is the point)
     warnings.simplefilter("ignore")
     logging.captureWarnings(capture=True)
     own = fresh_database(url, f"proof_{os.getpid()}")
-    _laboratory = _opened.enter_context(laboratory(own))
+    _harness = _opened.enter_context(open_harness(own))
 
 
 def _as_completed(

@@ -18,11 +18,11 @@ from infra.local.stack import FUNCTION_SUBSCRIPTIONS, WEBHOOK_SECRET
 from infra.postgres.database import Database, Row
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import function
+from tests.faults.proof.captured_logs import CapturedLogs
+from tests.faults.proof.injected_fault import Crash
 from tests.faults.proof.instance import Instance, Parts
 from tests.faults.proof.ledger import Answered, Ledger
-from tests.faults.proof.overheard import Overheard
 from tests.faults.proof.topics import Published, Topics
-from tests.faults.proof.trouble import Crash
 from tests.functions.steps import event
 
 INSTANCES = 2
@@ -40,7 +40,7 @@ class World:
     simulator: SimulatedBroker
     topics: Topics
     database: Database
-    overheard: Overheard
+    captured_logs: CapturedLogs
     tokens: Mapping[str, str]
     instances: list[Instance]
     ledger: Ledger
@@ -70,7 +70,7 @@ class World:
         except Crash:
             return None
         self.happened["reply", name, str(reply.status_code)] += 1
-        self.overheard.look(f"reply of {name}", reply.text)
+        self.captured_logs.look(f"reply of {name}", reply.text)
         return reply
 
     def deliver(self, number: int, message: Published) -> None:
@@ -88,8 +88,8 @@ class World:
         headers = signed_headers(WEBHOOK_SECRET, body)
         reply = self.call(number, "answer", data=body, headers=headers)
         status = reply.status_code if reply else None
-        said = reply.get_json() if reply else {}
-        self.ledger.answers.append(Answered(question_id, uid, value, at, status, said))
+        body = reply.get_json() if reply else {}
+        self.ledger.answers.append(Answered(question_id, uid, value, at, status, body))
 
     def reconcile(self, number: int) -> None:
         """Let the scheduler's minute come."""
@@ -105,11 +105,11 @@ class World:
 
     def move(self, to: datetime) -> None:
         """Let time pass; no request is on its way for as long as that."""
-        placed = {order.client_order_id for order in self.simulator.books.orders()}
+        placed = {order.client_order_id for order in self.simulator.ledger.orders()}
         while self.parts.late:
             with suppress(httpx.HTTPError):  # nobody waits for the reply
                 self.parts.broker.handle_request(self.parts.late.pop(0))
-        known = {order.client_order_id for order in self.simulator.books.orders()}
+        known = {order.client_order_id for order in self.simulator.ledger.orders()}
         self.arrived_late |= known - placed
         self.simulator.clock.set(max(to, self.simulator.clock.now()))
 
@@ -124,8 +124,10 @@ class World:
         Ids are drawn anew each time that a schedule is lived through; this is not.
         """
         named = {str(order["id"]).encode(), str(order["question_id"] or order["id"]).encode()}
-        told = self.topics.messages
-        return next((n for n, m in enumerate(told) if any(i in m.data for i in named)), len(told))
+        updates = self.topics.messages
+        return next(
+            (n for n, m in enumerate(updates) if any(i in m.data for i in named)), len(updates)
+        )
 
     def close(self) -> None:
         """End the instances."""

@@ -12,7 +12,7 @@ from common.errors import MalformedMessageError
 from common.market import NEW_YORK, AssetClass, Metric, Session, Snapshot
 from common.model import Model
 from common.rules import AnyCondition, Rule
-from common.rules.base import Condition, Fired, Outcome, Position, Silent, View
+from common.rules.base import Condition, Fired, NotFired, Outcome, Position, SymbolView
 
 NOON = datetime(2026, 2, 10, 12, 0, tzinfo=NEW_YORK)
 SESSION = Session(NOON.replace(hour=9, minute=30), NOON.replace(hour=16))
@@ -106,11 +106,11 @@ def view(
     position: Position | None = None,
     max_age: timedelta = MAX_AGE,
     symbol: str = "SPY",
-) -> View:
+) -> SymbolView:
     known: dict[tuple[str, Metric], list[Snapshot]] = {}
     for each in facts:
         known.setdefault((each.symbol, each.metric), []).append(each)
-    return View(symbol, now, max_age, known, session, position)
+    return SymbolView(symbol, now, max_age, known, session, position)
 
 
 def held(qty: object, entry: object) -> Position:
@@ -122,8 +122,8 @@ def fired(outcome: Outcome) -> Fired:
     return outcome
 
 
-def silent(outcome: Outcome) -> Silent:
-    assert isinstance(outcome, Silent), outcome
+def silent(outcome: Outcome) -> NotFired:
+    assert isinstance(outcome, NotFired), outcome
     return outcome
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.market import NEW_YORK, Metric, Session, Snapshot
-from common.rules.base import Condition, Facts, Fired, Position, View
+from common.rules.base import Condition, Fired, MarketFacts, Position, SymbolView
 from tests.unit.rules.facts import MAX_AGE, MINUTE, fact
 
 DATA = Path(__file__).parents[4] / "shared" / "market-data"
@@ -85,7 +85,7 @@ def _instant(text: str) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=NEW_YORK)
 
 
-def _views(symbol: str, day: str, position: Position | None) -> Iterator[View]:
+def _views(symbol: str, day: str, position: Position | None) -> Iterator[SymbolView]:
     """What is known at the end of each minute, as the ingesting ticks would have stored it.
 
     The observation before the first one is the close of the day before.
@@ -106,7 +106,7 @@ def _views(symbol: str, day: str, position: Position | None) -> Iterator[View]:
         seen.append(fact("minute_bar", row.close, row.at, row.volume, symbol))
         running = _running(rows[:count], symbol, now - JUST_BEFORE)
         facts = _by_metric([*fixed, *seen, *running], symbol)
-        yield View(symbol, now, MAX_AGE, facts, session, position)
+        yield SymbolView(symbol, now, MAX_AGE, facts, session, position)
 
 
 def _running(rows: list[Row], symbol: str, at: datetime) -> list[Snapshot]:
@@ -120,7 +120,7 @@ def _running(rows: list[Row], symbol: str, at: datetime) -> list[Snapshot]:
     return [fact(metric, price, at, volume, symbol) for metric, price in prices.items()]
 
 
-def _by_metric(facts: list[Snapshot], symbol: str) -> Facts:
+def _by_metric(facts: list[Snapshot], symbol: str) -> MarketFacts:
     found: dict[tuple[str, Metric], list[Snapshot]] = {}
     for each in facts:
         found.setdefault((symbol, each.metric), []).append(each)

@@ -129,10 +129,10 @@ def test_a_question_may_show_what_any_of_them_shows() -> None:
 
 @pytest.mark.parametrize("kind", ["all_of", "any_of"])
 def test_wrong_conditions_are_no_reason_to_doubt_the_question(kind: str) -> None:
-    said = refusal(kind, conditions=[LEVEL, {}], question_template="{{level}}?")
+    message = refusal(kind, conditions=[LEVEL, {}], question_template="{{level}}?")
 
-    assert "rule.conditions[1]" in said
-    assert "question_template" not in said
+    assert "rule.conditions[1]" in message
+    assert "question_template" not in message
 
 
 @given(

@@ -64,9 +64,9 @@ def test_it_shows_what_the_first_that_holds_saw() -> None:
 def test_a_question_may_show_only_what_all_of_them_show() -> None:
     assert rule("any_of", conditions=[FALL, RISE], question_template="{{pct}}% off {{ref}}?")
 
-    said = refusal("any_of", conditions=[FALL, LEVEL], question_template="{{pct}}?")
+    message = refusal("any_of", conditions=[FALL, LEVEL], question_template="{{pct}}?")
 
-    assert "unknown variable 'pct'" in said
+    assert "unknown variable 'pct'" in message
 
 
 def test_conditions_can_be_nested() -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from common.rules import AnyCondition, Rule
 from common.rules.against_reference import AgainstReference
-from common.rules.base import Asking, Condition
+from common.rules.base import BaseRule, Condition
 from common.rules.reference import RefMetric
 from common.templates import variables
 from tests.unit.rules.facts import ASKING, METRICS, refusal, rule, view
 
-RULES: tuple[type[Asking], ...] = get_args(get_args(Rule)[0])
+RULES: tuple[type[BaseRule], ...] = get_args(get_args(Rule)[0])
 NO_REFERENCE = {
     *("price_crosses_level", "moving_average_cross", "rsi_threshold", "volume_above_average"),
     "schedule",
@@ -47,7 +47,7 @@ def test_every_rule_is_a_condition_too_and_has_a_file_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("kind", RULES, ids=tag)
-def test_the_example_in_the_documentation_is_a_valid_rule(kind: type[Asking]) -> None:
+def test_the_example_in_the_documentation_is_a_valid_rule(kind: type[BaseRule]) -> None:
     shown = example(kind)
 
     accepted = rule(shown.pop("type"), **shown)
@@ -56,7 +56,7 @@ def test_the_example_in_the_documentation_is_a_valid_rule(kind: type[Asking]) ->
 
 
 @pytest.mark.parametrize("kind", RULES, ids=tag)
-def test_a_rule_says_a_bounded_number_of_facts_that_exist(kind: type[Asking]) -> None:
+def test_a_rule_says_a_bounded_number_of_facts_that_exist(kind: type[BaseRule]) -> None:
     needs = rule(**_named(example(kind))).needs_of("SPY")
 
     assert ("SPY", "last_trade") in needs
@@ -66,40 +66,40 @@ def test_a_rule_says_a_bounded_number_of_facts_that_exist(kind: type[Asking]) ->
 
 @pytest.mark.parametrize("kind", RULES, ids=tag)
 def test_every_variable_it_has_is_accepted_and_named_when_another_is_asked_for(
-    kind: type[Asking],
+    kind: type[BaseRule],
 ) -> None:
     document = _named(example(kind))
     shown = kind.shows(dict(rule(**document))) or frozenset()
     every = " ".join(f"{{{{{name}}}}}" for name in sorted(shown | kind.shared_variables))
 
     assert rule(**document, question_template=every).question_template == every
-    said = refusal(**document, question_template="{{moon}}")
-    assert "question_template: " in said
-    assert all(name in said for name in variables(every))
+    message = refusal(**document, question_template="{{moon}}")
+    assert "question_template: " in message
+    assert all(name in message for name in variables(every))
 
 
 @pytest.mark.parametrize("kind", [k for k in RULES if tag(k) in NO_REFERENCE], ids=tag)
 @pytest.mark.parametrize("variable", ["ref", "pct"])
-def test_a_rule_without_a_reference_cannot_show_one(kind: type[Asking], variable: str) -> None:
+def test_a_rule_without_a_reference_cannot_show_one(kind: type[BaseRule], variable: str) -> None:
     document = _named(example(kind))
 
-    said = refusal(**document, question_template=f"{{{{{variable}}}}}?")
+    message = refusal(**document, question_template=f"{{{{{variable}}}}}?")
 
-    assert f"unknown variable {variable!r}" in said
+    assert f"unknown variable {variable!r}" in message
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"symbol": None}, "give either symbol or symbols"),
         ({"symbols": ["SPY"]}, "give either symbol or symbols"),
         ({"symbol": None, "symbols": ["SPY", "SPY"]}, "one is named twice"),
     ],
 )
-def test_a_rule_is_about_one_symbol_or_about_several(changes: dict[str, Any], said: str) -> None:
+def test_a_rule_is_about_one_symbol_or_about_several(changes: dict[str, Any], message: str) -> None:
     level = {"level": 500, "direction": "up"}
 
-    assert said in refusal("price_crosses_level", **level, **changes)
+    assert message in refusal("price_crosses_level", **level, **changes)
 
 
 def test_a_rule_is_evaluated_for_each_of_its_symbols() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from common import evaluation
 from common.config import TradingConfig
-from common.evaluation import Evaluated, Moment
+from common.evaluation import EvaluationContext, RuleEvaluation
 from common.market import Metric, Session, Snapshot
 from common.rules.base import Position
 from tests.unit.rules.facts import ASKING, METRICS, NOON, SESSION, held, reason, trades
@@ -37,17 +37,17 @@ def evaluate(
     positions: Mapping[str, list[Position]] | None = None,
     now: datetime = NOON,
     session: Session | None = SESSION,
-) -> list[Evaluated]:
+) -> list[RuleEvaluation]:
     """What rules say when every symbol has just crossed 500."""
     facts: dict[tuple[str, Metric], list[Snapshot]] = {
         (symbol, "last_trade"): trades(499, 501, symbol=symbol)
         for symbol in ("SPY", "AAPL", "BTC/USD")
     }
-    moment = Moment(now, facts, session)
+    moment = EvaluationContext(now, facts, session)
     return list(evaluation.evaluate(config(*rules), moment, positions or {}))
 
 
-def reasons(evaluated: list[Evaluated]) -> list[tuple[str, str, str]]:
+def reasons(evaluated: list[RuleEvaluation]) -> list[tuple[str, str, str]]:
     return [(each.rule.id, each.symbol, reason(each.outcome)) for each in evaluated]
 
 

@@ -219,7 +219,7 @@ def test_closes_from_before_a_split_are_on_another_basis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"fast": 4}, "fast must be below slow"),
         ({"fast": 5}, "fast must be below slow"),
@@ -229,10 +229,10 @@ def test_closes_from_before_a_split_are_on_another_basis() -> None:
         ({"direction": "either"}, "rule.direction: "),
     ],
 )
-def test_averages_that_cannot_cross_are_refused(changes: dict[str, object], said: str) -> None:
+def test_averages_that_cannot_cross_are_refused(changes: dict[str, object], message: str) -> None:
     given_ = {"fast": 2, "slow": 4, "timeframe": "1Min", "direction": "up"}
 
-    assert said in refusal("moving_average_cross", **given_ | changes)
+    assert message in refusal("moving_average_cross", **given_ | changes)
 
 
 def distances(closes: Sequence[Decimal | int], fast: int, slow: int) -> list[Fraction | None]:

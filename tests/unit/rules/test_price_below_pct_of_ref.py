@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.market import NEW_YORK
-from common.rules.base import Fired, View
+from common.rules.base import Fired, SymbolView
 from tests.unit.rules.facts import NOON, condition, fact, fired, reason, refusal, silent, view
 from tests.unit.rules.recorded import days_before, firings, minutes_of
 
@@ -16,7 +16,7 @@ RULE = condition("price_below_pct_of_ref", ref_metric="prev_close", threshold_pc
 
 def market(
     price: object, reference: object, at: datetime = NOON, day_before: datetime = MIDNIGHT_BEFORE
-) -> View:
+) -> SymbolView:
     facts = fact("last_trade", price, at), fact("prev_close", reference, day_before)
     return view(*facts)
 
@@ -91,13 +91,13 @@ def test_a_fall_that_looks_like_a_split_is_left_to_a_person() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "said"), [(0, "less than 0"), (1, "less than 0"), (-100, "greater than -100")]
+    ("threshold", "message"), [(0, "less than 0"), (1, "less than 0"), (-100, "greater than -100")]
 )
-def test_a_threshold_that_cannot_be_fallen_to_is_refused(threshold: int, said: str) -> None:
+def test_a_threshold_that_cannot_be_fallen_to_is_refused(threshold: int, message: str) -> None:
     refused = refusal("price_below_pct_of_ref", ref_metric="prev_close", threshold_pct=threshold)
 
     assert "threshold_pct" in refused
-    assert said in refused
+    assert message in refused
 
 
 @given(

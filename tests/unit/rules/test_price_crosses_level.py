@@ -110,9 +110,9 @@ def test_an_old_trade_crosses_nothing() -> None:
     [({"level": 0}, "level"), ({"level": -1}, "level"), ({"direction": "sideways"}, "direction")],
 )
 def test_a_level_that_cannot_be_reached_is_refused(changes: dict[str, object], where: str) -> None:
-    said = refusal("price_crosses_level", **{"level": 500, "direction": "up"} | changes)
+    message = refusal("price_crosses_level", **{"level": 500, "direction": "up"} | changes)
 
-    assert f"rule.{where}: " in said
+    assert f"rule.{where}: " in message
 
 
 @given(st.lists(st.integers(495, 505), min_size=2, max_size=40))

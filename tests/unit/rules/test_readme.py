@@ -12,12 +12,12 @@ from pydantic import Field, create_model
 from common import rules
 from common.market import Metric
 from common.model import Exact
-from common.rules.base import Asking, Condition, Outcome, Silent, View
+from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from tests.unit.rules.facts import ASKING, fact, fired, reason, view
 
 README = Path(rules.__file__).with_name("README.md")
 NAMES: dict[str, Any] = {
-    each.__name__: each for each in (Asking, Condition, Decimal, Mapping, Silent, View)
+    each.__name__: each for each in (BaseRule, Condition, Decimal, Mapping, NotFired, SymbolView)
 } | {
     "Annotated": Annotated,
     "ClassVar": ClassVar,

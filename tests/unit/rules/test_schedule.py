@@ -124,7 +124,7 @@ def test_it_fires_once_a_day_whatever_the_rhythm_of_the_ticks(
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"weekdays": []}, "rule.weekdays: "),
         ({"weekdays": ["monday"]}, "rule.weekdays[0]: "),
@@ -138,8 +138,8 @@ def test_it_fires_once_a_day_whatever_the_rhythm_of_the_ticks(
         ({"cooldown_seconds": 3599}, "rule.cooldown_seconds: "),
     ],
 )
-def test_a_time_that_cannot_come_is_refused(changes: dict[str, object], said: str) -> None:
-    assert said in refusal("schedule", **{"weekdays": ["mon"], "time": "10:00"} | changes)
+def test_a_time_that_cannot_come_is_refused(changes: dict[str, object], message: str) -> None:
+    assert message in refusal("schedule", **{"weekdays": ["mon"], "time": "10:00"} | changes)
 
 
 def test_crypto_trades_on_sundays_and_at_night() -> None:

@@ -8,9 +8,9 @@ from tests.faults.proof.invariants import (
     caps,
     closed,
     consent,
+    log_hygiene,
     money,
     outcome,
-    quiet,
     traceable,
 )
 
@@ -34,8 +34,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     money.fills_are_the_brokers,
     money.positions_are_the_brokers,
     traceable.every_order_can_be_traced,
-    quiet.the_books_agree_with_themselves,
-    quiet.no_secret_and_no_bug,
+    log_hygiene.the_books_agree_with_themselves,
+    log_hygiene.no_secret_and_no_bug,
 )
 
 

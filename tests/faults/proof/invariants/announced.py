@@ -23,17 +23,19 @@ def every_change_was_announced(evidence: Evidence) -> Iterator[str]:
     for row in evidence.world.rows("SELECT question_id FROM confirmations"):
         if row["question_id"] not in evidence.questions:
             yield f"question {row['question_id']} never reached the app"
-    heard = [OrderApproved.from_json(m.data) for m in evidence.world.topics.on("orders-approved")]
-    approved = {each.order_id for each in heard}
+    received = [
+        OrderApproved.from_json(m.data) for m in evidence.world.topics.on("orders-approved")
+    ]
+    approved = {each.order_id for each in received}
     for row in evidence.orders:
         if row["id"] not in approved:
             yield f"order {row['id']} was never announced"
         updates = evidence.updates.get(row["id"], [])
         last = updates[-1] if updates else None
-        told = (last.status, last.filled_qty) if last else (None, 0)
+        announced = (last.status, last.filled_qty) if last else (None, 0)
         is_news = row["status"] not in {APPROVED, SUBMITTING}
-        if is_news and told != (row["status"], row["filled_qty"]):
-            yield f"order {row['id']} is {row['status']} and was last announced as {told[0]}"
+        if is_news and announced != (row["status"], row["filled_qty"]):
+            yield f"order {row['id']} is {row['status']} and was last announced as {announced[0]}"
         yield from _out_of_order(updates)
 
 

@@ -6,17 +6,17 @@ from decimal import Decimal
 
 from common.market import trading_day
 from infra.simulator.ledger.orders import Order as BrokersOrder
-from infra.simulator.market.instants import to_datetime
+from infra.simulator.market.timestamps import to_datetime
 from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.invariants.consent import CALL
-from tests.faults.proof.people import PEOPLE, Person
+from tests.faults.proof.users import USERS, ProofUser
 
 _WINDOW = timedelta(hours=4) - CALL
 
 
 def orders_per_day(evidence: Evidence) -> Iterator[str]:
     """At no instant has a user placed more orders on a trading day than he allows."""
-    for person in PEOPLE.values():
+    for person in USERS.values():
         placed = _placed_by(evidence, person)
         for order in placed:
             now = _at(order)
@@ -30,7 +30,7 @@ def orders_per_day(evidence: Evidence) -> Iterator[str]:
 
 def notional_per_window(evidence: Evidence) -> Iterator[str]:
     """At no instant have a user's orders of the last four hours cost more than he allows."""
-    for person in PEOPLE.values():
+    for person in USERS.values():
         placed = _placed_by(evidence, person)
         for order in placed:
             now = _at(order)
@@ -52,7 +52,7 @@ def everything_was_reserved(evidence: Evidence) -> Iterator[str]:
             yield f"{placed.client_order_id} was reserved after it was placed"
 
 
-def _placed_by(evidence: Evidence, person: Person) -> list[BrokersOrder]:
+def _placed_by(evidence: Evidence, person: ProofUser) -> list[BrokersOrder]:
     rows = evidence.by_client_id
     return [
         order

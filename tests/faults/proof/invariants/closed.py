@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from infra.simulator.market.instants import to_datetime
 from infra.simulator.market.symbols import is_crypto
+from infra.simulator.market.timestamps import to_datetime
 from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.invariants.consent import CALL
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from infra.postgres.database import Row
 from infra.simulator.ledger.orders import Order as BrokersOrder
-from infra.simulator.market.instants import to_datetime
+from infra.simulator.market.timestamps import to_datetime
 from tests.faults.proof.evidence import Evidence
 from tests.faults.proof.ledger import Answered
-from tests.faults.proof.people import PEOPLE
+from tests.faults.proof.users import USERS
 
 # A call judges by the time at which it began; within a race the clock moves by seconds.
 CALL = timedelta(seconds=10)
@@ -24,7 +24,7 @@ def every_order_was_countersigned_in_time(evidence: Evidence) -> Iterator[str]:
         if row is None:
             yield f"order {placed.client_order_id} at the broker is none of ours"
         elif row["question_id"] is None:
-            if PEOPLE[row["firebase_uid"]].asks:
+            if USERS[row["firebase_uid"]].asks:
                 yield f"{placed.client_order_id}: {row['firebase_uid']} was never asked"
         else:
             yield from _consent_of(evidence, row, placed)
@@ -43,8 +43,8 @@ def every_reply_was_right(evidence: Evidence) -> Iterator[str]:
             continue
         if answer.uid != question.firebase_uid:
             yield f"{answer.uid} decided a question of {question.firebase_uid}"
-        first = decisions.setdefault(answer.question_id, answer.said["decision"])
-        if first != answer.said["decision"]:
+        first = decisions.setdefault(answer.question_id, answer.body["decision"])
+        if first != answer.body["decision"]:
             yield f"question {answer.question_id} was decided twice"
     yield from _decided_late(evidence)
 

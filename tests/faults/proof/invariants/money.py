@@ -30,7 +30,7 @@ def positions_are_the_brokers(evidence: Evidence) -> Iterator[str]:
     ours: Counter[str] = Counter()
     for row in evidence.world.rows("SELECT symbol, qty FROM trades WHERE closed_at IS NULL"):
         ours[row["symbol"]] += row["qty"]
-    theirs = {each.symbol: each.qty for each in evidence.world.simulator.books.positions()}
+    theirs = {each.symbol: each.qty for each in evidence.world.simulator.ledger.positions()}
     for symbol in ours.keys() | theirs.keys():
         if ours[symbol] != theirs.get(symbol, 0):
             yield f"{symbol}: {ours[symbol]} with us, {theirs.get(symbol, 0)} at the broker"

@@ -12,7 +12,7 @@ def every_yes_has_its_order(evidence: Evidence) -> Iterator[str]:
     for answer in evidence.ledger.answers:
         if answer.approved:
             order_id = by_question.get(str(answer.question_id))
-            if order_id is None or order_id != answer.said["order_id"]:
+            if order_id is None or order_id != answer.body["order_id"]:
                 yield f"the yes to {answer.question_id} has no order"
 
 

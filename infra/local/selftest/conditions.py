@@ -1,0 +1,117 @@
+"""What can come between a yes and the broker, and how it is taken away again."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+from uuid import UUID
+
+from infra.alpaca.http import AlpacaHttp
+from infra.local.selftest.trader import Trader
+from infra.workflows import kill_switch
+
+WHO = "selftest"
+
+Attempt = Callable[[Trader], UUID]
+Condition = Callable[[Trader], Any]
+
+
+def meanwhile(obstacle: Condition, undo: Condition | None = None, **before: Any) -> Attempt:
+    """Return the story of a user who is asked, and says yes after the obstacle came.
+
+    `before` is what he said before he was asked.
+    """
+
+    def attempt(trader: Trader) -> UUID:
+        if before:
+            trader.change(**before)
+        question = trader.ask()
+        try:
+            obstacle(trader)
+            return trader.say_yes(question)
+        finally:
+            if undo is not None:
+                undo(trader)
+
+    return attempt
+
+
+def config(**override: Any) -> Condition:
+    """Let the user change his mind."""
+    return lambda trader: trader.change(**override)
+
+
+def limits(**override: Any) -> Condition:
+    """Let the user change his limits."""
+    return config(guardrails=override)
+
+
+def price(last: str, **more: Any) -> Condition:
+    """Move the market."""
+    return lambda trader: trader.price(Decimal(last), **more)
+
+
+def fault(kind: str, **parameters: Any) -> Condition:
+    """Let the broker's answers go wrong, until `no_faults`."""
+    return lambda trader: trader.simulator.faults.add(kind, times=1000, **parameters)
+
+
+def no_faults(trader: Trader) -> None:
+    """Let the broker work again."""
+    trader.simulator.faults.clear()
+
+
+def halt(trader: Trader) -> None:
+    """Turn the user's kill switch."""
+    kill_switch.halt(trader.stack.database, trader.simulator.clock, trader.uid, "a test", WHO)
+
+
+def resume(trader: Trader) -> None:
+    """Turn it back."""
+    kill_switch.resume(trader.stack.database, trader.simulator.clock, trader.uid, "tested", WHO)
+
+
+def tradable(*, yes: bool) -> Condition:
+    """Let the broker suspend the symbol, or not."""
+    return lambda trader: trader.simulator.assets.put(trader.symbol, tradable=yes)
+
+
+def account_blocked(*, yes: bool) -> Condition:
+    """Let the broker block the account, or not."""
+
+    def switch(trader: Trader) -> None:
+        trader.simulator.switches.account_blocked = yes
+
+    return switch
+
+
+def spend_everything(attempt: Attempt) -> Attempt:
+    """Tie up the account's buying power in an order that cannot fill, as long as that lasts."""
+
+    def poor(trader: Trader) -> UUID:
+        with _everything_tied_up(trader):
+            return attempt(trader)
+
+    return poor
+
+
+@contextmanager
+def _everything_tied_up(trader: Trader) -> Iterator[None]:
+    broker = AlpacaHttp(
+        trader.stack.broker_url, trader.simulator.key_id, trader.simulator.secret_key
+    )
+    power = Decimal(broker.get("/v2/account")["buying_power"]).quantize(Decimal(1), ROUND_DOWN)
+    order: Mapping[str, str] = {
+        "symbol": trader.symbol,
+        "side": "buy",
+        "type": "limit",
+        "limit_price": "1",
+        "qty": str(power),
+        "time_in_force": "day",
+    }
+    placed = broker.post("/v2/orders", order)
+    try:
+        yield
+    finally:
+        broker.delete(f"/v2/orders/{placed['id']}")
+        broker.close()

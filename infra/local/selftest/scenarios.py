@@ -1,0 +1,200 @@
+"""The scenarios that are more than one obstacle before a yes."""
+
+import base64
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from uuid import UUID
+
+from common.market import next_trading_day_start
+from common.messages import OrderApproved, QuestionCreated
+from common.questions import Answer, Decision
+from infra.local.app_backend import send_answer
+from infra.local.driver import RunError
+from infra.local.selftest.conditions import Attempt, Condition, limits, no_faults
+from infra.local.selftest.trader import MINUTE, PRICE, RULE, Trader, rule
+from infra.local.stack import WEBHOOK_SECRET
+from infra.postgres import confirmations, orders
+
+_YES = Decimal(10)
+_PATIENCE_SECONDS = 10
+
+
+def forged(trader: Trader) -> UUID:
+    """Store and announce an order whose question is still pending."""
+    question = trader.ask()
+    with trader.stack.database.transaction() as tx:
+        question_state = confirmations.lock(tx, question.question_id)
+        order_id = orders.approve(tx, _there(question_state), trader.simulator.clock.now())
+    trader.drive.relay()
+    return order_id
+
+
+def late(trader: Trader) -> UUID:
+    """Store a yes in time; announce its order when the question has expired."""
+    trader.change(rules=[{"id": RULE, "question_ttl_seconds": 60}])
+    question, now = trader.ask(), trader.simulator.clock.now()
+    answer = Answer(
+        question_id=question.question_id, firebase_uid=trader.uid, answer=_YES, answered_at=now
+    )
+    with trader.stack.database.transaction() as tx:
+        question_state = confirmations.lock(tx, question.question_id)
+        confirmations.decide(tx, answer, Decision.APPROVE, now)
+        order_id = orders.approve(tx, _there(question_state), now)
+    trader.simulator.clock.set(question.expires_at)
+    trader.drive.advance(MINUTE)
+    trader.drive.relay()
+    return order_id
+
+
+def dropped(trader: Trader) -> UUID:
+    """Let the user drop the symbol after his yes, while the broker answers slowly.
+
+    Any sooner, and the broker would not even be asked: other guards would miss its facts, too.
+    """
+    question = trader.ask()
+    faults = trader.simulator.faults
+    faults.add("slow", path="/v2/account", delay=0.5)
+    order_id = _send_yes(trader, question)
+    _wait_until(lambda: faults.injected("slow") > 0, "the broker was not asked")
+    trader.change(
+        data_inputs=[{"id": "watch", "symbols": ["SPY"]}], rules=[{"id": RULE, "symbol": "SPY"}]
+    )
+    no_faults(trader)
+    _settle(trader)
+    return order_id
+
+
+def blocked(trader: Trader) -> UUID:
+    """Let the user block the symbol before he says yes."""
+    question = trader.ask()
+    trader.change(guardrails={"symbols_blocklist": [trader.symbol]})
+    return trader.say_yes(question)
+
+
+def sized(notional_usd: str) -> Attempt:
+    """Return the story of an order of this size (USD)."""
+
+    def attempt(trader: Trader) -> UUID:
+        action = {"action": "propose_order", "side": "buy", "notional_usd": notional_usd}
+        trader.change(rules=[{"id": RULE, "on_answer_match": action}])
+        return trader.say_yes(trader.ask())
+
+    return attempt
+
+
+def second(limit: Condition) -> Attempt:
+    """Return the story of a second order under a limit that has room for one."""
+
+    def attempt(trader: Trader) -> UUID:
+        limit(trader)
+        trader.buy()
+        return trader.say_yes(trader.ask())
+
+    return attempt
+
+
+def losing(trader: Trader) -> UUID:
+    """Let a position lose more than the user allows, and say yes to another order."""
+    limits(daily_loss_limit_usd=10)(trader)
+    action = {"action": "propose_order", "side": "buy", "notional_usd": 500}
+    trader.change(rules=[{"id": RULE, "on_answer_match": action}])
+    trader.buy()
+    trader.price(PRICE * Decimal("0.96"))
+    return trader.say_yes(trader.ask())
+
+
+def recovering(trader: Trader) -> UUID:
+    """Let the price recover after such a loss, and say yes once more on the same day."""
+    losing(trader)
+    _see_breaker(trader)
+    trader.price(PRICE)
+    trader.drive.advance(MINUTE)
+    return trader.say_yes(trader.ask())
+
+
+def unknown(trader: Trader) -> UUID:
+    """Lose the broker's answer to one order, and deliver another one before that is known.
+
+    The bus keeps a user's orders in line: the second overtakes as it may when a delivery is
+    repeated, or once the first was given up.
+    """
+    trader.change(rules=[rule(trader.symbol, "again")])
+    trader.drive.ingest()
+    first, then = trader.new_questions()
+    trader.simulator.faults.add("status", status=503, method="POST", path="/v2/orders", times=1000)
+    try:
+        lost = _send_yes(trader, first)
+        _wait_until(lambda: bool(trader.order(lost)["outcome_unknown_at"]), "no answer was lost")
+        order_id = _send_yes(trader, then)
+        _deliver(trader, order_id)
+    finally:
+        no_faults(trader)
+    _settle(trader)
+    return order_id
+
+
+def closing(trader: Trader) -> UUID:
+    """Ask a minute before the close, and say yes a minute after it."""
+    clock, calendar = trader.simulator.clock, trader.simulator.calendar
+    clock.set(calendar.next_closing(clock.now()).close - MINUTE)
+    question = trader.ask()
+    trader.drive.advance(2 * MINUTE)
+    return trader.say_yes(question)
+
+
+def _see_breaker(trader: Trader) -> None:
+    """Make sure that the breaker tripped, until the next trading day."""
+    with trader.stack.database.transaction() as tx:
+        row = tx.row(
+            "SELECT state, set_by, until FROM trading_controls WHERE scope = :uid", uid=trader.uid
+        )
+    until = next_trading_day_start(trader.simulator.clock.now())
+    if row != {"state": "reducing", "set_by": "breaker", "until": until}:
+        raise RunError(f"the breaker did not trip until {until}: {row}")
+
+
+def _send_yes(trader: Trader, question: QuestionCreated) -> UUID:
+    """Swipe +10 and do not wait for what comes of it."""
+    reply = send_answer(
+        trader.stack.client,
+        WEBHOOK_SECRET,
+        str(question.question_id),
+        trader.uid,
+        _YES,
+        trader.simulator.clock.now(),
+    )
+    if not reply.is_success:
+        raise RunError(f"answer said {reply.status_code}: {reply.text[:300]}")
+    return UUID(reply.json()["order_id"])
+
+
+def _deliver(trader: Trader, order_id: UUID) -> None:
+    """Deliver an order's approval past the bus; whether it is accepted, its row shows."""
+    data = OrderApproved(order_id=order_id).model_dump_json().encode()
+    message = {
+        "data": base64.b64encode(data).decode(),
+        "messageId": str(order_id),
+        "publishTime": trader.simulator.clock.now().isoformat(),
+    }
+    envelope = {"message": message, "subscription": "projects/selftest/subscriptions/again"}
+    trader.stack.client.post("/submit_order", json=envelope)
+
+
+def _settle(trader: Trader) -> None:
+    if not trader.stack.bus.drain(_PATIENCE_SECONDS):
+        raise RunError(f"messages were not delivered in {_PATIENCE_SECONDS} s")
+
+
+def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RunError(otherwise)
+        time.sleep(0.01)
+
+
+def _there(question_state: confirmations.QuestionState | None) -> confirmations.QuestionState:
+    if question_state is None:
+        raise RunError("the question is not stored")
+    return question_state

@@ -1,0 +1,27 @@
+-- What became of a question: our side of the app's `questions` row.
+CREATE TABLE confirmations (
+    question_id    uuid PRIMARY KEY REFERENCES questions (id),
+    opportunity_id uuid NOT NULL REFERENCES opportunities (id),
+    follow_up_of   uuid UNIQUE REFERENCES confirmations (question_id),
+    firebase_uid   text NOT NULL REFERENCES users (firebase_uid),
+    rule_id        text NOT NULL,
+    status         text NOT NULL DEFAULT 'pending'
+        CHECK (status IN ('pending', 'approve', 'reject', 'ambiguous', 'expired', 'withdrawn')),
+    asked_at       timestamptz NOT NULL,
+    expires_at     timestamptz NOT NULL,
+    answer         numeric,
+    answered_at    timestamptz,
+    decided_at     timestamptz,
+    CHECK ((status IN ('approve', 'reject', 'ambiguous')) = (answer IS NOT NULL))
+);
+-- At most one pending question per user and rule, whatever races.
+CREATE UNIQUE INDEX confirmations_one_pending ON confirmations (firebase_uid, rule_id)
+    WHERE status = 'pending';
+-- An opportunity is asked about once, and an ambiguous answer followed up once.
+CREATE UNIQUE INDEX confirmations_one_per_opportunity ON confirmations (opportunity_id)
+    WHERE follow_up_of IS NULL;
+CREATE INDEX confirmations_asked_at ON confirmations (asked_at);
+CREATE INDEX confirmations_expiring ON confirmations (expires_at) WHERE status = 'pending';
+-- A user's own list, newest first, page by page.
+CREATE INDEX confirmations_of_user
+    ON confirmations (firebase_uid, asked_at DESC, question_id DESC);

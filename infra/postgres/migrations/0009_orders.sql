@@ -1,0 +1,52 @@
+-- `reserved_at` and `reserved_usd` are set when the order's slot and what it may cost are reserved,
+-- before anything is sent; guardrail counters are sums over these rows, so that no counter can drift.
+CREATE TABLE trade_orders (
+    id               uuid PRIMARY KEY,
+    firebase_uid     text NOT NULL REFERENCES users (firebase_uid),
+    client_order_id  text NOT NULL UNIQUE CHECK (length(client_order_id) <= 48),
+    alpaca_order_id  text UNIQUE,
+    symbol           text NOT NULL,
+    side             text NOT NULL CHECK (side IN ('buy', 'sell')),
+    order_type       text NOT NULL,
+    notional_usd     numeric CHECK (notional_usd > 0),
+    qty              numeric CHECK (qty > 0),
+    status           text NOT NULL,
+    question_id      uuid UNIQUE REFERENCES questions (id),
+    rule_id          text NOT NULL,
+    submitted_at     timestamptz,
+    filled_at        timestamptz,
+    raw              jsonb,
+    created_at       timestamptz NOT NULL,
+    expires_at       timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    opportunity_id   uuid NOT NULL REFERENCES opportunities (id),
+    asset_class      text NOT NULL,
+    time_in_force    text NOT NULL,
+    limit_offset_pct numeric,
+    limit_price      numeric CHECK (limit_price > 0),
+    reserved_usd     numeric CHECK (reserved_usd > 0),
+    outcome_unknown_at timestamptz,
+    config_hash      text NOT NULL,
+    seen_price       numeric NOT NULL CHECK (seen_price > 0),
+    max_price_drift_pct numeric NOT NULL CHECK (max_price_drift_pct > 0),
+    reserved_at      timestamptz,
+    filled_qty       numeric NOT NULL DEFAULT 0,
+    filled_avg_price numeric,
+    denial_code      text,
+    reason           text,
+    -- When the broker last changed it, by its own clock: readings may come late and reordered.
+    broker_updated_at timestamptz,
+    CHECK ((notional_usd IS NULL) <> (qty IS NULL)),
+    CHECK ((reserved_at IS NULL) = (reserved_usd IS NULL)),
+    CHECK ((status = 'denied') = (denial_code IS NOT NULL))
+);
+CREATE INDEX trade_orders_reserved ON trade_orders (firebase_uid, reserved_at)
+    WHERE reserved_at IS NOT NULL;
+CREATE INDEX trade_orders_submitting ON trade_orders (firebase_uid) WHERE status = 'submitting';
+CREATE INDEX trade_orders_open ON trade_orders (created_at)
+    WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied');
+-- What is still ours to bring on, and what changed a moment ago: both are read every minute.
+CREATE INDEX trade_orders_approved ON trade_orders (created_at) WHERE status = 'approved';
+CREATE INDEX trade_orders_updated_at ON trade_orders (updated_at);
+-- A user's own list, newest first, page by page.
+CREATE INDEX trade_orders_of_user ON trade_orders (firebase_uid, created_at DESC, id DESC);

@@ -1,0 +1,70 @@
+"""What must hold at every moment: what a step sends to the broker is what its facts allow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.faults.proof.steps import AtOnce, Step
+from tests.faults.proof.world import World
+
+
+@dataclass(frozen=True)
+class BrokerState:
+    """How it stands before a step: what the broker has, and what could not be told."""
+
+    placed: frozenset[str]
+    unsure: dict[str, str]
+    spoilt_quotes: int
+
+    @classmethod
+    def of(cls, world: World) -> "BrokerState":
+        """Look."""
+        rows = world.rows(
+            "SELECT client_order_id, firebase_uid FROM trade_orders"
+            " WHERE status = 'submitting' AND outcome_unknown_at IS NOT NULL"
+        )
+        unsure = {row["client_order_id"]: row["firebase_uid"] for row in rows}
+        return cls(frozenset(_placed(world)), unsure, _spoilt(world))
+
+
+def violations(before: BrokerState, step: Step, world: World) -> Iterator[str]:
+    """Name what was placed in a step and should not have been.
+
+    A request that was on its way before arrives by nobody's decision of now.
+    """
+    new = _placed(world) - before.placed - world.arrived_late
+    if not new:
+        return
+    owners = _owners(world)
+    for scope, known in world.halted.items():
+        for order in new - known:
+            if scope in ("*", owners.get(order)):
+                yield f"sent_while_halted: {order} was placed while {scope} was halted"
+    if world.simulator.switches.account_blocked:
+        yield f"sent_while_blocked: {new} were placed while the account was blocked"
+    if not isinstance(step, AtOnce) and _spoilt(world) > before.spoilt_quotes:
+        yield f"sent_on_no_price: {new} were placed though the quote was stale or empty"
+    yield from _while_unsure(before, BrokerState.of(world), new, owners)
+
+
+def _while_unsure(
+    before: BrokerState, after: BrokerState, new: set[str], owners: dict[str, str]
+) -> Iterator[str]:
+    """Name what was sent for a user while nobody knew what became of another order of his."""
+    lasting = before.unsure.keys() & after.unsure.keys()
+    for order in new - before.unsure.keys():
+        if any(before.unsure[other] == owners.get(order) for other in lasting):
+            yield f"sent_while_unsure: {order} was placed while another order's outcome is unknown"
+
+
+def _placed(world: World) -> set[str]:
+    return {order.client_order_id for order in world.simulator.ledger.orders()}
+
+
+def _owners(world: World) -> dict[str, str]:
+    rows = world.rows("SELECT client_order_id, firebase_uid FROM trade_orders")
+    return {row["client_order_id"]: row["firebase_uid"] for row in rows}
+
+
+def _spoilt(world: World) -> int:
+    faults = world.simulator.faults
+    return faults.injected("stale_quote") + faults.injected("empty_quote")
