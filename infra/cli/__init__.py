@@ -3,6 +3,7 @@
 import sys
 
 import click
+from dotenv import load_dotenv
 
 from common.errors import TradingError
 from infra.cli import (
@@ -55,6 +56,7 @@ for _command in (
 
 def run() -> None:
     """Run `main`; what we raise on purpose is one clear line and exit status 1, not a traceback."""
+    load_dotenv(".env")  # the variables of the process stand above it
     try:
         main()
     except TradingError as error:
