@@ -8,7 +8,7 @@ from infra.cli.connections import open_database
 from infra.cli.documents import read_document, shown
 from infra.cli.options import FILE
 from infra.fixtures.document import fixtures_of
-from infra.postgres import market_fixtures
+from infra.postgres.market import fixtures as market_fixtures
 from infra.runtime.clock import SystemClock
 
 

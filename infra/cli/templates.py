@@ -8,7 +8,7 @@ from common.errors import PermanentError
 from infra.cli.connections import open_database
 from infra.cli.documents import read_document, shown
 from infra.cli.options import FILE
-from infra.postgres import templates
+from infra.postgres.users import templates
 from infra.runtime.clock import SystemClock
 from infra.workflows import config_store
 

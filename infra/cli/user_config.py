@@ -14,9 +14,9 @@ from common.validation import validate
 from infra.cli.connections import open_database
 from infra.cli.documents import as_object, read_document, shown
 from infra.cli.options import FILE
-from infra.postgres import user_configs
 from infra.postgres.database import Database
-from infra.postgres.user_configs import UserConfig
+from infra.postgres.users import user_configs
+from infra.postgres.users.user_configs import UserConfig
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
 from infra.workflows import config_store

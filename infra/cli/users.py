@@ -13,7 +13,7 @@ from common.wire import to_wire
 from infra.cli.connections import open_database
 from infra.cli.documents import read_document
 from infra.cli.options import FILE
-from infra.postgres import user_accounts, user_configs
+from infra.postgres.users import accounts, user_configs
 from infra.runtime.clock import SystemClock
 from infra.workflows import config_store
 
@@ -52,7 +52,7 @@ def add_user(*, uid: str, template_name: str | None, config_file: Path | None) -
 def list_users(*, as_json: bool) -> None:
     """List the users with a config, and what each has under way."""
     with open_database()[1].transaction() as tx:
-        found = user_accounts.every(tx)
+        found = accounts.every(tx)
     if as_json:
         click.echo(json.dumps(to_wire(found), indent=2))
         return
@@ -74,7 +74,7 @@ def delete_user(*, uid: str, yes: bool) -> None:
         click.echo("nothing was deleted")
         sys.exit(1)
     with open_database()[1].transaction() as tx:
-        pseudonym = user_accounts.delete(tx, uid)
+        pseudonym = accounts.delete(tx, uid)
     kept = f"; their records are kept as {pseudonym}" if pseudonym else ""
     click.echo(f"deleted {uid}{kept}")
 

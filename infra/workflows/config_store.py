@@ -7,9 +7,9 @@ from common.config import TradingConfig, merge
 from common.errors import MalformedMessageError
 from common.server_limits import ServerLimits
 from common.validation import validate
-from infra.postgres import templates, user_configs
 from infra.postgres.database import Transaction
-from infra.postgres.user_configs import UserConfig
+from infra.postgres.users import templates, user_configs
+from infra.postgres.users.user_configs import UserConfig
 
 DEFAULT_TEMPLATE = "default_paper_watchlist"
 NO_TEMPLATE = ""
