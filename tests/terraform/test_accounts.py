@@ -11,7 +11,7 @@ SECRETS_BEHIND = {
     "trading": {"ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"},
     "market_data": {"ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"},
     "dashboard": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
-    "way_to_dashboard": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
+    "dashboard_clients": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
 }
 _USE = re.compile(r"\b(?:app|current\(\))\.(\w+)")
 _REVEAL = re.compile(r"(?:reveal|require)\(\"(\w+)\"\)")
