@@ -59,24 +59,24 @@ def unvalued(tx: Transaction, report_date: date, as_of: datetime) -> list[Unvalu
     """
     rows = tx.rows(
         """
-        WITH told AS MATERIALIZED (
+        WITH span AS MATERIALIZED (
             SELECT since, until
-            FROM utils_statistics.told_span(CAST(:day AS date), CAST(:as_of AS timestamptz))
+            FROM utils_statistics.reported_span(CAST(:day AS date), CAST(:as_of AS timestamptz))
         ),
         scanned AS MATERIALIZED (
-            SELECT DISTINCT ON (s.contract, date_bin('5 minutes', s.created_at, told.since))
+            SELECT DISTINCT ON (s.contract, date_bin('5 minutes', s.created_at, span.since))
                    s.id, s.created_at, s.underlying, s.type, s.strike, s.expiry, s.bid, s.ask,
                    s.underlying_price, s.implied_volatility,
                    num_nulls(s.delta, s.gamma, s.theta, s.vega, s.rho) = 0 AS has_greeks
-            FROM told JOIN option_snapshots s
-                ON s.created_at >= told.since AND s.created_at < told.until
-            ORDER BY s.contract, date_bin('5 minutes', s.created_at, told.since),
+            FROM span JOIN option_snapshots s
+                ON s.created_at >= span.since AND s.created_at < span.until
+            ORDER BY s.contract, date_bin('5 minutes', s.created_at, span.since),
                      s.created_at DESC, s.id DESC
         ),
         histories AS MATERIALIZED (
             SELECT u.underlying,
-                   utils_statistics.historical_volatility(u.underlying, told.since) AS volatility
-            FROM told, (SELECT DISTINCT underlying FROM scanned) AS u
+                   utils_statistics.historical_volatility(u.underlying, span.since) AS volatility
+            FROM span, (SELECT DISTINCT underlying FROM scanned) AS u
         )
         SELECT s.id AS snapshot_id, s.created_at AS known_at, s.type,
                CAST(s.strike AS float8) AS strike,

@@ -1,5 +1,6 @@
 """Connections, transactions and migrations on a real Postgres, and what happens when it fails."""
 
+import re
 import socket
 import struct
 import threading
@@ -22,7 +23,7 @@ from common.errors import OutcomeUnknownError, TradingError, TransientError
 from common.market import NEW_YORK
 from infra.local.postgres import create_database, embedded_postgres
 from infra.postgres.database import Database, Session, Transaction, connector, to_json
-from infra.postgres.migrate import MigrationChangedError, migrate, migrations
+from infra.postgres.migrate import MigrationChangedError, migrate, migrations, repeatables
 from tests.conftest import rows
 
 
@@ -568,14 +569,16 @@ def tables(db: Database) -> set[str]:
     return {each["tablename"] for each in found}
 
 
-ALL = [migration.name for migration in migrations()]
+ONCE = [migration.name for migration in migrations()]
+AGAIN = [migration.name for migration in repeatables()]
+ALL = ONCE + AGAIN
 
 
 class TestMigrate:
     def test_it_applies_everything_in_order_and_then_nothing(self, empty: Database) -> None:
         first, second = migrate(empty), migrate(empty)
 
-        assert first == ALL == sorted(ALL)
+        assert first == ALL == sorted(ONCE) + sorted(AGAIN)
         assert second == []
         assert {"users", "questions", "trade_orders", "outbox"} <= tables(empty)
 
@@ -600,7 +603,7 @@ class TestMigrate:
         assert migrate(empty) == ALL[:1]
         assert {"users", "questions"} <= tables(empty)
 
-    @pytest.mark.parametrize("name", [ALL[0], ALL[-1]])
+    @pytest.mark.parametrize("name", [ONCE[0], ONCE[-1]])
     def test_a_migration_that_was_edited_later_is_refused(self, empty: Database, name: str) -> None:
         migrate(empty)
         with empty.transaction() as tx:
@@ -608,6 +611,46 @@ class TestMigrate:
 
         with pytest.raises(MigrationChangedError, match=name):
             migrate(empty)
+
+    @pytest.mark.parametrize("change", ["SET checksum = 'x'", "SET name = 'repeatable/gone.sql'"])
+    def test_functions_and_views_are_made_anew_when_one_has_changed(
+        self, empty: Database, change: str
+    ) -> None:
+        migrate(empty)
+        with empty.transaction() as tx:
+            tx.run("INSERT INTO utils_statistics.report_days VALUES ('2026-02-10', now())")
+            tx.run(
+                "CREATE OR REPLACE FUNCTION utils_statistics.display(value numeric, format text)"
+                " RETURNS text LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT 'edited'; END"
+            )
+            tx.run(f"UPDATE schema_migrations {change} WHERE name = :name", name=AGAIN[2])
+
+        assert migrate(empty) == AGAIN
+        assert migrate(empty) == []
+        displayed = "SELECT utils_statistics.display(0.5, 'percent') AS text"
+        assert rows(empty, displayed) == [{"text": "50.00%"}]
+        held = rows(empty, "SELECT count(*) FROM utils_statistics.daily_trade_kpis_mv")
+        assert held == [{"count": 26}]
+
+    def test_what_others_have_built_upon_ours_is_never_dropped(self, empty: Database) -> None:
+        migrate(empty)
+        with empty.transaction() as tx:
+            tx.run("CREATE VIEW mine AS SELECT * FROM utils_statistics.kpi_catalog()")
+            tx.run("UPDATE schema_migrations SET checksum = 'x' WHERE name = :name", name=AGAIN[0])
+
+        with pytest.raises(pg8000.dbapi.DatabaseError, match="view mine depends"):
+            migrate(empty)
+
+        assert len(rows(empty, "SELECT * FROM mine")) == 26
+
+    def test_files_are_numbered_without_a_gap_and_each_knows_its_own_tables_alone(self) -> None:
+        assert [int(name[:4]) for name in ONCE] == list(range(1, len(ONCE) + 1))
+        for migration in migrations():
+            made = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?([\w.]+)", migration.sql))
+            touched = re.findall(
+                r"(?:INDEX \w+\s+ON|ALTER TABLE|INSERT INTO) ([\w.]+)", migration.sql
+            )
+            assert set(touched) <= made, migration.name
 
     def test_one_that_fails_leaves_nothing_of_those_before_it(self, empty: Database) -> None:
         with empty.transaction() as tx:

@@ -137,7 +137,7 @@ def test_pending_migrations_are_named(
 
     (failed,) = (each for each in examined().of("database") if each["status"] == "fail")
 
-    assert "0001_app.sql" in failed["message"]
+    assert "0001_app_tables.sql" in failed["message"]
     assert "countersign migrate" in failed["advice"]
     assert rows(db, "SELECT 1 FROM schema_migrations LIMIT 1")
 

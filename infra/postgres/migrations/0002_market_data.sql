@@ -15,8 +15,11 @@ CREATE TABLE market_data_snapshots (
     UNIQUE (symbol, metric, feed, as_of)
 );
 
--- "Signals scanned" counts a day's facts, and retention prunes by age.
+-- "Signals scanned" counts a day's facts. What retention prunes is found by its age; past daily
+-- closes are few, and rules look far back at them: they are kept.
 CREATE INDEX market_data_snapshots_created_at ON market_data_snapshots (created_at);
+CREATE INDEX market_data_snapshots_prunable ON market_data_snapshots (created_at)
+    WHERE metric <> 'daily_close';
 
 -- When each distinct data input was last fetched. Inputs are shared by all users who state the same
 -- one, so the cursor belongs to the input and not to a user: a tick touches inputs, not users.

@@ -1,21 +1,3 @@
--- A rule that fired for a user, with everything it saw.
-CREATE TABLE opportunities (
-    id           uuid PRIMARY KEY,
-    firebase_uid text NOT NULL REFERENCES users (firebase_uid),
-    rule_id      text NOT NULL,
-    rule_type    text NOT NULL,
-    symbol       text NOT NULL,
-    price        numeric NOT NULL,
-    reference    numeric,
-    pct          numeric,
-    as_of        timestamptz NOT NULL,
-    snapshot_ids bigint[] NOT NULL,
-    config_hash  text NOT NULL,
-    fired_at     timestamptz NOT NULL,
-    UNIQUE (firebase_uid, rule_id, symbol, as_of)
-);
-CREATE INDEX opportunities_fired_at ON opportunities (fired_at);
-
 -- What became of a question: our side of the app's `questions` row.
 CREATE TABLE confirmations (
     question_id    uuid PRIMARY KEY REFERENCES questions (id),
@@ -40,3 +22,6 @@ CREATE UNIQUE INDEX confirmations_one_per_opportunity ON confirmations (opportun
     WHERE follow_up_of IS NULL;
 CREATE INDEX confirmations_asked_at ON confirmations (asked_at);
 CREATE INDEX confirmations_expiring ON confirmations (expires_at) WHERE status = 'pending';
+-- A user's own list, newest first, page by page.
+CREATE INDEX confirmations_of_user
+    ON confirmations (firebase_uid, asked_at DESC, question_id DESC);

@@ -9,11 +9,11 @@ RETURNS TABLE (
     percent_change numeric, cost_basis numeric, qty numeric, bid_price numeric, ask_price numeric,
     mid_price numeric, mid_ts timestamptz, mid_mark_pnl numeric, liquidity_drag numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    WITH told AS (SELECT * FROM utils_statistics.told_span(report_date, as_of)),
+    WITH span AS (SELECT * FROM utils_statistics.reported_span(report_date, as_of)),
     positions AS MATERIALIZED (
         SELECT p.*, 100 * p.pnl / nullif(abs(p.cost_basis), 0) AS percent_change,
                p.pnl - p.mid_mark_pnl AS liquidity_drag
-        FROM told, utils_statistics.positions(told.since, told.until) AS p
+        FROM span, utils_statistics.positions(span.since, span.until) AS p
     ),
     items AS (
         SELECT item.kpi_name, p.trade_id, p.contract, item.value
@@ -24,10 +24,10 @@ LANGUAGE sql STABLE BEGIN ATOMIC
         ) AS item (kpi_name, value)
         UNION ALL
         SELECT 'Daily PnL', each.trade_id, each.symbol, each.pnl
-        FROM told, utils_statistics.trade_pnl(told.since, told.until) AS each
+        FROM span, utils_statistics.trade_pnl(span.since, span.until) AS each
         UNION ALL
         SELECT o.kpi_name, NULL, o.contract, o.value
-        FROM told, utils_statistics.option_items(told.since, told.until, interval '2 days') AS o
+        FROM span, utils_statistics.option_items(span.since, span.until, interval '2 days') AS o
         JOIN option_contracts listed ON listed.contract = o.contract
         WHERE o.kpi_name NOT IN ('Historical Volatility', 'Decay Weight')
     ),
@@ -59,7 +59,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
         ) AS held ON true
         LEFT JOIN LATERAL (
             SELECT o.bid, o.ask, (o.bid + o.ask) / 2 AS mid, o.as_of AS mid_ts
-            FROM told, utils_statistics.option_price(r.contract, told.until) AS o
+            FROM span, utils_statistics.option_price(r.contract, span.until) AS o
             WHERE listed.contract IS NOT NULL AND held.trade_id IS NULL
               AND o.bid > 0 AND o.ask > 0
         ) AS quote ON true

@@ -1,0 +1,13 @@
+-- The last outcome of each rule, per distinct config and symbol: why it fired or why it did not,
+-- with the numbers it saw, and how many users it could and could not ask.
+CREATE TABLE rule_status (
+    config_key   text NOT NULL,
+    rule_id      text NOT NULL,
+    symbol       text NOT NULL,
+    outcome      text NOT NULL,
+    observed     jsonb NOT NULL DEFAULT '{}',
+    asked        integer NOT NULL DEFAULT 0,
+    held_back    jsonb NOT NULL DEFAULT '{}',
+    evaluated_at timestamptz NOT NULL,
+    PRIMARY KEY (config_key, rule_id, symbol)
+);

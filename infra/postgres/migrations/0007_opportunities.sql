@@ -1,0 +1,17 @@
+-- A rule that fired for a user, with everything it saw.
+CREATE TABLE opportunities (
+    id           uuid PRIMARY KEY,
+    firebase_uid text NOT NULL REFERENCES users (firebase_uid),
+    rule_id      text NOT NULL,
+    rule_type    text NOT NULL,
+    symbol       text NOT NULL,
+    price        numeric NOT NULL,
+    reference    numeric,
+    pct          numeric,
+    as_of        timestamptz NOT NULL,
+    snapshot_ids bigint[] NOT NULL,
+    config_hash  text NOT NULL,
+    fired_at     timestamptz NOT NULL,
+    UNIQUE (firebase_uid, rule_id, symbol, as_of)
+);
+CREATE INDEX opportunities_fired_at ON opportunities (fired_at);

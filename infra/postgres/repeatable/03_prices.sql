@@ -1,0 +1,68 @@
+CREATE FUNCTION utils_statistics.multiplier(asset_class text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
+    SELECT CASE asset_class WHEN 'us_option' THEN 100 ELSE 1 END;
+END;
+
+-- What a symbol is about: an option contract's underlying.
+CREATE FUNCTION utils_statistics.underlying(of_symbol text, asset_class text) RETURNS text
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT CASE asset_class WHEN 'us_option'
+           THEN (SELECT c.underlying FROM option_contracts c WHERE c.contract = of_symbol)
+           ELSE of_symbol END;
+END;
+
+-- The newest price of a stock or crypto pair before an instant, from whichever feed has it: one
+-- index descent per feed, whatever the length of history.
+CREATE FUNCTION utils_statistics.spot_price(of_symbol text, of_metric text, before timestamptz)
+RETURNS TABLE (price numeric)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT newest.price
+    FROM (VALUES ('iex'), ('sip'), ('delayed_sip'), ('us')) AS known (feed)
+    CROSS JOIN LATERAL (
+        SELECT s.price, s.as_of FROM market_data_snapshots s
+        WHERE s.symbol = of_symbol AND s.metric = of_metric AND s.feed = known.feed
+          AND s.as_of < before
+        ORDER BY s.as_of DESC LIMIT 1
+    ) AS newest
+    ORDER BY newest.as_of DESC LIMIT 1;
+END;
+
+-- The newest price and quote of an option contract before an instant, and not older than a week. Its
+-- price is its last trade, and the middle of the quote as long as there is none; a snapshot that
+-- says neither is passed over.
+CREATE FUNCTION utils_statistics.option_price(of_contract text, before timestamptz)
+RETURNS TABLE (price numeric, bid numeric, ask numeric, as_of timestamptz)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT coalesce(newest.last_trade, (newest.bid + newest.ask) / 2),
+           newest.bid, newest.ask, newest.as_of
+    FROM (VALUES ('indicative'), ('opra')) AS known (feed)
+    CROSS JOIN LATERAL (
+        SELECT s.last_trade, s.bid, s.ask, s.as_of FROM option_snapshots s
+        WHERE s.contract = of_contract AND s.feed = known.feed
+          AND s.as_of < before AND s.as_of >= before - interval '7 days'
+          AND (s.last_trade IS NOT NULL OR s.bid > 0 AND s.ask > 0)
+        ORDER BY s.as_of DESC LIMIT 1
+    ) AS newest
+    ORDER BY newest.as_of DESC LIMIT 1;
+END;
+
+CREATE FUNCTION utils_statistics.last_price(of_symbol text, asset_class text, before timestamptz)
+RETURNS TABLE (price numeric)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT spot.price FROM utils_statistics.spot_price(of_symbol, 'last_trade', before) AS spot
+    WHERE asset_class <> 'us_option'
+    UNION ALL
+    SELECT option.price FROM utils_statistics.option_price(of_symbol, before) AS option
+    WHERE asset_class = 'us_option';
+END;
+
+-- An option's previous close is its last price of an earlier day: the broker sends no other.
+CREATE FUNCTION utils_statistics.previous_close(of_symbol text, asset_class text, day timestamptz)
+RETURNS TABLE (price numeric)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT spot.price FROM utils_statistics.spot_price(of_symbol, 'prev_close', day) AS spot
+    WHERE asset_class <> 'us_option'
+    UNION ALL
+    SELECT option.price FROM utils_statistics.option_price(of_symbol, day) AS option
+    WHERE asset_class = 'us_option';
+END;

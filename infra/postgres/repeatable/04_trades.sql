@@ -1,0 +1,54 @@
+-- What a day made of the trades. A trade's `units` are its quantity times the contract multiplier,
+-- below zero when short.
+
+-- Every part of an execution that belongs to a trade that was open at some time of a span.
+CREATE FUNCTION utils_statistics.trade_changes(
+    since timestamptz, until timestamptz, of_user text DEFAULT NULL)
+RETURNS TABLE (trade_id integer, symbol text, asset_class text, units numeric, price numeric,
+               filled_at timestamptz, fill_id bigint)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT t.id, t.symbol, t.asset_class, a.qty * utils_statistics.multiplier(t.asset_class),
+           f.price, f.filled_at, f.id
+    FROM trades t
+    JOIN trade_fills a ON a.trade_id = t.id
+    JOIN fills f ON f.id = a.fill_id
+    WHERE tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(since, until, '[]')
+      AND f.filled_at < until
+      AND (of_user IS NULL OR t.firebase_uid = of_user);
+END;
+
+-- Realized so far that day + change of unrealized since the previous close, for each trade:
+--   units at the end × last price − units at the start × previous close − what the day's fills cost.
+-- NULL when a price that it needs is not known.
+CREATE FUNCTION utils_statistics.trade_pnl(
+    since timestamptz, until timestamptz, of_user text DEFAULT NULL)
+RETURNS TABLE (trade_id integer, symbol text, pnl numeric)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    WITH held AS (
+        SELECT part.trade_id, part.symbol, part.asset_class,
+               sum(part.units) AS units,
+               coalesce(sum(part.units) FILTER (WHERE part.filled_at < since), 0) AS at_start,
+               coalesce(sum(part.units * part.price) FILTER (WHERE part.filled_at >= since), 0)
+                   AS paid
+        FROM utils_statistics.trade_changes(since, until, of_user) AS part
+        GROUP BY part.trade_id, part.symbol, part.asset_class
+    )
+    SELECT held.trade_id, held.symbol,
+           CASE WHEN units = 0 THEN 0 ELSE units * last.price END
+         - CASE WHEN at_start = 0 THEN 0 ELSE at_start * previous.price END
+         - paid
+    FROM held
+    LEFT JOIN LATERAL utils_statistics.last_price(held.symbol, held.asset_class, until) AS last
+        ON units <> 0
+    LEFT JOIN LATERAL utils_statistics.previous_close(held.symbol, held.asset_class, since)
+        AS previous ON at_start <> 0;
+END;
+
+-- The whole day's, also of one user alone.
+CREATE FUNCTION utils_statistics.daily_trade_pnl(report_date date, of_user text DEFAULT NULL)
+RETURNS TABLE (trade_id integer, pnl numeric)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT each.trade_id, each.pnl
+    FROM utils_statistics.trading_day(report_date) AS day,
+         utils_statistics.trade_pnl(lower(day), upper(day), of_user) AS each;
+END;

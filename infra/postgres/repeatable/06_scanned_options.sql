@@ -1,0 +1,52 @@
+-- Scanned option contracts: those whose snapshots a day's option inputs stored.
+
+-- Sample deviation of the daily log returns of 20 sessions that were over, annualised; NULL when
+-- there are fewer. All closes are one feed's: feeds differ by their last prints.
+CREATE FUNCTION utils_statistics.historical_volatility(of_symbol text, before timestamptz)
+RETURNS numeric
+LANGUAGE sql STABLE BEGIN ATOMIC
+    WITH closes AS (
+        SELECT known.feed, s.as_of, s.price
+        FROM (VALUES ('iex'), ('sip'), ('delayed_sip')) AS known (feed)
+        CROSS JOIN LATERAL (
+            SELECT c.as_of, c.price FROM market_data_snapshots c
+            WHERE c.symbol = of_symbol AND c.metric = 'daily_close' AND c.feed = known.feed
+              AND c.as_of < before
+            ORDER BY c.as_of DESC LIMIT 21
+        ) AS s
+    ),
+    returns AS (
+        SELECT feed, as_of, ln(price / lag(price) OVER (PARTITION BY feed ORDER BY as_of)) AS r
+        FROM closes
+    ),
+    volatilities AS (
+        SELECT feed, max(as_of) AS as_of, stddev_samp(r) * sqrt(252::numeric) AS volatility
+        FROM returns GROUP BY feed HAVING count(r) = 20
+    )
+    SELECT volatility FROM volatilities ORDER BY as_of DESC, feed LIMIT 1;
+END;
+
+-- The last valued snapshot of each contract in each bucket of a span, which begins with the first
+-- bucket; what the broker did not give is the pricing library's.
+CREATE FUNCTION utils_statistics.scanned_options(
+    since timestamptz, until timestamptz, stride interval)
+RETURNS TABLE (
+    bucket timestamptz, contract text, underlying text, type text, strike numeric, expiry date,
+    underlying_price numeric, day_volume numeric, open_interest bigint, years numeric,
+    implied_volatility numeric, delta numeric, gamma numeric, theta numeric, vega numeric,
+    rho numeric, historical_volatility numeric, fair_price numeric)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT DISTINCT ON (s.contract, date_bin(stride, v.known_at, since))
+           date_bin(stride, v.known_at, since),
+           s.contract, s.underlying, s.type, s.strike, s.expiry, s.underlying_price, s.day_volume,
+           s.open_interest,
+           (s.expiry - (since AT TIME ZONE 'America/New_York')::date) / 365.25,
+           coalesce(s.implied_volatility, v.implied_volatility),
+           coalesce(s.delta, v.delta), coalesce(s.gamma, v.gamma), coalesce(s.theta, v.theta),
+           coalesce(s.vega, v.vega), coalesce(s.rho, v.rho),
+           v.historical_volatility, v.fair_price
+    FROM option_valuations v JOIN option_snapshots s ON s.id = v.snapshot_id
+    WHERE v.known_at >= since AND v.known_at < until
+      AND s.created_at >= since AND s.created_at < until  -- the same instant: bounds this side, too
+    ORDER BY s.contract, date_bin(stride, v.known_at, since), v.known_at DESC, v.snapshot_id DESC;
+END;
