@@ -13,6 +13,7 @@ from infra.runtime.settings import (
     Settings,
     SettingsError,
     can_be_sent,
+    has_stray_blank,
     is_secret_name,
 )
 
@@ -48,9 +49,9 @@ class Secrets:
 
     @staticmethod
     def _refuse_damaged(name: str, value: str) -> None:
-        if not value or value != value.strip():
+        if not value or has_stray_blank(value):
             raise SettingsError(
-                f"{name.upper()}: its secret is empty, or a blank or line end stands at its edge:"
+                f"{name.upper()}: its secret is empty, or has a line end or a blank at its edge:"
                 " add a version without it (`printf %s`, not `echo`)"
             )
         if name in HEADER_SECRETS and not can_be_sent(value):

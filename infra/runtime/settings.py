@@ -35,6 +35,7 @@ GOOGLE_KEYS = (
 DATA_HOST = "data.alpaca.markets"
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+_TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
 _NO_DATABASE = "none"
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
@@ -80,6 +81,13 @@ def _is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
 
 
+def _encrypted(url: str) -> str:
+    """Return a URL that nobody on its way can read or change: with TLS, or on this machine."""
+    if not (_TLS.match(url) or _is_loopback(url.removesuffix("/"))):
+        raise ValueError("must be https, or on this machine")
+    return url
+
+
 def is_secret_name(value: str) -> bool:
     """Tell whether this names a secret in Secret Manager."""
     return SECRET_NAME.fullmatch(value) is not None
@@ -88,6 +96,11 @@ def is_secret_name(value: str) -> bool:
 def can_be_sent(text: str) -> bool:
     """Tell whether a text can be the value of a header as it is."""
     return text.isascii() and text.isprintable() and " " not in text
+
+
+def has_stray_blank(secret: str) -> bool:
+    """Tell whether a secret has something that was not meant: a control character, a blank edge."""
+    return secret != secret.strip() or not secret.isprintable()
 
 
 # A switch that opens something dangerous: only the exact word turns it on.
@@ -145,7 +158,10 @@ class Settings(BaseModel):
     alpaca_allow_unasked_live: StrictFlag = False
 
     haiphen_api_url: str = ""
-    snapshot_endpoint: str = "/v1/internal/trades/snapshot"
+    # A path alone: a whole URL would take the token to another host.
+    snapshot_endpoint: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+/?$")] = (
+        "/v1/internal/trades/snapshot"
+    )
     internal_token: SecretStr = SecretStr("")
     signing_secret: SecretStr = SecretStr("")
     mv_kpi_table: TableName = "utils_statistics.daily_trade_kpis_mv"
@@ -216,6 +232,13 @@ class Settings(BaseModel):
             raise ValueError("has characters that cannot be sent: a line end, a blank, an accent?")
         return secret
 
+    @field_validator("signing_secret")
+    @classmethod
+    def _is_whole(cls, secret: SecretStr) -> SecretStr:
+        if has_stray_blank(secret.get_secret_value()):
+            raise ValueError("has a line end or another control character, or a blank at its edge")
+        return secret
+
     @field_validator("alpaca_trading_base_url")
     @classmethod
     def _known_trading_host(cls, url: str) -> str:
@@ -234,9 +257,12 @@ class Settings(BaseModel):
     @field_validator("firebase_keys_url")
     @classmethod
     def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
-        if not (url.startswith("https://") or _is_loopback(url.removesuffix("/"))):
-            raise ValueError("must be https, or on this machine")
-        return url
+        return _encrypted(url)
+
+    @field_validator("haiphen_api_url")
+    @classmethod
+    def _nobody_can_read_the_token_on_its_way(cls, url: str) -> str:
+        return _encrypted(url) if url else url
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:

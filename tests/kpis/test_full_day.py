@@ -15,6 +15,7 @@ from infra.postgres import kpis
 from infra.postgres.database import Database, connector
 from infra.workflows import option_valuation
 from tests.conftest import SHARED, _of, rows
+from infra.postgres.kpi_views import Views
 from tests.kpis import full_day, recomputed
 from tests.kpis.full_day import CLOSES, DAY, OPENS, OVER, RECORDINGS
 
@@ -154,7 +155,7 @@ def test_liquidity_is_the_middle_of_volume_and_interest(whole: Database) -> None
 
 def test_the_views_hold_what_the_functions_say(whole: Database) -> None:
     with whole.transaction() as tx:
-        kpis.refresh(tx, kpis.Views(), DAY, OVER)
+        kpis.refresh(tx, Views(), DAY, OVER)
 
         for what in ("kpis", "series", "extremes", "portfolio"):
             held = tx.rows(f"SELECT * FROM utils_statistics.daily_trade_{what}_mv")  # noqa: S608
