@@ -10,10 +10,10 @@ from common.market import trading_day
 from common.snapshot import nothing_recorded
 from infra.dashboard.api import DashboardApi
 from infra.dashboard.d1 import D1
-from infra.postgres import snapshot_pushes
+from infra.postgres.dashboard import snapshot_pushes
+from infra.postgres.dashboard.kpi_views import Views
+from infra.postgres.dashboard.snapshot_pushes import LastPush
 from infra.postgres.database import Session
-from infra.postgres.kpi_views import Views
-from infra.postgres.snapshot_pushes import LastPush
 from infra.runtime.secrets import Secrets
 from infra.runtime.settings import Settings, SettingsError
 from infra.workflows import push_audit

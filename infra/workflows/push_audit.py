@@ -8,9 +8,9 @@ from datetime import date, datetime
 
 from common.errors import TradingError
 from common.snapshot import SnapshotTooLargeError
-from infra.postgres import snapshot_pushes
+from infra.postgres.dashboard import snapshot_pushes
+from infra.postgres.dashboard.snapshot_pushes import Push, Result
 from infra.postgres.database import Session, Transaction
-from infra.postgres.snapshot_pushes import Push, Result
 from infra.runtime import redaction
 from infra.workflows.kpi_snapshot import Built
 

@@ -6,9 +6,9 @@ from standardwebhooks import Webhook
 
 from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
-from infra.postgres import controls
-from infra.postgres.kpi_views import shortcomings
+from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
+from infra.postgres.trading import controls
 from infra.runtime.settings import SettingsError, is_secret_name
 from infra.workflows import kpi_snapshot
 
