@@ -13,7 +13,6 @@ from infra.runtime.settings import (
     Settings,
     SettingsError,
     can_be_sent,
-    has_stray_blank,
     is_secret_name,
 )
 
@@ -49,7 +48,7 @@ class Secrets:
 
     @staticmethod
     def _refuse_damaged(name: str, value: str) -> None:
-        if not value or has_stray_blank(value):
+        if not value or value != value.strip():
             raise SettingsError(
                 f"{name.upper()}: its secret is empty, or has a line end or a blank at its edge:"
                 " add a version without it (`printf %s`, not `echo`)"
