@@ -1,18 +1,17 @@
 """Connections to Postgres and the one way to run a transaction."""
 
 import json
-import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.dbapi
 
 from common.errors import TradingError, TransientError
 from infra.postgres.connection import Connection, DriverError, translated
+from infra.runtime.database_url import connection_arguments
 
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
 _LOCK_KEY = "hashtextextended(:name, 0)"
@@ -196,42 +195,9 @@ def _unlock(connection: Connection, name: str) -> None:
 
 
 def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
-    """Return how to connect to a `postgresql://` URL, over TCP or (`?host=/folder`) a socket.
-
-    Raises ValueError, without quoting it, when the URL cannot be read.
-    """
-    try:
-        url = urlsplit(database_url)
-        port = url.port or 5432
-    except ValueError:
-        raise ValueError("not a URL: special characters of a password must be escaped") from None
-    if url.scheme not in {"postgresql", "postgres"}:
-        raise ValueError("must begin with postgresql://")
-    options = {name: values[-1] for name, values in parse_qs(url.query).items()}
-    host = options.get("host") or url.hostname or "localhost"
-    arguments: dict[str, Any] = {
-        "user": unquote(url.username or "postgres"),
-        "password": unquote(url.password) if url.password else None,
-        "database": unquote(url.path.removeprefix("/")) or "postgres",
-        "timeout": timeout_seconds,
-        "application_name": "countersign",
-    }
-    if host.startswith("/"):
-        # A socket needs no encryption: preparing for it would cost more than the connection.
-        arguments |= {"unix_sock": f"{host}/.s.PGSQL.{port}", "ssl_context": False}
-    else:
-        arguments |= {"host": host, "port": port, "ssl_context": _ssl_context(options)}
+    """Return how to connect to a `postgresql://` URL; raises ValueError when it cannot be read."""
+    arguments = connection_arguments(database_url, timeout_seconds=timeout_seconds)
     return lambda: pg8000.dbapi.connect(**arguments)
-
-
-def _ssl_context(options: Mapping[str, str]) -> ssl.SSLContext | bool | None:
-    """Read `sslmode` as libpq does; without one, SSL is used where the server offers it."""
-    mode = options.get("sslmode", "prefer")
-    if mode in {"verify-ca", "verify-full"}:
-        context = ssl.create_default_context(cafile=options.get("sslrootcert"))
-        context.check_hostname = mode == "verify-full"
-        return context
-    return {"disable": False, "allow": None, "prefer": None, "require": True}[mode]
 
 
 def to_json(document: object) -> str:
