@@ -39,8 +39,8 @@ _TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
 _NO_DATABASE = "none"
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
-# What is sent in a header: a stray line end would be quoted in an error, and so in a log. The signing
-# secret is held to the same: with a stray line end every signature would be wrong.
+# What is sent in a header: a stray line end would be quoted in an error, and so in a log. The
+# signing secret is held to the same: with a stray line end every signature would be wrong.
 HEADER_SECRETS = (
     "alpaca_api_key_id",
     "alpaca_api_secret_key",

@@ -93,7 +93,7 @@ def test_a_secret_with_a_stray_line_end_is_refused_by_name(name: str, damaged: s
     ],
 )
 def test_a_dashboard_without_tls_is_refused(url: str) -> None:
-    with pytest.raises(SettingsError, match="^HAIPHEN_API_URL: must be https, or on this machine$"):
+    with pytest.raises(SettingsError, match="HAIPHEN_API_URL: must be https, or on this"):
         read(HAIPHEN_API_URL=url)
 
 
