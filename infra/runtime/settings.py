@@ -35,15 +35,18 @@ GOOGLE_KEYS = (
 DATA_HOST = "data.alpaca.markets"
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+_TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
 _NO_DATABASE = "none"
 _LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
-# What is sent in a header: a stray line end would be quoted in an error, and so in a log.
+# What is sent in a header: a stray line end would be quoted in an error, and so in a log. The
+# signing secret is held to the same: with a stray line end every signature would be wrong.
 HEADER_SECRETS = (
     "alpaca_api_key_id",
     "alpaca_api_secret_key",
     "internal_token",
+    "signing_secret",
     "cloudflare_api_token",
 )
 
@@ -79,6 +82,13 @@ def _exactly(url: str, *known: str) -> str:
 
 def _is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
+
+
+def _encrypted(url: str) -> str:
+    """Return a URL that nobody on its way can read or change: with TLS, or on this machine."""
+    if not (_TLS.match(url) or _is_loopback(url.removesuffix("/"))):
+        raise ValueError("must be https, or on this machine")
+    return url
 
 
 def is_secret_name(value: str) -> bool:
@@ -150,7 +160,10 @@ class Settings(BaseModel):
     alpaca_allow_unasked_live: StrictFlag = False
 
     haiphen_api_url: str = ""
-    snapshot_endpoint: str = "/v1/internal/trades/snapshot"
+    # A path alone: a whole URL would take the token to another host.
+    snapshot_endpoint: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+/?$")] = (
+        "/v1/internal/trades/snapshot"
+    )
     internal_token: SecretStr = SecretStr("")
     signing_secret: SecretStr = SecretStr("")
     mv_kpi_table: TableName = "utils_statistics.daily_trade_kpis_mv"
@@ -239,9 +252,12 @@ class Settings(BaseModel):
     @field_validator("firebase_keys_url")
     @classmethod
     def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
-        if not (url.startswith("https://") or _is_loopback(url.removesuffix("/"))):
-            raise ValueError("must be https, or on this machine")
-        return url
+        return _encrypted(url)
+
+    @field_validator("haiphen_api_url")
+    @classmethod
+    def _nobody_can_read_the_token_on_its_way(cls, url: str) -> str:
+        return _encrypted(url) if url else url
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:

@@ -103,6 +103,7 @@ def test_who_plans_changes_nothing_and_who_applies_is_approved(deployment: Deplo
         "roles/logging.logWriter",
         "roles/serviceusage.serviceUsageConsumer",
         "roles/storage.objectCreator",  # on the bucket of plans
+        "roles/storage.objectViewer",  # on the bucket of the state
         "roles/viewer",
     }
 

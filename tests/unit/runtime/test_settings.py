@@ -443,7 +443,8 @@ def test_a_setting_that_a_function_needs_is_asked_for_by_its_name(name: str) -> 
     with pytest.raises(SettingsError, match=f"^{name.upper()} is not set$"):
         read().require(name)
 
-    assert read(**{name.upper(): "given"}).require(name) == "given"
+    given = "https://given.example"
+    assert read(**{name.upper(): given}).require(name) == given
 
 
 # What an environment can hold: any text without NUL, and bytes that are not UTF-8.
