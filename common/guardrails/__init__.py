@@ -22,7 +22,6 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     market.market_is_open,
     market.asset_is_tradable,
     limits.account_is_not_blocked,
-    holdings.basis_is_the_one_shown,
     holdings.position_has_not_drifted,
     holdings.enough_is_held,
     market.quote_is_not_crossed,

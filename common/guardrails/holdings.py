@@ -6,14 +6,6 @@ from common.guardrails.facts import DenialCode, Denied, Facts
 from common.orders.order import Order
 
 
-def basis_is_the_one_shown(order: Order, facts: Facts) -> Denied | None:
-    """What was asked before a corporate action, or beside an unexplained one, goes nowhere."""
-    changed = facts.exposure.changed_basis
-    if changed is not None:
-        return Denied(DenialCode.CORPORATE_ACTION, {"symbol": order.symbol, "action": changed})
-    return None
-
-
 def position_has_not_drifted(order: Order, facts: Facts) -> Denied | None:
     """While the broker's books and ours differ, nothing is done with what the user holds.
 

@@ -10,6 +10,7 @@ from common.config import TradingConfig
 from common.guardrails.facts import Account, Asset, BrokerFacts, Exposure, Facts
 from common.market import NEW_YORK, Metric, Quote, Snapshot
 from common.orders.order import Order
+from common.positions import Holding
 from common.questions import Confirmation
 from common.server_limits import ServerLimits
 
@@ -110,6 +111,7 @@ def broker(**changes: Any) -> BrokerFacts:
         "market_is_open": True,
         "asset": Asset(tradable=True, fractionable=True),
         "account": Account(blocked=False, buying_power=Decimal(1000)),
+        "holding": Holding(Decimal(2), Decimal(2)),
     }
     return BrokerFacts(**values | changes)
 

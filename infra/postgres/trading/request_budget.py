@@ -29,11 +29,14 @@ def read(tx: Transaction, now: datetime) -> RequestBudget:
 
 
 def take(tx: Transaction, count: int, now: datetime) -> None:
-    """Take requests of a locked budget, and forget what counts no more."""
+    """Take requests of the budget, and forget what counts no more."""
+    if not count:
+        return
     tx.run("DELETE FROM request_budget WHERE second < :before", before=now - _KEPT)
     tx.run(
         """
-        INSERT INTO request_budget (second, used) VALUES (date_trunc('second', :now), :count)
+        INSERT INTO request_budget (second, used)
+        VALUES (date_trunc('second', CAST(:now AS timestamptz)), :count)
         ON CONFLICT (second) DO UPDATE SET used = request_budget.used + excluded.used
         """,
         now=now,
