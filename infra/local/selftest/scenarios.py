@@ -20,7 +20,7 @@ from infra.postgres.trading import confirmations, orders, request_budget
 
 _YES = Decimal(10)
 _PATIENCE_SECONDS = 10
-_SALE = {"action": "propose_order", "side": "sell", "qty": 1}
+_SALE = {"action": "propose_order", "side": "sell", "qty": 1, "notional_usd": None}
 
 
 def forged(trader: Trader) -> UUID:
@@ -145,7 +145,7 @@ def short(trader: Trader) -> UUID:
 
 def drifted(trader: Trader) -> UUID:
     """Buy two shares, lose one of them in the broker's books, and say yes to a sale."""
-    buy = {"action": "propose_order", "side": "buy", "qty": 2}
+    buy = {"action": "propose_order", "side": "buy", "qty": 2, "notional_usd": None}
     trader.change(rules=[{"id": RULE, "on_answer_match": buy}])
     trader.buy()
     trader.drive.advance(SETTLED_AFTER + MINUTE)
