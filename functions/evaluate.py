@@ -13,7 +13,8 @@ from common.market import Snapshot
 from common.messages import SnapshotsIngested
 from common.questions import question_text, terms
 from common.rules.base import Fired, MarketFacts, Position
-from functions import edge, wiring
+from functions import wiring
+from functions.pubsub import pubsub_handler
 from infra.postgres.database import Transaction
 from infra.postgres.market import market_data, sessions
 from infra.postgres.market.market_data import MarketDataKey
@@ -28,8 +29,8 @@ log = logging.getLogger(__name__)
 _FLOWS_A_LINE = 1000
 
 
-@functions_framework.cloud_event
-@edge.pubsub_handler(SnapshotsIngested)
+@functions_framework.http
+@pubsub_handler(SnapshotsIngested)
 def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are read where they are stored)
     """Ask every user for whom a rule fires. Never calls Alpaca."""
     app = wiring.current()

@@ -30,8 +30,9 @@ from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
-from functions import edge, wiring
+from functions import wiring
 from functions.orders import broker_facts, outcomes
+from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Session, Transaction
@@ -43,8 +44,8 @@ from infra.runtime import log_context
 log = logging.getLogger(__name__)
 
 
-@functions_framework.cloud_event
-@edge.pubsub_handler(OrderApproved)
+@functions_framework.http
+@pubsub_handler(OrderApproved)
 def submit_order(message: OrderApproved) -> None:
     """Place an approved order at the broker, at most once."""
     app = wiring.current()

@@ -51,7 +51,8 @@ def reserved(
     """
     row = tx.rows(
         """
-        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+        SELECT CAST(:uid AS text) AS firebase_uid,
+               count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
                coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
                    AS notional_in_window
         FROM trade_orders
@@ -66,7 +67,7 @@ def reserved(
         without=without,
         rejected=REJECTED,
     )[0]
-    return Reserved(**row)
+    return Reserved(row["orders_today"], row["notional_in_window"])
 
 
 def _position(tx: Transaction, order: Order) -> Position | None:
@@ -85,7 +86,8 @@ def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None
     """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
     row = tx.rows(
         """
-        SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+        SELECT CAST(:uid AS text) AS firebase_uid,
+               CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
         FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
         """,
         day=trading_day(now),
@@ -99,7 +101,7 @@ def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[U
     """Name the user's orders whose outcome nobody knows, the oldest first."""
     rows = tx.rows(
         """
-        SELECT id FROM trade_orders
+        SELECT firebase_uid, id FROM trade_orders
         WHERE firebase_uid = :uid AND status = :submitting
           AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
         ORDER BY reserved_at, id
