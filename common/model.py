@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic_core import ErrorDetails
 
+from common.bounds import Number
 from common.errors import MalformedMessageError
 
 
@@ -25,11 +26,10 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-# A finite decimal. It goes out as a string, so that no reader can make a float of it unasked.
+# A decimal of ordinary size. It goes out as a string, so that no reader can make a float of it.
 Exact = Annotated[
-    Decimal,
+    Number,
     BeforeValidator(_exact),
-    Field(allow_inf_nan=False),
     PlainSerializer(plain, return_type=str, when_used="json"),
 ]
 Usd = Annotated[Exact, Field(gt=0, max_digits=14, decimal_places=2)]

@@ -7,6 +7,7 @@ from datetime import datetime
 import flask
 import functions_framework
 
+from common.bounds import Day
 from common.errors import MalformedMessageError
 from common.market import trading_day
 from common.model import Model
@@ -26,7 +27,7 @@ class PushRequest(Model):
     `force` pushes on a holiday and what is unchanged, too.
     """
 
-    date: dt.date | None = None
+    date: Day | None = None
     force: bool = False
 
 

@@ -6,8 +6,9 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, AwareDatetime, Field
+from pydantic import AliasChoices, Field
 
+from common.bounds import Instant, WireNumber, WirePrice, WireText
 from common.market import AssetClass, Quote
 from common.model import WireModel, plain
 from common.orders.status import EXPIRED, REJECTED, may_follow
@@ -113,18 +114,18 @@ def _on_grid(price: Decimal, rounding: str) -> Decimal:
 class BrokerOrder(WireModel):
     """The broker's word on an order (alpaca-api.md section 5.2); unknown keys are ignored."""
 
-    broker_order_id: str = Field(
+    broker_order_id: WireText = Field(
         validation_alias=AliasChoices("id", "broker_order_id"), min_length=1
     )
-    client_order_id: str
-    symbol: str
+    client_order_id: WireText
+    symbol: WireText
     side: Side
-    status: str
-    filled_qty: Decimal = Field(default=Decimal(0), ge=0, allow_inf_nan=False)
-    filled_avg_price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
-    submitted_at: AwareDatetime
-    filled_at: AwareDatetime | None = None
-    updated_at: AwareDatetime | None = None
+    status: WireText
+    filled_qty: WireNumber = Field(default=Decimal(0), ge=0)
+    filled_avg_price: WirePrice | None = Field(default=None, gt=0)
+    submitted_at: Instant
+    filled_at: Instant | None = None
+    updated_at: Instant | None = None
 
     @property
     def last_change(self) -> datetime:

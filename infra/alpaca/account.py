@@ -2,8 +2,7 @@
 
 from decimal import Decimal
 
-from pydantic import Field
-
+from common.bounds import WireNumber, WireText
 from common.errors import BrokerRefusedError
 from common.guardrails.facts import Account, Asset
 from common.model import WireModel
@@ -14,19 +13,19 @@ _NOT_FOUND = 404
 
 
 class _Account(WireModel):
-    status: str
-    buying_power: Decimal = Field(allow_inf_nan=False)
+    status: WireText
+    buying_power: WireNumber
     trading_blocked: bool = False
     account_blocked: bool = False
     trade_suspended_by_user: bool = False
 
 
 class _Worth(WireModel):
-    equity: Decimal = Field(allow_inf_nan=False)
+    equity: WireNumber
 
 
 class _Asset(WireModel):
-    status: str
+    status: WireText
     tradable: bool
     fractionable: bool = False
 

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from common.bounds import Instant, WireNumber, WirePrice
 from common.market import AssetClass, Metric, Snapshot, trading_day
 from common.model import WireModel
 from infra.alpaca.batches import parse
@@ -18,20 +19,20 @@ _MINUTE = timedelta(minutes=1)
 class WireTrade(WireModel):
     """A print on the tape."""
 
-    price: Decimal = Field(alias="p", gt=0, allow_inf_nan=False)
-    at: AwareDatetime = Field(alias="t")
-    size: Decimal = Field(alias="s", default=Decimal(0))
+    price: WirePrice = Field(alias="p")
+    at: Instant = Field(alias="t")
+    size: WireNumber = Field(alias="s", default=Decimal(0))
 
 
 class WireBar(WireModel):
     """A bar; its time is its opening."""
 
-    close: Decimal = Field(alias="c", gt=0, allow_inf_nan=False)
-    opens_at: AwareDatetime = Field(alias="t")
-    volume: Decimal = Field(alias="v", default=Decimal(0))
-    open: Decimal | None = Field(alias="o", default=None, gt=0, allow_inf_nan=False)
-    high: Decimal | None = Field(alias="h", default=None, gt=0, allow_inf_nan=False)
-    low: Decimal | None = Field(alias="l", default=None, gt=0, allow_inf_nan=False)
+    close: WirePrice = Field(alias="c")
+    opens_at: Instant = Field(alias="t")
+    volume: WireNumber = Field(alias="v", default=Decimal(0))
+    open: WirePrice | None = Field(alias="o", default=None)
+    high: WirePrice | None = Field(alias="h", default=None)
+    low: WirePrice | None = Field(alias="l", default=None)
 
 
 class _SymbolSnapshot(WireModel):

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from common.bounds import WireNumber
 from common.market import trading_day
 from common.model import WireModel, plain
 from common.options import ChainBounds, OptionContract, OptionSnapshot
@@ -22,11 +23,11 @@ _LARGEST_PAGE = "1000"
 
 
 class _Greeks(WireModel):
-    delta: Decimal | None = None
-    gamma: Decimal | None = None
-    theta: Decimal | None = None
-    vega: Decimal | None = None
-    rho: Decimal | None = None
+    delta: WireNumber | None = None
+    gamma: WireNumber | None = None
+    theta: WireNumber | None = None
+    vega: WireNumber | None = None
+    rho: WireNumber | None = None
 
 
 class _OptionSnapshot(WireModel):
@@ -36,7 +37,7 @@ class _OptionSnapshot(WireModel):
     latest_trade: WireTrade | None = Field(alias="latestTrade", default=None)
     daily_bar: WireBar | None = Field(alias="dailyBar", default=None)
     greeks: _Greeks | None = None
-    implied_volatility: Decimal | None = Field(alias="impliedVolatility", default=None)
+    implied_volatility: WireNumber | None = Field(alias="impliedVolatility", default=None)
 
 
 class OptionData:
