@@ -3,7 +3,7 @@
 from common.guardrails.facts import DenialCode, Denied, Facts
 from common.market import is_fresh
 from common.orders.order import Order
-from common.rules.reference import IMPLAUSIBLE_GAP_PCT, percent
+from common.rules.shared.reference import IMPLAUSIBLE_GAP_PCT, percent
 
 _NO_QUOTE = "none or one-sided"
 

@@ -14,7 +14,7 @@ from infra.local.driver import RunError
 from infra.local.selftest.conditions import Attempt, Condition, limits, no_faults
 from infra.local.selftest.trader import MINUTE, PRICE, RULE, Trader, rule
 from infra.local.stack import WEBHOOK_SECRET
-from infra.postgres import confirmations, orders
+from infra.postgres.trading import confirmations, orders
 
 _YES = Decimal(10)
 _PATIENCE_SECONDS = 10
