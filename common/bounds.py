@@ -75,6 +75,8 @@ def _clean(text: str) -> str:
 
 
 Number = Annotated[Decimal, BeforeValidator(_ordinary_number), Field(allow_inf_nan=False)]
+# Go programs write the year 1 for a time that was never set, and arithmetic at the ends of the
+# calendar overflows.
 Instant = Annotated[AwareDatetime, AfterValidator(_in_our_years)]
 Day = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31))]
 Line = Annotated[str, AfterValidator(_clean)]

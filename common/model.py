@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from common.bounds import Number
@@ -59,6 +69,37 @@ class WireModel(BaseModel):
     """What somebody else says, as a frozen value: keys that we do not know are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class TolerantModel(WireModel):
+    """A wire model that is read as far as it can be.
+
+    An odd value of a field that may be missing counts as missing. `unread` says which values were
+    odd, and why.
+    """
+
+    _unread: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The problems of the values that were left out."""
+        return self._unread
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _leave_out_what_is_odd(cls, raw: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return read(raw)
+        except ValidationError as error:
+            odd = {each["loc"][0] for each in error.errors() if each["loc"]}
+            if not isinstance(raw, dict) or not odd & raw.keys():
+                raise
+            try:
+                found = read({key: value for key, value in raw.items() if key not in odd})
+            except ValidationError:  # one that is needed: say what was odd, not that it is missing
+                raise error from None
+            found._unread = tuple(problems(error))  # noqa: SLF001 (of this very class)
+            return found
 
 
 def parse_json(text: str | bytes) -> Any:

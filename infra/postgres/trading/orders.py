@@ -8,12 +8,15 @@ from uuid import UUID, uuid4
 from common.guardrails.facts import Denied
 from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
-from common.orders.order import BrokerOrder, Order, client_order_id
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order, client_order_id
 from common.orders.status import (
     APPROVED,
     CANCELED,
     DENIED,
+    ENDED_BY_BROKER,
     IN_TRANSIT,
+    KNOWN,
     REJECTED,
     SUBMITTING,
     may_follow,
@@ -136,24 +139,29 @@ def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
 
 
 def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: datetime) -> Order:
-    """Store and announce news of the broker's about a locked order; return how it stands now."""
+    """Store and announce news of the broker's about a locked order; return how it stands now.
+
+    `BrokerOrder.news_of` has decided what may follow: a late execution changes an ended order.
+    """
+    filled_qty = order.filled_qty if broker_order.filled_qty is None else broker_order.filled_qty
     changes: dict[str, Any] = {
         "alpaca_order_id": broker_order.broker_order_id,
-        "filled_qty": broker_order.filled_qty,
+        "filled_qty": filled_qty,
         "filled_avg_price": broker_order.filled_avg_price,
         "submitted_at": broker_order.submitted_at,
         "filled_at": broker_order.filled_at,
         "broker_updated_at": broker_order.updated_at,
         "raw": to_json(broker_order.model_dump(mode="json")),
     }
-    _move(
+    _change(
         tx,
         order,
         broker_order.status,
         now,
         """alpaca_order_id = :alpaca_order_id, filled_qty = :filled_qty,
            filled_avg_price = :filled_avg_price, submitted_at = :submitted_at,
-           filled_at = :filled_at, broker_updated_at = :broker_updated_at,
+           filled_at = :filled_at,
+           broker_updated_at = coalesce(:broker_updated_at, broker_updated_at),
            raw = CAST(:raw AS jsonb)""",
         changes,
     )
@@ -161,9 +169,9 @@ def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: dateti
     return replace(
         order,
         status=broker_order.status,
-        filled_qty=broker_order.filled_qty,
+        filled_qty=filled_qty,
         filled_avg_price=broker_order.filled_avg_price,
-        broker_updated_at=broker_order.updated_at,
+        broker_updated_at=broker_order.updated_at or order.broker_updated_at,
     )
 
 
@@ -192,6 +200,21 @@ def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]
     return [Order(**row) for row in rows]
 
 
+def lately_ended(tx: Transaction, since: datetime) -> list[Order]:
+    """Read what the broker ended unfilled since an instant: an execution may still be reported."""
+    rows = tx.rows(
+        _COLUMNS
+        + """
+        WHERE status = ANY(CAST(:ended AS text[])) AND updated_at >= :since
+          AND alpaca_order_id IS NOT NULL
+        ORDER BY created_at
+        """,
+        ended=sorted(ENDED_BY_BROKER - {"filled"}),
+        since=since,
+    )
+    return [Order(**row) for row in rows]
+
+
 def approved(tx: Transaction) -> list[Order]:
     """Read the approved orders that nobody has claimed yet."""
     rows = tx.rows(_COLUMNS + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
@@ -204,7 +227,10 @@ def announce_approval(tx: Transaction, order: Order, now: datetime) -> None:
 
 
 def stuck(tx: Transaction, before: datetime) -> list[Row]:
-    """Read the orders that should have got on before an instant: ours, and those in transit."""
+    """Read the orders that should have got on before an instant.
+
+    Those are ours, those in transit, and those whose status is a word that nobody knows.
+    """
     return tx.rows(
         f"""
         SELECT id, status, since
@@ -212,10 +238,12 @@ def stuck(tx: Transaction, before: datetime) -> list[Row]:
                      CASE WHEN status IN ('approved', 'submitting')
                           THEN coalesce(reserved_at, created_at) ELSE updated_at END AS since
               FROM trade_orders WHERE {IS_OPEN}) AS orders
-        WHERE since < :before AND status = ANY(CAST(:watched AS text[])) ORDER BY since
+        WHERE since < :before AND (status = ANY(CAST(:watched AS text[]))
+                                   OR status <> ALL(CAST(:known AS text[]))) ORDER BY since
         """,
         before=before,
-        watched=[APPROVED, SUBMITTING, *IN_TRANSIT],
+        watched=[APPROVED, SUBMITTING, *sorted(IN_TRANSIT)],
+        known=[APPROVED, SUBMITTING, *sorted(KNOWN)],
     )
 
 
@@ -230,6 +258,18 @@ def _move(
     """Change a locked order's status as `may_follow` allows; anything else is a bug."""
     if not may_follow(order.status, then):
         raise AssertionError(f"order {order.id}: {order.status} may not become {then}")
+    _change(tx, order, then, now, assignments, changes)
+
+
+def _change(
+    tx: Transaction,
+    order: Order,
+    then: str,
+    now: datetime,
+    assignments: str,
+    changes: dict[str, Any],
+) -> None:
+    """Change a locked order."""
     moved = tx.run(
         f"UPDATE trade_orders SET status = :then, updated_at = :now, {assignments}"
         " WHERE id = :id AND status = :status",
