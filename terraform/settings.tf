@@ -13,6 +13,7 @@ locals {
     TRADING_ENABLED               = tostring(var.trading_enabled)
     TRADING_WORKER_INGEST_ENABLED = "true"
     TRADING_WORKER_EVAL_ENABLED   = "true"
+    QUESTION_PIPELINE_TEST_MODE   = tostring(var.test_mode)
 
     ALPACA_TRADING_BASE_URL   = var.live_trading ? "https://api.alpaca.markets" : "https://paper-api.alpaca.markets"
     ALPACA_DATA_BASE_URL      = "https://data.alpaca.markets"

@@ -1,5 +1,6 @@
 """What the broker says of the account, of assets and of the market (section 5.5)."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from common.bounds import WireNumber, WireText
@@ -24,6 +25,13 @@ class _Worth(WireModel):
     equity: WireNumber
 
 
+class _Summary(WireModel):
+    number: str = Field(alias="account_number")
+    status: str
+    equity: Decimal = Field(allow_inf_nan=False)
+    buying_power: Decimal = Field(allow_inf_nan=False)
+
+
 class _Asset(WireModel):
     status: WireText
     tradable: bool
@@ -32,6 +40,22 @@ class _Asset(WireModel):
 
 class _Clock(WireModel):
     is_open: bool
+
+
+@dataclass(frozen=True)
+class AccountSummary:
+    """Which account it is, and what it is worth (USD)."""
+
+    number: str
+    status: str
+    equity: Decimal
+    buying_power: Decimal
+
+
+def summary(http: AlpacaHttp) -> AccountSummary:
+    """Read from `GET /v2/account` what a person knows the account by."""
+    said = read(_Summary, http.get("/v2/account"))
+    return AccountSummary(**said.model_dump())
 
 
 def account(http: AlpacaHttp) -> Account:

@@ -34,14 +34,18 @@ GOOGLE_KEYS = (
 DATA_HOST = "data.alpaca.markets"
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+_TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
 _NO_DATABASE = "none"
+_LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
-# What is sent in a header: a stray line end would be quoted in an error, and so in a log.
+# What is sent in a header: a stray line end would be quoted in an error, and so in a log. The
+# signing secret is held to the same: with a stray line end every signature would be wrong.
 HEADER_SECRETS = (
     "alpaca_api_key_id",
     "alpaca_api_secret_key",
     "internal_token",
+    "signing_secret",
     "cloudflare_api_token",
 )
 
@@ -77,6 +81,13 @@ def _exactly(url: str, *known: str) -> str:
 
 def _is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
+
+
+def _encrypted(url: str) -> str:
+    """Return a URL that nobody on its way can read or change: with TLS, or on this machine."""
+    if not (_TLS.match(url) or _is_loopback(url.removesuffix("/"))):
+        raise ValueError("must be https, or on this machine")
+    return url
 
 
 def is_secret_name(value: str) -> bool:
@@ -133,7 +144,11 @@ class Settings(LimitSettings):
     trading_enabled: StrictFlag = False
     trading_worker_ingest_enabled: bool = True
     trading_worker_eval_enabled: bool = True
+    # Without any broker: prices are those of the table `market_fixtures`, and orders are filled
+    # at once under ids that begin with `fake-`.
     question_pipeline_test_mode: StrictFlag = False
+    # The time is the broker's own: a simulator's on this machine.
+    broker_clock: StrictFlag = False
 
     alpaca_api_key_id: SecretStr = SecretStr("")
     alpaca_api_secret_key: SecretStr = SecretStr("")
@@ -144,7 +159,10 @@ class Settings(LimitSettings):
     alpaca_allow_unasked_live: StrictFlag = False
 
     haiphen_api_url: str = ""
-    snapshot_endpoint: str = "/v1/internal/trades/snapshot"
+    # A path alone: a whole URL would take the token to another host.
+    snapshot_endpoint: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+/?$")] = (
+        "/v1/internal/trades/snapshot"
+    )
     internal_token: SecretStr = SecretStr("")
     signing_secret: SecretStr = SecretStr("")
     mv_kpi_table: TableName = "utils_statistics.daily_trade_kpis_mv"
@@ -228,9 +246,12 @@ class Settings(LimitSettings):
     @field_validator("firebase_keys_url")
     @classmethod
     def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
-        if not (url.startswith("https://") or _is_loopback(url.removesuffix("/"))):
-            raise ValueError("must be https, or on this machine")
-        return url
+        return _encrypted(url)
+
+    @field_validator("haiphen_api_url")
+    @classmethod
+    def _nobody_can_read_the_token_on_its_way(cls, url: str) -> str:
+        return _encrypted(url) if url else url
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
@@ -240,10 +261,16 @@ class Settings(LimitSettings):
                 " neither"
             )
         hosts = (self.alpaca_trading_base_url, self.alpaca_data_base_url)
-        if self.question_pipeline_test_mode and not all(map(_is_loopback, hosts)):
+        if self.broker_clock and not all(map(_is_loopback, hosts)):
             raise ValueError(
-                "QUESTION_PIPELINE_TEST_MODE takes the simulator's word for the time: it needs"
+                "BROKER_CLOCK takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"
+            )
+        live_key = self.alpaca_api_key_id.get_secret_value().startswith(_LIVE_KEY)
+        if self.question_pipeline_test_mode and (self.alpaca_allow_live or live_key):
+            raise ValueError(
+                "QUESTION_PIPELINE_TEST_MODE trades nothing: it goes neither with"
+                " ALPACA_ALLOW_LIVE nor with a live account's ALPACA_API_KEY_ID"
             )
         d1 = (
             self.cloudflare_api_token.get_secret_value(),
@@ -270,6 +297,13 @@ class Settings(LimitSettings):
         """The secrets that are set, by the names of their settings; each may be a secret's name."""
         given = {n: v.get_secret_value() for n, v in self if isinstance(v, SecretStr)}
         return {name: value for name, value in given.items() if value not in {"", _NO_DATABASE}}
+
+    @property
+    def broker_kind(self) -> Literal["live", "paper", "test"]:
+        """Whose account orders go to; those of `test` go to nobody."""
+        if self.question_pipeline_test_mode:
+            return "test"
+        return "live" if self.broker_is_live else "paper"
 
     @property
     def broker_is_live(self) -> bool:
