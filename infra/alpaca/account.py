@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from pydantic import Field
+
 from common.bounds import WireNumber, WireText
 from common.errors import BrokerRefusedError
 from common.guardrails.facts import Account, Asset
@@ -26,10 +28,10 @@ class _Worth(WireModel):
 
 
 class _Summary(WireModel):
-    number: str = Field(alias="account_number")
-    status: str
-    equity: Decimal = Field(allow_inf_nan=False)
-    buying_power: Decimal = Field(allow_inf_nan=False)
+    number: WireText = Field(alias="account_number")
+    status: WireText
+    equity: WireNumber
+    buying_power: WireNumber
 
 
 class _Asset(WireModel):
