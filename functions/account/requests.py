@@ -11,15 +11,13 @@ import flask
 from pydantic import Field
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 
+from common import bounds
 from common.errors import MalformedMessageError
 from common.model import Model, parse_json
 from functions.wiring import Wiring
 from infra.postgres.pages import Cursor
 from infra.postgres.user_transaction import UserTransaction
 from infra.postgres.users.user_configs import UserConfig
-
-# Exponents beyond these are no prices or percentages; written out they would fill the memory.
-_EXPONENTS = range(-12, 16)
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def _unstorable(value: object, path: str) -> Iterator[str]:
             yield from _unstorable(each, f"{path}[{number}]")
     elif isinstance(value, str) and not _is_text(value):
         yield f"{path}: must be text without NUL or lone surrogates"
-    elif isinstance(value, Decimal) and value.adjusted() not in _EXPONENTS:
+    elif isinstance(value, Decimal) and not bounds.is_ordinary(value):
         yield f"{path}: must be a number of ordinary size"
 
 
