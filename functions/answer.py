@@ -10,8 +10,8 @@ import functions_framework
 from common.questions import Answer, AnswerRefusal, Decision, follow_up_text, settle
 from functions import edge, wiring
 from infra.auth import webhook_signature
-from infra.postgres import confirmations, orders
 from infra.postgres.database import Transaction
+from infra.postgres.trading import confirmations, orders
 from infra.runtime import log_context
 
 log = logging.getLogger(__name__)

@@ -27,8 +27,8 @@ from common.errors import (
 )
 from common.messages import Message
 from functions import wiring
-from infra.postgres import dead_letters
-from infra.postgres.dead_letters import DeadLetter
+from infra.postgres.messages import dead_letters
+from infra.postgres.messages.dead_letters import DeadLetter
 from infra.runtime import log_context, redaction
 from infra.runtime.settings import SettingsError
 

@@ -14,12 +14,14 @@ from common.messages import SnapshotsIngested
 from common.questions import question_text, terms
 from common.rules.base import Fired, MarketFacts, Position
 from functions import edge, wiring
-from infra.postgres import configs, market_data, opportunities, positions, rule_status, sessions
-from infra.postgres.configs import SharedConfig
 from infra.postgres.database import Transaction
-from infra.postgres.market_data import MarketDataKey
-from infra.postgres.opportunities import FiredRule
-from infra.postgres.rule_status import RuleStatus
+from infra.postgres.market import market_data, sessions
+from infra.postgres.market.market_data import MarketDataKey
+from infra.postgres.trading import opportunities, positions
+from infra.postgres.trading.opportunities import FiredRule
+from infra.postgres.users import configs, rule_status
+from infra.postgres.users.configs import SharedConfig
+from infra.postgres.users.rule_status import RuleStatus
 
 log = logging.getLogger(__name__)
 

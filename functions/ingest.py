@@ -15,8 +15,10 @@ from common.messages import SnapshotsIngested
 from common.sessions import CalendarDay, is_open_for
 from functions import edge, wiring
 from functions.wiring import Wiring
-from infra.postgres import configs, market_data, option_snapshots, outbox, sessions
 from infra.postgres.database import Transaction
+from infra.postgres.market import market_data, option_snapshots, sessions
+from infra.postgres.messages import outbox
+from infra.postgres.users import configs
 from infra.workflows.market_fetch import Cursors, FetchResult, fetch_isolated, fetch_spot, merge
 from infra.workflows.option_chains import OptionChains
 

@@ -12,8 +12,8 @@ from common.market import trading_day
 from common.model import Model
 from common.snapshot import timestamp
 from functions import edge, wiring
-from infra.postgres import sessions
 from infra.postgres.database import Session
+from infra.postgres.market import sessions
 from infra.workflows.kpi_push import LOCK, push
 from infra.workflows.kpi_snapshot import build
 

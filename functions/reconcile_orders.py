@@ -11,8 +11,9 @@ from common.orders.order import Order
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, position_drift, stalled
 from functions.orders.broker_orders import BrokerOrders
-from infra.postgres import configs, confirmations, orders
 from infra.postgres.database import Database, Transaction
+from infra.postgres.trading import confirmations, orders
+from infra.postgres.users import configs
 from infra.runtime import log_context
 from infra.workflows import account_snapshots
 

@@ -34,9 +34,10 @@ from functions import edge, wiring
 from functions.orders import broker_facts, outcomes
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import configs, confirmations, controls, exposure, orders
-from infra.postgres.controls import ControlChange
 from infra.postgres.database import Session, Transaction
+from infra.postgres.trading import confirmations, controls, exposure, orders
+from infra.postgres.trading.controls import ControlChange
+from infra.postgres.users import configs
 from infra.runtime import log_context
 
 log = logging.getLogger(__name__)

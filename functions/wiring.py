@@ -18,7 +18,7 @@ from infra.workflows.outbox_relay import Relay
 
 if TYPE_CHECKING:
     from infra.auth.firebase_tokens import FirebaseTokens
-    from infra.postgres.kpis import Views
+    from infra.postgres.dashboard.kpis import Views
     from infra.workflows.kpi_push import DashboardClients
 
 

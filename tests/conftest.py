@@ -27,9 +27,9 @@ from infra.local.stack import (
     SIGNING_SECRET,
     WEBHOOK_SECRET,
 )
-from infra.postgres import configs
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
+from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 

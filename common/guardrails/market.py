@@ -7,7 +7,7 @@ from common.guardrails.facts import DenialCode, Denied, Facts
 from common.market import USD, Quote, is_fresh, quote_currency
 from common.orders.asset import Asset
 from common.orders.order import Order
-from common.rules.reference import IMPLAUSIBLE_GAP_PCT, percent
+from common.rules.shared.reference import IMPLAUSIBLE_GAP_PCT, percent
 
 _NO_QUOTE = "none or one-sided"
 

@@ -16,10 +16,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StrictInt, model_validator
 
 from common.market import Metric, Snapshot
-from common.rules import history
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
-from common.rules.crossing import crosses, last_two
-from common.rules.history import Timeframe, closes, day_of
+from common.rules.shared import history
+from common.rules.shared.crossing import crosses, last_two
+from common.rules.shared.history import Timeframe, closes, day_of
 
 
 class MovingAverageCross(Condition):

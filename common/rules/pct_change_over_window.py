@@ -20,7 +20,7 @@ from pydantic import Field, StrictInt, field_validator
 from common.market import Metric, Snapshot, is_fresh
 from common.model import Exact
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
-from common.rules.reference import percent
+from common.rules.shared.reference import percent
 
 # Observations come once a minute, give or take: enough of them to reach back over the window.
 SPARE = 10

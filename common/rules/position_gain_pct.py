@@ -8,8 +8,8 @@ in percent, `{{pct}}` the price's distance from `{{entry}}`.
 
 from typing import ClassVar, Literal
 
-from common.rules.against_entry import AgainstEntry
 from common.rules.base import BaseRule
+from common.rules.shared.against_entry import AgainstEntry
 
 
 class PositionGainPct(AgainstEntry):

@@ -9,8 +9,8 @@ The threshold is how much was lost, above 0: bought at 500 it fires at 475 and b
 
 from typing import ClassVar, Literal
 
-from common.rules.against_entry import AgainstEntry
 from common.rules.base import BaseRule
+from common.rules.shared.against_entry import AgainstEntry
 
 
 class PositionLossPct(AgainstEntry):

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from common.model import Exact
-from common.rules.against_reference import AgainstReference
 from common.rules.base import BaseRule
+from common.rules.shared.against_reference import AgainstReference
 
 
 class PriceBelowPctOfRef(AgainstReference):

@@ -15,8 +15,8 @@ from pydantic import Field
 from common.market import Metric, trading_day
 from common.model import Exact
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
-from common.rules.crossing import Direction, crosses, last_two
-from common.rules.reference import is_implausible
+from common.rules.shared.crossing import Direction, crosses, last_two
+from common.rules.shared.reference import is_implausible
 
 
 class PriceCrossesLevel(Condition):

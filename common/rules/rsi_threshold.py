@@ -19,9 +19,9 @@ from pydantic import Field, StrictInt
 
 from common.market import Metric
 from common.model import Exact
-from common.rules import history
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
-from common.rules.history import Timeframe, closes
+from common.rules.shared import history
+from common.rules.shared.history import Timeframe, closes
 
 # After nine more periods the first mean weighs (1 - 1 / period) ** (9 * period), about 0.0001.
 WARM_UP = 10

@@ -16,7 +16,7 @@ from pydantic import Field, StrictInt, model_validator
 
 from common.market import NEW_YORK, Metric, Snapshot
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
-from common.rules.crossing import last_two
+from common.rules.shared.crossing import last_two
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 

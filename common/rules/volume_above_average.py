@@ -15,7 +15,7 @@ from pydantic import Field, StrictInt
 from common.market import Metric, Snapshot
 from common.model import Exact
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
-from common.rules.history import day_of, past_days
+from common.rules.shared.history import day_of, past_days
 
 
 class VolumeAboveAverage(Condition):

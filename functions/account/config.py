@@ -7,7 +7,7 @@ from functions import edge
 from functions.account import requests as asked
 from functions.account.requests import Call
 from functions.account.responses import config_reply, existing
-from infra.postgres import user_configs
+from infra.postgres.users import user_configs
 
 DEFAULT_TEMPLATE = "default_paper_watchlist"
 

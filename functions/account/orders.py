@@ -11,7 +11,8 @@ from functions import edge
 from functions.account import requests as asked
 from functions.account.requests import Call
 from functions.account.responses import effective, existing, page_reply
-from infra.postgres import order_views, orders, traces, user_configs
+from infra.postgres.trading import order_views, orders, traces
+from infra.postgres.users import user_configs
 
 
 def list_orders(call: Call) -> edge.Reply:

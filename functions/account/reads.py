@@ -8,7 +8,9 @@ from functions.account import requests as asked
 from functions.account.requests import Call
 from functions.account.responses import existing, page_reply, valid
 from functions.account.status import status_of
-from infra.postgres import market_data, question_views, user_configs
+from infra.postgres.market import market_data
+from infra.postgres.trading import question_views
+from infra.postgres.users import user_configs
 
 
 def read_snapshots(call: Call) -> edge.Reply:

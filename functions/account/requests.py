@@ -14,7 +14,7 @@ from common.errors import MalformedMessageError
 from common.model import Model, parse_json
 from functions.wiring import Wiring
 from infra.postgres.pages import Cursor
-from infra.postgres.user_configs import UserConfig
+from infra.postgres.users.user_configs import UserConfig
 
 _LARGEST_BODY = 64 * 1024
 # Exponents beyond these are no prices or percentages; written out they would fill the memory.

@@ -10,7 +10,7 @@ from common.wire import to_wire
 from functions import edge
 from functions.account.requests import Call
 from infra.postgres.pages import Page
-from infra.postgres.user_configs import UserConfig
+from infra.postgres.users.user_configs import UserConfig
 
 _Found = TypeVar("_Found")
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from common.config import TradingConfig
 from common.rules import Rule
-from infra.postgres import account_status, controls, exposure, sessions
-from infra.postgres.account_status import Waiting
 from infra.postgres.database import Row, Transaction
-from infra.postgres.exposure import Reserved
-from infra.postgres.user_configs import UserConfig
+from infra.postgres.market import sessions
+from infra.postgres.trading import controls, exposure
+from infra.postgres.trading.exposure import Reserved
+from infra.postgres.users import account_status
+from infra.postgres.users.account_status import Waiting
+from infra.postgres.users.user_configs import UserConfig
 from infra.runtime.settings import Settings
 
 # What a rule says of the market, whoever holds what.

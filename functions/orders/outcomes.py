@@ -7,8 +7,9 @@ from common.errors import BrokerRefusedError
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.questions import try_again_text
-from infra.postgres import configs, confirmations, orders, positions
 from infra.postgres.database import Transaction
+from infra.postgres.trading import confirmations, orders, positions
+from infra.postgres.users import configs
 
 
 def record(tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime) -> bool:

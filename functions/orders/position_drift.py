@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from common.drift import POSITION_DRIFT, drifts
 from common.errors import TransientError
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import positions
 from infra.postgres.database import Database
+from infra.postgres.trading import positions
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from common.guardrails.consent import expired_approval
 from common.guardrails.facts import DenialCode, Denied
 from common.orders.order import Order
 from common.orders.status import SUBMITTING
-from infra.postgres import orders
 from infra.postgres.database import Database, Transaction
+from infra.postgres.trading import orders
 from infra.runtime import log_context
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from common.errors import PermanentError
 from infra.cli.connections import open_database
-from infra.postgres import dead_letters as stored
-from infra.postgres.dead_letters import StoredDeadLetter
+from infra.postgres.messages import dead_letters as stored
+from infra.postgres.messages.dead_letters import StoredDeadLetter
 from infra.runtime.clock import SystemClock
 
 

@@ -11,7 +11,7 @@ from rich.tree import Tree
 from common.errors import PermanentError
 from common.wire import to_wire
 from infra.cli.connections import open_database
-from infra.postgres import traces
+from infra.postgres.trading import traces
 
 # The chain in the order in which it happened: how a part reads, and what it means when it is empty.
 _CHAIN = (

@@ -17,8 +17,8 @@ from standardwebhooks import Webhook
 
 from common.errors import PermanentError
 from common.messages import QuestionCreated, TradeUpdate
-from infra.postgres import confirmations
 from infra.postgres.database import Database, connector
+from infra.postgres.trading import confirmations
 from infra.runtime.clock import SystemClock
 
 

@@ -23,9 +23,9 @@ from infra.local.postgres import embedded_postgres
 from infra.local.pubsub.emulator_bus import EmulatedBus
 from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
-from infra.postgres import configs
 from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
+from infra.postgres.users import configs
 from infra.runtime.settings import env_var
 from infra.simulator.broker import SimulatedBroker
 

@@ -8,7 +8,7 @@ from common.errors import BrokerRefusedError, TransientError
 from common.market import Quote
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import account_snapshots
+from infra.postgres.dashboard import account_snapshots
 from infra.postgres.database import Database
 
 log = logging.getLogger(__name__)

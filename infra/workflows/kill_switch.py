@@ -6,9 +6,9 @@ from common.errors import TradingError
 from common.orders.order import Order
 from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.scheduler import ENABLED, PAUSED, CloudScheduler
-from infra.postgres import controls, orders
-from infra.postgres.controls import EVERYBODY, ControlChange
 from infra.postgres.database import Database
+from infra.postgres.trading import controls, orders
+from infra.postgres.trading.controls import EVERYBODY, ControlChange
 from infra.runtime.clock import Clock
 
 # Everything that ends in an order begins with market data. What looks after orders and reports runs

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from common.errors import PermanentError, TransientError
 from infra.dashboard.api import DashboardApi
 from infra.dashboard.d1 import D1
-from infra.postgres import snapshot_pushes
+from infra.postgres.dashboard import snapshot_pushes
+from infra.postgres.dashboard.snapshot_pushes import LastPush, Push, Result
 from infra.postgres.database import Session, Transaction
-from infra.postgres.snapshot_pushes import LastPush, Push, Result
 from infra.runtime.secrets import Secrets
 from infra.runtime.settings import Settings
 from infra.workflows.kpi_snapshot import Built

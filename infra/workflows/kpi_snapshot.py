@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any
 
 from common.snapshot import DailySnapshot, Missing, assemble, missing
-from infra.postgres import kpis
+from infra.postgres.dashboard import kpis
+from infra.postgres.dashboard.kpis import Views
 from infra.postgres.database import Transaction
-from infra.postgres.kpis import Views
 from infra.runtime.settings import Settings
 from infra.workflows import option_valuation
 

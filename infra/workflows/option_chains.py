@@ -11,8 +11,8 @@ from common.market import trading_day
 from common.options import ChainBounds, ChainWindow, windows_of
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres import option_contracts
 from infra.postgres.database import Database
+from infra.postgres.market import option_contracts
 from infra.workflows.market_fetch import Cursors, FetchResult, fetch_history, fetch_isolated
 
 Prices = Mapping[str, Decimal]

@@ -4,9 +4,9 @@ import math
 from dataclasses import asdict
 from datetime import date, datetime
 
-from infra.postgres import option_valuations
 from infra.postgres.database import Transaction
-from infra.postgres.option_valuations import Unvalued, Valuation
+from infra.postgres.market import option_valuations
+from infra.postgres.market.option_valuations import Unvalued, Valuation
 
 
 def complete(tx: Transaction, report_date: date, as_of: datetime) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from common.errors import TradingError
 from common.messages import TOPICS
 from infra.gcp.pubsub import MessageRefusedError, PubsubMessage, PubsubPublisher
-from infra.postgres import dead_letters, outbox
 from infra.postgres.database import Database, Transaction
-from infra.postgres.dead_letters import DeadLetter
-from infra.postgres.outbox import OutboxMessage
+from infra.postgres.messages import dead_letters, outbox
+from infra.postgres.messages.dead_letters import DeadLetter
+from infra.postgres.messages.outbox import OutboxMessage
 from infra.runtime.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from infra.local.app_backend import AppBackend, send_answer
 from infra.local.demo import MORNING
 from infra.local.driver import Driver
 from infra.local.stack import WEBHOOK_SECRET, Stack, User, local_stack
-from infra.postgres import market_data
 from infra.postgres.database import Database, Transaction
+from infra.postgres.market import market_data
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from tests.bench.snapshot import snapshot

@@ -12,9 +12,9 @@ from infra.dashboard.api import DashboardApi
 from infra.local.dashboard.receiver import ENDPOINT, DashboardReceiver
 from infra.local.postgres import embedded_postgres
 from infra.local.serving import HttpServer
-from infra.postgres import kpis
+from infra.postgres.dashboard import kpis
+from infra.postgres.dashboard.kpis import Views
 from infra.postgres.database import Database, Transaction, connector
-from infra.postgres.kpis import Views
 from infra.postgres.migrate import migrate
 from infra.workflows import option_valuation
 from tests.bench.timing import median, timed

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from infra.local.stack import PROJECT
-from tests.contract.emulator import pubsub_emulator
+from tests.contract.local.emulator import pubsub_emulator
 from tests.e2e.test_demo import countersign
 
 pytestmark = pytest.mark.timeout(240)

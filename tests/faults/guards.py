@@ -21,7 +21,7 @@ class Mutation:
     edits: Sequence[Edit]
 
 
-_ORDERS, _SUBMIT = "infra/postgres/orders.py", "functions/submit_order.py"
+_ORDERS, _SUBMIT = "infra/postgres/trading/orders.py", "functions/submit_order.py"
 _USER_LOCK = Edit(_ORDERS, " FOR UPDATE OF u\n", "\n")
 _ORDER_LOCK = Edit(_ORDERS, '" WHERE id = :id FOR UPDATE"', '" WHERE id = :id"')
 
@@ -53,7 +53,7 @@ CORE = (
     Mutation("the locks of the user's and the order's row", [_USER_LOCK, _ORDER_LOCK]),
     Mutation(
         "the lock of the question's row",
-        [Edit("infra/postgres/confirmations.py", ' + " FOR UPDATE OF c"')],
+        [Edit("infra/postgres/trading/confirmations.py", ' + " FOR UPDATE OF c"')],
     ),
     Mutation(
         "the reservation",
@@ -79,12 +79,12 @@ CORE = (
         "the outbox row in the transaction (published after the commit instead)",
         [
             Edit(
-                "infra/postgres/outbox.py",
+                "infra/postgres/messages/outbox.py",
                 _INSERT,
                 f"    after_commit.append((message, ordering_key))\n    return\n{_INSERT}",
             ),
             Edit(
-                "infra/postgres/outbox.py",
+                "infra/postgres/messages/outbox.py",
                 "\n\n@dataclass",
                 "\n\nafter_commit: list[tuple[Message, str]] = []\n\n\n@dataclass",
             ),

@@ -19,8 +19,8 @@ from common.errors import OutcomeUnknownError, TransientError
 from common.messages import SnapshotsIngested
 from functions import wiring
 from infra.local.postgres import embedded_postgres
-from infra.postgres import outbox
 from infra.postgres.database import Database, connector
+from infra.postgres.messages import outbox
 from infra.postgres.migrate import migrate
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows

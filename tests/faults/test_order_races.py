@@ -126,7 +126,7 @@ def test_another_users_orders_take_none_of_ones_slots(
 def test_a_reconciliation_at_the_same_moment_books_a_fill_once(
     db: Database, simulator: SimulatedBroker
 ) -> None:
-    from tests.functions.test_reconcile_orders import reconcile  # noqa: PLC0415
+    from tests.functions.orders.test_reconcile_orders import reconcile  # noqa: PLC0415
 
     enroll_with_rules(db, 1)
     (order_id,) = approve_all(db)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functions.account import Account, google_keys
+from tests.functions.account.account import Account, google_keys
 
 
 @pytest.fixture(scope="session")

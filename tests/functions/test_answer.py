@@ -13,8 +13,8 @@ from common.questions import Answer, Decision
 from functions import wiring
 from infra.local.app_backend import signed_headers
 from infra.local.stack import WEBHOOK_SECRET
-from infra.postgres import confirmations
 from infra.postgres.database import Database
+from infra.postgres.trading import confirmations
 from infra.runtime.clock import SystemClock
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows

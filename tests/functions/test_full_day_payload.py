@@ -12,8 +12,8 @@ import pytest
 
 from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
+from infra.postgres.dashboard.kpis import Views
 from infra.postgres.database import Database, connector
-from infra.postgres.kpis import Views
 from infra.workflows.kpi_snapshot import Built, build
 from tests.conftest import SHARED
 from tests.kpis import full_day

@@ -13,8 +13,8 @@ from common.sessions import CalendarDay
 from common.snapshot.catalog import CATALOG, DASH
 from functions import wiring
 from infra.local.dashboard.receiver import DashboardReceiver
-from infra.postgres import sessions
 from infra.postgres.database import Database
+from infra.postgres.market import sessions
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, function, rows
 from tests.functions.pushes import DAY, Dashboard, change, push, results, running_dashboard, scan

@@ -11,7 +11,7 @@ import pytest
 
 from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
-from infra.postgres import kpis
+from infra.postgres.dashboard import kpis
 from infra.postgres.database import Database, connector
 from infra.workflows import option_valuation
 from tests.conftest import SHARED, _of, rows

@@ -6,8 +6,8 @@ from standardwebhooks import Webhook
 
 from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
-from infra.postgres import controls
 from infra.postgres.migrate import pending
+from infra.postgres.trading import controls
 from infra.runtime.settings import SettingsError, is_secret_name
 
 # Who is at a loss without it.

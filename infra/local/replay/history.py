@@ -166,7 +166,7 @@ class _Run:
 
 @dataclass
 class AskState:
-    """Whether a user may be asked, as `infra.postgres.opportunities` decides it in SQL."""
+    """Whether a user may be asked, as `infra.postgres.trading.opportunities` decides it in SQL."""
 
     config: TradingConfig
     last_fired: dict[str, datetime] = field(default_factory=dict)

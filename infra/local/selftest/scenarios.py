@@ -20,7 +20,7 @@ from infra.local.selftest.conditions import (
 )
 from infra.local.selftest.trader import MINUTE, PRICE, RULE, Trader, rule
 from infra.local.stack import WEBHOOK_SECRET
-from infra.postgres import confirmations, orders
+from infra.postgres.trading import confirmations, orders
 
 _YES = Decimal(10)
 _PATIENCE_SECONDS = 10

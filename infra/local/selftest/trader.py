@@ -12,8 +12,8 @@ from common.config import merge
 from common.messages import QuestionCreated
 from infra.local.driver import Driver, RunError
 from infra.local.stack import Stack
-from infra.postgres import configs
 from infra.postgres.database import Row, to_json
+from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
 
 PREVIOUS_CLOSE, PRICE = Decimal(100), Decimal(98)

@@ -11,18 +11,10 @@ from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from infra.simulator.api import (
-    account_api,
-    contracts_api,
-    control_api,
-    control_market,
-    crypto_api,
-    data_api,
-    failures,
-    option_data_api,
-    orders_api,
-    reference_api,
-)
+from infra.simulator.api import failures
+from infra.simulator.api.control import control_api, control_market
+from infra.simulator.api.data import crypto_api, data_api, option_data_api
+from infra.simulator.api.trading import account_api, contracts_api, orders_api, reference_api
 from infra.simulator.errors import ApiError, not_found
 from infra.simulator.faults.fault import Fault
 

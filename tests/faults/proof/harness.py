@@ -12,8 +12,8 @@ from infra.gcp.pubsub import PubsubPublisher
 from infra.local import firebase
 from infra.local.serving import HttpServer
 from infra.local.stack import INTERNAL_TOKEN, PROJECT, SIGNING_SECRET, WEBHOOK_SECRET
-from infra.postgres import configs
 from infra.postgres.database import Database, connector
+from infra.postgres.users import configs
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
 from infra.simulator.broker import SimulatedBroker

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import pytest
 
 from common.rules import AnyCondition, Rule
-from common.rules.against_reference import AgainstReference
 from common.rules.base import BaseRule, Condition
-from common.rules.reference import RefMetric
+from common.rules.shared.against_reference import AgainstReference
+from common.rules.shared.reference import RefMetric
 from common.templates import variables
 from tests.unit.rules.facts import ASKING, METRICS, refusal, rule, view
 

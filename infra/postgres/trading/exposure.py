@@ -1,0 +1,145 @@
+"""What the database knows of a user when his order is judged: read under the lock of his row."""
+
+import itertools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from common.guardrails.facts import NOTIONAL_WINDOW, Exposure
+from common.market import trading_day, trading_day_start
+from common.orders.order import Order
+from common.orders.status import REJECTED, SUBMITTING
+from common.rules.base import Position
+from infra.postgres.database import Transaction
+from infra.postgres.trading import controls
+
+# A send takes seconds: what is still being sent after this long was interrupted by a crash.
+INTERRUPTED_AFTER = timedelta(minutes=1)
+
+
+def of(
+    tx: Transaction,
+    order: Order,
+    now: datetime,
+    *,
+    with_pnl: bool,
+    with_day_trades: bool = False,
+) -> Exposure:
+    """Read the counters, the position and the switches, without the order at hand.
+
+    The day's profit and loss costs a look at every trade of the day: only `with_pnl`. Whether the
+    order would make a day trade is looked up only where the broker counts them.
+    """
+    taken = reserved(tx, order.firebase_uid, now, without=order.id)
+    return Exposure(
+        orders_today=taken.orders_today,
+        notional_in_window=taken.notional_in_window,
+        position=_position(tx, order),
+        day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
+        outcome_pending=_pending_before(tx, order, now),
+        opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
+        controls=controls.active_controls(tx, order.firebase_uid, now),
+    )
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """What a user's orders have taken of his caps; notional in USD."""
+
+    orders_today: int
+    notional_in_window: Decimal
+
+
+def reserved(
+    tx: Transaction, firebase_uid: str, now: datetime, *, without: UUID | None = None
+) -> Reserved:
+    """Sum what the user has reserved; a slot comes back only by a proven rejection.
+
+    Guardrails judge, and the status shows, by this one sum.
+    """
+    row = tx.rows(
+        """
+        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
+                   AS notional_in_window
+        FROM trade_orders
+        WHERE firebase_uid = :uid AND id IS DISTINCT FROM CAST(:without AS uuid)
+          AND status <> :rejected
+          AND reserved_at >= least(CAST(:day_start AS timestamptz),
+                                   CAST(:window_start AS timestamptz))
+        """,
+        day_start=trading_day_start(now),
+        window_start=now - NOTIONAL_WINDOW,
+        uid=firebase_uid,
+        without=without,
+        rejected=REJECTED,
+    )[0]
+    return Reserved(**row)
+
+
+def _position(tx: Transaction, order: Order) -> Position | None:
+    row = tx.row(
+        """
+        SELECT qty, avg_entry_price FROM trades
+        WHERE firebase_uid = :uid AND symbol = :symbol AND closed_at IS NULL
+        """,
+        uid=order.firebase_uid,
+        symbol=order.symbol,
+    )
+    return Position(**row) if row else None
+
+
+def _opposite_filled_today(tx: Transaction, order: Order, now: datetime) -> bool:
+    """Tell whether the other side of the order was filled today: the account is one for all."""
+    return bool(
+        tx.rows(
+            """
+            SELECT 1 FROM fills
+            WHERE filled_at >= :day_start AND symbol = :symbol AND side <> :side LIMIT 1
+            """,
+            day_start=trading_day_start(now),
+            symbol=order.symbol,
+            side=order.side,
+        )
+    )
+
+
+def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
+    """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
+    row = tx.rows(
+        """
+        SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+        FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
+        """,
+        day=trading_day(now),
+        uid=firebase_uid,
+    )[0]
+    pnl: Decimal | None = row["pnl"]
+    return pnl
+
+
+def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[UUID]:
+    """Name the user's orders whose outcome nobody knows, the oldest first."""
+    rows = tx.rows(
+        """
+        SELECT id FROM trade_orders
+        WHERE firebase_uid = :uid AND status = :submitting
+          AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
+        ORDER BY reserved_at, id
+        """,
+        uid=firebase_uid,
+        submitting=SUBMITTING,
+        interrupted=now - INTERRUPTED_AFTER,
+    )
+    return [row["id"] for row in rows]
+
+
+def _pending_before(tx: Transaction, order: Order, now: datetime) -> str | None:
+    """Name the oldest of them that was claimed before the order at hand.
+
+    So one of two waits for the other, and never both.
+    """
+    pending = outcome_pending(tx, order.firebase_uid, now)
+    earlier = itertools.takewhile(lambda each: each != order.id, pending)
+    return next(map(str, earlier), None)

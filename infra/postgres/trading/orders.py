@@ -1,0 +1,298 @@
+"""Orders: the claim, the reservation and the record. Counters are sums over these rows."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from common.guardrails.facts import Denied
+from common.market import Quote
+from common.messages import OrderApproved, TradeUpdate
+from common.orders.asset import Asset
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order, client_order_id
+from common.orders.status import (
+    APPROVED,
+    CANCELED,
+    DENIED,
+    ENDED_BY_BROKER,
+    IN_TRANSIT,
+    KNOWN,
+    REJECTED,
+    SUBMITTING,
+    may_follow,
+)
+from infra.postgres.database import Row, Transaction, to_json
+from infra.postgres.messages import outbox
+from infra.postgres.trading.confirmations import QuestionState
+
+# In the words of the index over open orders.
+IS_OPEN = "status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')"
+
+_COLUMNS = """
+    SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, order_type, time_in_force,
+           notional_usd, qty, limit_offset_pct, limit_price, status, question_id, rule_id,
+           seen_price, max_price_drift_pct, created_at, expires_at, filled_qty, filled_avg_price,
+           denial_code, reason, broker_updated_at
+    FROM trade_orders
+"""
+
+
+def approve(tx: Transaction, question: QuestionState, now: datetime) -> UUID:
+    """Store the order that a yes stands for, with its announcement."""
+    order_id, terms = uuid4(), question.terms
+    question_id = question.confirmation.question_id
+    tx.run(
+        """
+        INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
+                                  order_type, time_in_force, notional_usd, qty, limit_offset_pct,
+                                  status, question_id, rule_id, opportunity_id, config_hash,
+                                  seen_price, max_price_drift_pct, created_at, expires_at,
+                                  updated_at)
+        VALUES (:id, :uid, :client_order_id, :symbol, :asset_class, :side, :order_type,
+                :time_in_force, :notional_usd, :qty, :limit_offset_pct, :status, :question_id,
+                :rule_id, :opportunity_id, :config_hash, :seen_price, :max_price_drift_pct,
+                :now, :expires_at, :now)
+        """,
+        id=order_id,
+        uid=question.confirmation.firebase_uid,
+        client_order_id=client_order_id(question_id),
+        symbol=terms.symbol,
+        asset_class=terms.asset_class,
+        side=terms.side,
+        order_type=terms.order_type,
+        time_in_force=terms.time_in_force,
+        notional_usd=terms.notional_usd,
+        qty=terms.qty,
+        limit_offset_pct=terms.limit_offset_pct,
+        status=APPROVED,
+        question_id=question_id,
+        rule_id=terms.rule_id,
+        opportunity_id=question.opportunity_id,
+        config_hash=terms.config_hash,
+        seen_price=terms.price,
+        max_price_drift_pct=terms.max_price_drift_pct,
+        expires_at=terms.expires_at,
+        now=now,
+    )
+    outbox.add(tx, OrderApproved(order_id=order_id), question.confirmation.firebase_uid, now)
+    return order_id
+
+
+def of_question(tx: Transaction, question_id: UUID) -> UUID | None:
+    """Find the order that a question led to."""
+    row = tx.row("SELECT id FROM trade_orders WHERE question_id = :id", id=question_id)
+    return row["id"] if row else None
+
+
+def read(tx: Transaction, order_id: UUID) -> Order | None:
+    """Read an order."""
+    row = tx.row(_COLUMNS + " WHERE id = :id", id=order_id)
+    return Order(**row) if row else None
+
+
+def delivery_of(order_id: UUID) -> str:
+    """Name the lock that is held while a delivery is at work on an order."""
+    return f"order {order_id}"
+
+
+def lock(tx: Transaction, order_id: UUID) -> Order:
+    """Lock the order's user, then the order: one submission of a user decides at a time."""
+    tx.row(
+        """
+        SELECT u.firebase_uid FROM users u
+        JOIN trade_orders o ON o.firebase_uid = u.firebase_uid WHERE o.id = :id FOR UPDATE OF u
+        """,
+        id=order_id,
+    )
+    row = tx.row(_COLUMNS + " WHERE id = :id FOR UPDATE", id=order_id)
+    return Order(**_present(row))
+
+
+def reserve(tx: Transaction, order: Order, quote: Quote, asset: Asset, now: datetime) -> Order:
+    """Take the slot and what the order may cost, fix its limit, and claim it for sending."""
+    limit_price = order.limit_for(quote, asset)
+    changes = {"limit_price": limit_price, "reserved_usd": order.cost_at(quote, asset)}
+    assignments = "reserved_at = :now, reserved_usd = :reserved_usd, limit_price = :limit_price"
+    _move(tx, order, SUBMITTING, now, assignments, changes)
+    return replace(order, status=SUBMITTING, limit_price=limit_price)
+
+
+def deny(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
+    """Store a guardrail's no, with its numbers, and announce it."""
+    changes = {"denial_code": denied.code.value, "reason": denied.reason}
+    _move(tx, order, DENIED, now, "denial_code = :denial_code, reason = :reason", changes)
+    _announce(tx, order.id, now)
+
+
+def withdraw(tx: Transaction, order: Order, now: datetime) -> None:
+    """Close a locked order that its user takes back before it was sent, and announce it."""
+    changes = {"reason": "canceled by its user before it was sent"}
+    _move(tx, order, CANCELED, now, "reason = :reason", changes)
+    _announce(tx, order.id, now)
+
+
+def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
+    """Store the broker's no, which gives the reservation back, and announce it."""
+    _move(tx, order, REJECTED, now, "reason = :reason", {"reason": reason})
+    _announce(tx, order.id, now)
+    return replace(order, status=REJECTED, reason=reason)
+
+
+def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: datetime) -> Order:
+    """Store and announce news of the broker's about a locked order; return how it stands now.
+
+    `BrokerOrder.news_of` has decided what may follow: a late execution changes an ended order.
+    """
+    filled_qty = order.filled_qty if broker_order.filled_qty is None else broker_order.filled_qty
+    changes: dict[str, Any] = {
+        "alpaca_order_id": broker_order.broker_order_id,
+        "filled_qty": filled_qty,
+        "filled_avg_price": broker_order.filled_avg_price,
+        "submitted_at": broker_order.submitted_at,
+        "filled_at": broker_order.filled_at,
+        "broker_updated_at": broker_order.updated_at,
+        "raw": to_json(broker_order.model_dump(mode="json")),
+    }
+    _change(
+        tx,
+        order,
+        broker_order.status,
+        now,
+        """alpaca_order_id = :alpaca_order_id, filled_qty = :filled_qty,
+           filled_avg_price = :filled_avg_price, submitted_at = :submitted_at,
+           filled_at = :filled_at,
+           broker_updated_at = coalesce(:broker_updated_at, broker_updated_at),
+           raw = CAST(:raw AS jsonb)""",
+        changes,
+    )
+    _announce(tx, order.id, now)
+    return replace(
+        order,
+        status=broker_order.status,
+        filled_qty=filled_qty,
+        filled_avg_price=broker_order.filled_avg_price,
+        broker_updated_at=broker_order.updated_at or order.broker_updated_at,
+    )
+
+
+def mark_unknown(tx: Transaction, order_id: UUID, now: datetime) -> None:
+    """Remember that nobody knows what became of an order that was sent."""
+    tx.run(
+        "UPDATE trade_orders SET outcome_unknown_at = coalesce(outcome_unknown_at, :now),"
+        " updated_at = :now WHERE id = :id AND status = :submitting",
+        id=order_id,
+        submitting=SUBMITTING,
+        now=now,
+    )
+
+
+def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]:
+    """Read what the broker has or may have and can still change, of a user or of everybody."""
+    rows = tx.rows(
+        _COLUMNS
+        + f"""
+        WHERE {IS_OPEN} AND status <> 'approved'
+          AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
+        ORDER BY created_at
+        """,
+        uid=firebase_uid,
+    )
+    return [Order(**row) for row in rows]
+
+
+def lately_ended(tx: Transaction, since: datetime) -> list[Order]:
+    """Read what the broker ended unfilled since an instant: an execution may still be reported."""
+    rows = tx.rows(
+        _COLUMNS
+        + """
+        WHERE status = ANY(CAST(:ended AS text[])) AND updated_at >= :since
+          AND alpaca_order_id IS NOT NULL
+        ORDER BY created_at
+        """,
+        ended=sorted(ENDED_BY_BROKER - {"filled"}),
+        since=since,
+    )
+    return [Order(**row) for row in rows]
+
+
+def approved(tx: Transaction) -> list[Order]:
+    """Read the approved orders that nobody has claimed yet."""
+    rows = tx.rows(_COLUMNS + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
+    return [Order(**row) for row in rows]
+
+
+def announce_approval(tx: Transaction, order: Order, now: datetime) -> None:
+    """Ask for the submission of an order; asking twice does no harm."""
+    outbox.add(tx, OrderApproved(order_id=order.id), order.firebase_uid, now)
+
+
+def stuck(tx: Transaction, before: datetime) -> list[Row]:
+    """Read the orders that should have got on before an instant.
+
+    Those are ours, those in transit, and those whose status is a word that nobody knows.
+    """
+    return tx.rows(
+        f"""
+        SELECT id, status, since
+        FROM (SELECT id, status,
+                     CASE WHEN status IN ('approved', 'submitting')
+                          THEN coalesce(reserved_at, created_at) ELSE updated_at END AS since
+              FROM trade_orders WHERE {IS_OPEN}) AS orders
+        WHERE since < :before AND (status = ANY(CAST(:watched AS text[]))
+                                   OR status <> ALL(CAST(:known AS text[]))) ORDER BY since
+        """,
+        before=before,
+        watched=[APPROVED, SUBMITTING, *sorted(IN_TRANSIT)],
+        known=[APPROVED, SUBMITTING, *sorted(KNOWN)],
+    )
+
+
+def _move(
+    tx: Transaction,
+    order: Order,
+    then: str,
+    now: datetime,
+    assignments: str,
+    changes: dict[str, Any],
+) -> None:
+    """Change a locked order's status as `may_follow` allows; anything else is a bug."""
+    if not may_follow(order.status, then):
+        raise AssertionError(f"order {order.id}: {order.status} may not become {then}")
+    _change(tx, order, then, now, assignments, changes)
+
+
+def _change(
+    tx: Transaction,
+    order: Order,
+    then: str,
+    now: datetime,
+    assignments: str,
+    changes: dict[str, Any],
+) -> None:
+    """Change a locked order."""
+    moved = tx.run(
+        f"UPDATE trade_orders SET status = :then, updated_at = :now, {assignments}"
+        " WHERE id = :id AND status = :status",
+        then=then,
+        now=now,
+        id=order.id,
+        status=order.status,
+        **changes,
+    )
+    if moved != 1:
+        raise AssertionError(f"order {order.id} was not {order.status} under its lock")
+
+
+def _announce(tx: Transaction, order_id: UUID, now: datetime) -> None:
+    """Tell the app backend how the order stands now."""
+    row = _present(tx.row(_COLUMNS + " WHERE id = :id", id=order_id))
+    shown = TradeUpdate.model_fields.keys() & row.keys()
+    update = TradeUpdate(order_id=row["id"], at=now, **{key: row[key] for key in shown})
+    outbox.add(tx, update, row["firebase_uid"], now)
+
+
+def _present(row: Row | None) -> Row:
+    if row is None:
+        raise AssertionError("the row that was locked is gone")
+    return row

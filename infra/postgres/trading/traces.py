@@ -1,0 +1,124 @@
+"""The whole chain of an order: from the facts a rule saw to the trade that it made."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from infra.postgres.database import Row, Transaction
+from infra.postgres.trading import order_views
+
+# `reason` holds a denial's numbers as `key=value`; a value may contain spaces (an instant does).
+_NUMBER = re.compile(r"(\w+)=(.*?)(?= \w+=|$)")
+
+
+def read(tx: Transaction, firebase_uid: str, order_id: UUID) -> dict[str, Any] | None:
+    """Read the chain of an order of a user; another user's is none."""
+    order = order_views.one(tx, firebase_uid, order_id)
+    consent = _consent(tx, order_id)
+    if order is None or consent is None:
+        return None
+    return {
+        "order": order,
+        "snapshots": _snapshots(tx, consent.pop("snapshot_ids")),
+        "opportunity": _part(consent, "opportunity_"),
+        "rule": _part(consent, "rule_"),
+        "question": _part(consent, "question_") if consent["question_id"] else None,
+        "answer": _part(consent, "answer_") if consent["answer_value"] is not None else None,
+        "guardrails": _guardrails(order, _part(consent, "guard_")),
+        "broker_order": _at_broker(order) if order["broker_order_id"] else None,
+        "fills": _fills(tx, order_id),
+        "trades": _trades(tx, order_id),
+    }
+
+
+def owner_of(tx: Transaction, order_id: UUID) -> str | None:
+    """Find whose order it is."""
+    row = tx.row("SELECT firebase_uid FROM trade_orders WHERE id = :id", id=order_id)
+    return row["firebase_uid"] if row else None
+
+
+def _consent(tx: Transaction, order_id: UUID) -> Row | None:
+    """Read what led to an order, from the opportunity to the reservation."""
+    return tx.row(
+        """
+        SELECT p.snapshot_ids,
+               p.id AS opportunity_id, p.symbol AS opportunity_symbol,
+               p.price AS opportunity_price, p.reference AS opportunity_reference,
+               p.pct AS opportunity_pct, p.as_of AS opportunity_as_of,
+               p.fired_at AS opportunity_fired_at,
+               p.rule_id AS rule_id, p.rule_type AS rule_type, p.config_hash AS rule_config_hash,
+               q.id AS question_id, q.question_text AS question_text,
+               c.status AS question_status, c.asked_at AS question_asked_at,
+               c.expires_at AS question_expires_at, q.metadata AS question_terms,
+               c.answer AS answer_value, c.status AS answer_decision,
+               c.answered_at AS answer_answered_at, c.decided_at AS answer_decided_at,
+               o.seen_price AS guard_seen_price,
+               o.max_price_drift_pct AS guard_max_price_drift_pct,
+               o.reserved_at AS guard_reserved_at, o.reserved_usd AS guard_reserved_usd
+        FROM trade_orders o
+        JOIN opportunities p ON p.id = o.opportunity_id
+        LEFT JOIN questions q ON q.id = o.question_id
+        LEFT JOIN confirmations c ON c.question_id = o.question_id
+        WHERE o.id = :id
+        """,
+        id=order_id,
+    )
+
+
+def _part(row: Row, prefix: str) -> Row:
+    return {name.removeprefix(prefix): row[name] for name in row if name.startswith(prefix)}
+
+
+def _guardrails(order: Row, judged_by: Row) -> Row:
+    """Say whether the guardrails let the order pass, and the numbers of a denial."""
+    denied = order["denial_code"] is not None
+    passed = "passed" if judged_by["reserved_at"] else "not_judged"
+    return {
+        "verdict": "denied" if denied else passed,
+        "denial_code": order["denial_code"],
+        "numbers": dict(_NUMBER.findall(order["reason"] or "")) if denied else {},
+        **judged_by,
+    }
+
+
+def _at_broker(order: Row) -> Row:
+    return {
+        "id": order["broker_order_id"],
+        "client_order_id": order["client_order_id"],
+        "status": order["status"],
+        "submitted_at": order["submitted_at"],
+        "filled_at": order["filled_at"],
+        "filled_qty": order["filled_qty"],
+        "filled_avg_price": order["filled_avg_price"],
+    }
+
+
+def _snapshots(tx: Transaction, ids: list[int]) -> list[Row]:
+    """Read the facts that the rule saw; those that retention has pruned are gone."""
+    return tx.rows(
+        """
+        SELECT id, symbol, asset_class, metric, feed, price, volume, as_of
+        FROM market_data_snapshots WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id
+        """,
+        ids=ids,
+    )
+
+
+def _fills(tx: Transaction, order_id: UUID) -> list[Row]:
+    return tx.rows(
+        "SELECT id, qty, price, cum_qty, filled_at FROM fills WHERE order_id = :id ORDER BY id",
+        id=order_id,
+    )
+
+
+def _trades(tx: Transaction, order_id: UUID) -> list[Row]:
+    """Read the trades that the order's fills belong to, and how many units of each are its."""
+    return tx.rows(
+        """
+        SELECT t.id, t.symbol, sum(tf.qty) AS qty_of_order, t.qty, t.avg_entry_price,
+               t.realized_pnl, t.opened_at, t.closed_at, t.opening_order_id
+        FROM fills f JOIN trade_fills tf ON tf.fill_id = f.id JOIN trades t ON t.id = tf.trade_id
+        WHERE f.order_id = :id GROUP BY t.id ORDER BY t.id
+        """,
+        id=order_id,
+    )

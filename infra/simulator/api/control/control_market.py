@@ -1,0 +1,82 @@
+"""The control routes of what is traded: prices, option contracts, assets.
+
+GET    /sim/market           {SYMBOL: SNAP or null}, as in the data API
+PUT    /sim/market/SYMBOL    {"last", ["prev_close", "bid", "ask", "bid_size", "ask_size", "volume",
+                             "at": TIME, "live": bool]}; see Market.set_price. SYMBOL is a stock's
+                             or a crypto pair (BTC/USD)
+GET    /sim/options          {CONTRACT: SNAP or null}, as in the data API
+PUT    /sim/options/CONTRACT {["underlying", "bid", "ask", "bid_size", "ask_size", "last",
+                             "day_volume", "open_interest", "implied_volatility", "greeks": {...},
+                             "style", "at": TIME]}; see OptionMarket.put
+PUT    /sim/assets/SYMBOL    change fields of an asset, e.g. {"tradable": false}
+"""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import flask
+
+from common.errors import MalformedMessageError
+from infra.simulator.api.control.control_script import Json, bad_script, body, time_of
+from infra.simulator.api.data import wire_crypto, wire_data, wire_options
+from infra.simulator.market.symbols import is_crypto
+from infra.simulator.market.tape import View
+
+if TYPE_CHECKING:
+    from infra.simulator.broker import SimulatedBroker
+
+
+def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+    """Return the routes under /sim."""
+    routes = flask.Blueprint("control_market", __name__, url_prefix="/sim")
+    _market_routes(routes, broker)
+    _option_routes(routes, broker)
+    # A wrong name or value in a script is the script's mistake, not the simulator's.
+    for kind in (ValueError, TypeError, ArithmeticError, MalformedMessageError):
+        routes.register_error_handler(kind, bad_script)
+    return routes
+
+
+def _market_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+    @routes.get("/market")
+    def market() -> Json:
+        views = {symbol: broker.market.view(symbol) for symbol in broker.market.symbols()}
+        return {symbol: view and _snapshot(symbol, view) for symbol, view in views.items()}
+
+    @routes.put("/market/<path:symbol>")
+    def set_price(symbol: str) -> Json:
+        changes = _changes()
+        broker.market.set_price(symbol, changes.pop("last", 0), **changes)
+        view = broker.market.view(symbol)
+        return _snapshot(symbol, view) if view else {}
+
+    @routes.put("/assets/<path:symbol>")
+    def change_asset(symbol: str) -> Json:
+        broker.assets.put(symbol, **body())
+        return asdict(broker.assets.get(symbol))  # type: ignore[arg-type]
+
+
+def _option_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+    @routes.get("/options")
+    def options() -> Json:
+        views = {
+            each.symbol: broker.options.view(each.symbol) for each in broker.options.listings()
+        }
+        return {symbol: view and wire_options.snapshot(view) for symbol, view in views.items()}
+
+    @routes.put("/options/<contract>")
+    def put_option(contract: str) -> Json:
+        broker.options.put(contract, **_changes())
+        view = broker.options.view(contract)
+        return wire_options.snapshot(view) if view else {}
+
+
+def _changes() -> Json:
+    changes = body()
+    if "at" in changes:
+        changes["at"] = time_of(changes["at"])
+    return changes
+
+
+def _snapshot(symbol: str, view: View) -> Json:
+    return wire_crypto.snapshot(view) if is_crypto(symbol) else wire_data.snapshot(view)

@@ -1,0 +1,67 @@
+"""What a request gets to see of the orders, as far as its faults let it through."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import flask
+
+from infra.simulator.api.trading import order_list
+from infra.simulator.faults.fault import Fault
+from infra.simulator.ledger.orders import Order
+
+if TYPE_CHECKING:
+    from infra.simulator.broker import SimulatedBroker
+
+
+class ShownOrders:
+    """The orders of the books, spoilt by the faults that the request has met."""
+
+    def __init__(self, broker: "SimulatedBroker") -> None:
+        self._books, self._faults = broker.ledger, broker.faults
+
+    def shown(self, order: Order) -> Order:
+        """Return an order that was asked for, possibly as it was before."""
+        fault, before = _met("lag", order), self._books.before(order.id)
+        return before if fault and before and self._faults.hit(fault) else order
+
+    def found(self, client_order_id: str) -> Order | None:
+        """Return the order with the client's id, or None, also when it is there."""
+        order = self._books.order_by_client_id(client_order_id)
+        if order is None:
+            return None
+        fault = _met("lookup", order)
+        return None if fault and self._faults.hit(fault) else self.shown(order)
+
+    def listed(self, arguments: Mapping[str, str]) -> list[Order]:
+        """Return the list that was asked for, one of its orders possibly spoilt."""
+        orders = order_list.select(self._books.orders(), arguments)
+        return self._listed_wrongly(self._lagging(orders), order_list.limit(arguments))
+
+    def _lagging(self, orders: list[Order]) -> list[Order]:
+        changed = [order for order in orders if self._books.before(order.id)]
+        chosen = _chosen("lag", changed)
+        return [self.shown(order) if order is chosen else order for order in orders]
+
+    def _listed_wrongly(self, orders: list[Order], limit: int) -> list[Order]:
+        chosen = _chosen("list", orders)
+        if chosen is None:
+            return orders
+        fault = _met("list", chosen)
+        if fault is None or not self._faults.hit(fault):
+            return orders
+        place = orders.index(chosen)
+        if fault.kind == "missing_in_list":
+            return [*orders[:place], *orders[place + 1 :]]
+        former = self._books.before(chosen.id) or chosen
+        return [*orders[: place + 1], former, *orders[place + 1 :]][:limit]
+
+
+def _chosen(group: str, orders: list[Order]) -> Order | None:
+    """Return the order of a list that the request's fault spoils: what changed last."""
+    concerned = [order for order in orders if _met(group, order)]
+    return max(concerned, key=lambda order: order.updated_at, default=None)
+
+
+def _met(group: str, order: Order) -> Fault | None:
+    fault: Fault | None = flask.g.faults.get(group)
+    return fault if fault and fault.concerns(order) else None

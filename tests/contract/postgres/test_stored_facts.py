@@ -1,0 +1,62 @@
+"""The newest facts per key, read from Postgres."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from common.market import Metric, Snapshot
+from infra.postgres.database import Database
+from infra.postgres.market import market_data
+from infra.postgres.market.market_data import MarketDataKey
+from tests.conftest import NOON
+
+
+def fact(symbol: str, metric: Metric, minute: int, feed: str = "iex") -> Snapshot:
+    as_of = NOON + timedelta(minutes=minute)
+    price = Decimal(100 + minute)
+    return Snapshot(symbol, "us_equity", feed, metric, price, Decimal(1), as_of, {"n": minute})
+
+
+def test_the_newest_facts_of_each_key_come_oldest_first(db: Database) -> None:
+    facts = [
+        *(fact("SPY", "minute_bar", minute) for minute in (3, 1, 2, 0)),
+        *(fact("SPY", "last_trade", minute) for minute in (1, 2)),
+        fact("SPY", "minute_bar", 9, feed="sip"),
+        fact("AAPL", "minute_bar", 7),
+    ]
+    needs: dict[MarketDataKey, int] = {
+        ("SPY", "minute_bar", "iex"): 3,
+        ("SPY", "last_trade", "iex"): 1,
+        ("AAPL", "minute_bar", "iex"): 50,
+        ("MSFT", "minute_bar", "iex"): 1,
+    }
+
+    with db.transaction() as tx:
+        stored = market_data.store(tx, facts, NOON)
+        found = market_data.latest(tx, needs)
+
+    assert stored == len(facts)
+    assert {key: [each.price for each in each_of] for key, each_of in found.items()} == {
+        ("SPY", "minute_bar", "iex"): [101, 102, 103],
+        ("SPY", "last_trade", "iex"): [102],
+        ("AAPL", "minute_bar", "iex"): [107],
+    }
+    newest = found["SPY", "last_trade", "iex"][0]
+    assert newest.id is not None
+    assert newest == replace(fact("SPY", "last_trade", 2), id=newest.id)
+
+
+def test_nothing_is_read_for_no_keys(db: Database) -> None:
+    with db.transaction() as tx:
+        assert market_data.latest(tx, {}) == {}
+        assert market_data.store(tx, [], NOON) == 0
+
+
+def test_more_facts_than_fit_one_statement_are_stored_once_each(db: Database) -> None:
+    facts = [fact("SPY", "minute_bar", minute) for minute in range(5_001)]
+
+    with db.transaction() as tx:
+        first = market_data.store(tx, facts, NOON)
+        again = market_data.store(tx, facts, NOON)
+
+    assert (first, again) == (5_001, 0)
