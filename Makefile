@@ -1,22 +1,23 @@
-# Every target sets up what it needs: a virtual environment, stamped, so that a second run starts at once.
-PYTHON ?= python3
+# Every target sets up what it needs: a virtual environment with exactly what the lock names, made anew
+# when the lock or PYTHON changes. A second run starts at once, and needs no network.
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Whatever Python the environment was made with, until another is chosen: make PYTHON=python3.13 demo
+PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
+# What a person's own pip configuration says of places and versions does not apply here.
+SET_UP = PIP_USER=0 PIP_CONSTRAINT=/dev/null "$(PYTHON)" -I infra/local/virtualenv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults kills mutations bench clean
+.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults kills mutations bench clean always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Countersign needs Python 3.11 or newer; set PYTHON=/path/to/python"; exit 1; }
-	@echo "Setting up $(VENV) (once; about a minute) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@touch $(STAMP)
+$(STAMP): always
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Countersign needs Python 3.11 or newer; choose one: make PYTHON=/path/to/python ..."; exit 1; }
+	@$(SET_UP) $(VENV) requirements-dev.txt --editable
 
 demo: $(STAMP) ## one order's whole way, end to end, with no account and no keys
 	@$(BIN)/countersign demo
@@ -41,23 +42,24 @@ lint: $(STAMP) ## ruff, mypy strict, import-linter, the schema of the Cloud Buil
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.cloudbuild cloudbuild*.yaml
 
 # Apart from the rest: it pins what it needs, and nobody else needs it.
-$(VENV)/checkov/bin/checkov: requirements-checkov.txt $(STAMP)
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/checkov
-	@$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --no-deps --require-hashes -r requirements-checkov.txt \
-		|| $(BIN)/pip --python $(VENV)/checkov/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-checkov.txt
-	@touch $@
+$(VENV)/checkov/.installed: always $(STAMP)
+	@$(SET_UP) $(VENV)/checkov requirements-checkov.txt
 
-checkov: $(VENV)/checkov/bin/checkov ## the Terraform code against checkov's rules
+checkov: $(VENV)/checkov/.installed ## the Terraform code against checkov's rules
 	@LOG_LEVEL=ERROR $(VENV)/checkov/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download
 
 format: $(STAMP) ## put the code into its standard form
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
+# Extras are kept, so that an installer that resolves finds them pinned, too. What is deployed is
+# pinned as it is tested.
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
+
 lock: $(STAMP) ## pin every dependency with its hashes
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
-	@echo checkov | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements-checkov.txt -
+	@$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev --output-file requirements-dev.txt pyproject.toml
+	@$(BIN)/uv pip compile --quiet $(LOCKED) --no-annotate --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
+	@echo checkov | $(BIN)/uv pip compile --quiet $(LOCKED) --no-annotate --output-file requirements-checkov.txt -
 
 faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on
 	@$(BIN)/python -m tests.faults.run $(or $(N),1000) $(if $(SEED),--seed $(SEED))

@@ -73,6 +73,9 @@ resource "google_cloudfunctions2_function" "this" {
     docker_repository = google_artifact_registry_repository.images.id
     service_account   = google_service_account.function_build.id
 
+    # The buildpack runs `pip install -r requirements.txt`: as locked, and nothing that pip would choose.
+    environment_variables = { PIP_NO_DEPS = "1" }
+
     source {
       storage_source {
         bucket = google_storage_bucket.source.name

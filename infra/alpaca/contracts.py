@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from common.model import WireModel
-from common.options import ChainBounds, OptionContract, OptionStyle, OptionType
+from common.occ import OptionType
+from common.options import ChainBounds, OptionContract, OptionStyle
 from infra.alpaca.batches import BatchResult, parse, parse_each, read_isolating
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import window_params

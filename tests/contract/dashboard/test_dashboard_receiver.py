@@ -19,7 +19,7 @@ from tests.contract.dashboard.dashboard_support import (
     written,
 )
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "trades-2026-02-10.json"
+REFERENCE = Path(__file__).parents[4] / "shared" / "reference" / "trades-2026-02-10.json"
 
 
 @pytest.fixture

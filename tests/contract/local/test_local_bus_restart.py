@@ -27,9 +27,9 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from infra.local.pubsub.server import LocalBus
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 bus = LocalBus(Path(sys.argv[1]), {sys.argv[2]: [sys.argv[3]]}, backoff_seconds=60)
-with bus, Server(bus.app) as server:
+with bus, HttpServer(bus.app) as server:
     print(server.url, flush=True)
     time.sleep(60)
 """

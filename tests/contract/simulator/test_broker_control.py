@@ -99,12 +99,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
-from infra.local.serving import Server
+from infra.local.serving import HttpServer
 
 clock = SimulatedClock(at=datetime(2026, 10, 8, 14, 30, tzinfo=UTC))
 broker = SimulatedBroker(clock, database=Path(sys.argv[1]))
 broker.market.set_price("AAPL", "228")
-with Server(broker.app) as server:
+with HttpServer(broker.app) as server:
     print(server.url, flush=True)
     time.sleep(60)
 """
@@ -115,7 +115,7 @@ class TestRestart:
     def child(self, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process = subprocess.Popen(  # noqa: S603 (our own text)
             [sys.executable, "-c", CHILD, str(tmp_path / "books.sqlite")],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -12,7 +12,7 @@ import pytest
 from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import AFTER_THE_CLOSE, MARKET_BUY, placed
 
-EXAMPLES = Path(__file__).parents[3] / "shared" / "alpaca-examples"
+EXAMPLES = Path(__file__).parents[4] / "shared" / "alpaca-examples"
 pytestmark = pytest.mark.skipif(
     not EXAMPLES.is_dir(), reason="the broker's recorded examples are not beside the repository"
 )

@@ -31,7 +31,7 @@ CHRISTMAS_EVE = [
     "GOOG,2015-12-24T18:00:00Z,750,750,750,750,1,,,,",
 ]
 
-REAL = Path(__file__).parents[3] / "shared" / "market-data"
+REAL = Path(__file__).parents[4] / "shared" / "market-data"
 
 
 def at(text: str) -> datetime:
