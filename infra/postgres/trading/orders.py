@@ -24,58 +24,26 @@ from common.orders.status import (
 )
 from infra.postgres.database import Row, Transaction, to_json
 from infra.postgres.messages import outbox
+from infra.postgres.trading import order_columns
 from infra.postgres.trading.confirmations import QuestionState
-
-# In the words of the index over open orders.
-IS_OPEN = "status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')"
-
-_COLUMNS = """
-    SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, order_type, time_in_force,
-           notional_usd, qty, limit_offset_pct, limit_price, status, question_id, rule_id,
-           seen_price, max_price_drift_pct, created_at, expires_at, filled_qty, filled_avg_price,
-           denial_code, reason, broker_updated_at
-    FROM trade_orders
-"""
+from infra.postgres.trading.order_columns import IS_OPEN, SELECT
 
 
 def approve(tx: Transaction, question: QuestionState, now: datetime) -> UUID:
     """Store the order that a yes stands for, with its announcement."""
-    order_id, terms = uuid4(), question.terms
-    question_id = question.confirmation.question_id
-    tx.run(
-        """
-        INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
-                                  order_type, time_in_force, notional_usd, qty, limit_offset_pct,
-                                  status, question_id, rule_id, opportunity_id, config_hash,
-                                  seen_price, max_price_drift_pct, created_at, expires_at,
-                                  updated_at)
-        VALUES (:id, :uid, :client_order_id, :symbol, :asset_class, :side, :order_type,
-                :time_in_force, :notional_usd, :qty, :limit_offset_pct, :status, :question_id,
-                :rule_id, :opportunity_id, :config_hash, :seen_price, :max_price_drift_pct,
-                :now, :expires_at, :now)
-        """,
-        id=order_id,
-        uid=question.confirmation.firebase_uid,
-        client_order_id=client_order_id(question_id),
-        symbol=terms.symbol,
-        asset_class=terms.asset_class,
-        side=terms.side,
-        order_type=terms.order_type,
-        time_in_force=terms.time_in_force,
-        notional_usd=terms.notional_usd,
-        qty=terms.qty,
-        limit_offset_pct=terms.limit_offset_pct,
-        status=APPROVED,
-        question_id=question_id,
-        rule_id=terms.rule_id,
-        opportunity_id=question.opportunity_id,
-        config_hash=terms.config_hash,
-        seen_price=terms.price,
-        max_price_drift_pct=terms.max_price_drift_pct,
-        expires_at=terms.expires_at,
-        now=now,
-    )
-    outbox.add(tx, OrderApproved(order_id=order_id), question.confirmation.firebase_uid, now)
+    order_id, confirmation = uuid4(), question.confirmation
+    made_with = {
+        "id": order_id,
+        "firebase_uid": confirmation.firebase_uid,
+        "client_order_id": client_order_id(confirmation.question_id),
+        "question_id": confirmation.question_id,
+        "opportunity_id": question.opportunity_id,
+        "status": APPROVED,
+        "created_at": now,
+        "updated_at": now,
+    }
+    tx.run(order_columns.INSERT_ASKED, **made_with, **order_columns.values_of(question.terms))
+    outbox.add(tx, OrderApproved(order_id=order_id), confirmation.firebase_uid, now)
     return order_id
 
 
@@ -87,7 +55,7 @@ def of_question(tx: Transaction, question_id: UUID) -> UUID | None:
 
 def read(tx: Transaction, order_id: UUID) -> Order | None:
     """Read an order."""
-    row = tx.row(_COLUMNS + " WHERE id = :id", id=order_id)
+    row = tx.row(SELECT + " WHERE id = :id", id=order_id)
     return Order(**row) if row else None
 
 
@@ -105,7 +73,7 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
         """,
         id=order_id,
     )
-    row = tx.row(_COLUMNS + " WHERE id = :id FOR UPDATE", id=order_id)
+    row = tx.row(SELECT + " WHERE id = :id FOR UPDATE", id=order_id)
     return Order(**_present(row))
 
 
@@ -190,13 +158,14 @@ def mark_unknown(tx: Transaction, order_id: UUID, now: datetime) -> None:
 def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]:
     """Read what the broker has or may have and can still change, of a user or of everybody."""
     rows = tx.rows(
-        _COLUMNS
+        SELECT
         + f"""
-        WHERE {IS_OPEN} AND status <> 'approved'
+        WHERE {IS_OPEN} AND status <> :approved
           AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
         ORDER BY created_at
         """,
         uid=firebase_uid,
+        approved=APPROVED,
     )
     return [Order(**row) for row in rows]
 
@@ -204,7 +173,7 @@ def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]
 def lately_ended(tx: Transaction, since: datetime) -> list[Order]:
     """Read what the broker ended unfilled since an instant: an execution may still be reported."""
     rows = tx.rows(
-        _COLUMNS
+        SELECT
         + """
         WHERE status = ANY(CAST(:ended AS text[])) AND updated_at >= :since
           AND alpaca_order_id IS NOT NULL
@@ -218,7 +187,7 @@ def lately_ended(tx: Transaction, since: datetime) -> list[Order]:
 
 def approved(tx: Transaction) -> list[Order]:
     """Read the approved orders that nobody has claimed yet."""
-    rows = tx.rows(_COLUMNS + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
+    rows = tx.rows(SELECT + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
     return [Order(**row) for row in rows]
 
 
@@ -236,13 +205,15 @@ def stuck(tx: Transaction, before: datetime) -> list[Row]:
         f"""
         SELECT id, status, since
         FROM (SELECT id, status,
-                     CASE WHEN status IN ('approved', 'submitting')
+                     CASE WHEN status IN (:approved, :submitting)
                           THEN coalesce(reserved_at, created_at) ELSE updated_at END AS since
               FROM trade_orders WHERE {IS_OPEN}) AS orders
         WHERE since < :before AND (status = ANY(CAST(:watched AS text[]))
                                    OR status <> ALL(CAST(:known AS text[]))) ORDER BY since
         """,
         before=before,
+        approved=APPROVED,
+        submitting=SUBMITTING,
         watched=[APPROVED, SUBMITTING, *sorted(IN_TRANSIT)],
         known=[APPROVED, SUBMITTING, *sorted(KNOWN)],
     )
@@ -286,7 +257,7 @@ def _change(
 
 def _announce(tx: Transaction, order_id: UUID, now: datetime) -> None:
     """Tell the app backend how the order stands now."""
-    row = _present(tx.row(_COLUMNS + " WHERE id = :id", id=order_id))
+    row = _present(tx.row(SELECT + " WHERE id = :id", id=order_id))
     shown = TradeUpdate.model_fields.keys() & row.keys()
     update = TradeUpdate(order_id=row["id"], at=now, **{key: row[key] for key in shown})
     outbox.add(tx, update, row["firebase_uid"], now)

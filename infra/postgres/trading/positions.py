@@ -6,10 +6,12 @@ from uuid import UUID
 
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
+from common.orders.status import APPROVED
 from common.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from common.rules.base import Position
 from infra.postgres.database import Row, Transaction
 from infra.postgres.trading import orders
+from infra.postgres.trading.order_columns import IS_OPEN
 
 
 def record(
@@ -63,9 +65,10 @@ def moving(tx: Transaction, since: datetime) -> list[str]:
         SELECT replace(symbol, '/', '') AS symbol FROM trade_orders WHERE updated_at >= :since
         UNION
         SELECT replace(symbol, '/', '') FROM trade_orders
-        WHERE {orders.IS_OPEN} AND status <> 'approved'
+        WHERE {IS_OPEN} AND status <> :approved
         """,
         since=since,
+        approved=APPROVED,
     )
     return [row["symbol"] for row in rows]
 
