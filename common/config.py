@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from common import acceptance
 from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
 from common.market import AssetClass, Metric, Session
 from common.model import Exact, Model, Usd, content_hash
+from common.orders import acceptance
 from common.rules import Rule
 from common.rules.base import Symbol
 

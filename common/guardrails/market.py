@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from common.acceptance import MIN_CRYPTO_BUY_USD, MIN_NOTIONAL_USD
 from common.guardrails.facts import DenialCode, Denied, Facts
 from common.market import USD, Quote, is_fresh, quote_currency
+from common.orders.acceptance import MIN_CRYPTO_BUY_USD, MIN_NOTIONAL_USD
 from common.orders.asset import Asset
 from common.orders.order import Order
 from common.rules.shared.reference import IMPLAUSIBLE_GAP_PCT, percent

@@ -205,5 +205,5 @@ def _text(value: object) -> str:
     """Show a number with four decimals, and a small one with six digits: a price never as 0."""
     if not isinstance(value, Decimal):
         return str(value)
-    places = max(4, 5 - value.adjusted()) if value else 4
+    places = 5 - value.adjusted() if 0 < abs(value) < 1 else 4
     return plain(value.quantize(Decimal(1).scaleb(-places)))

@@ -98,9 +98,9 @@ def test_of_days_the_last_trade_is_todays_close() -> None:
     daily = condition("rsi_threshold", period=2, timeframe="1Day", threshold=30, direction="below")
     past = days(*[100] * 15, 93)
 
-    outcome = fired(daily.evaluate(view(*past, *trades(96))))
+    outcome = fired(daily.evaluate(view(*past, *trades("94.5"))))
 
-    assert reason(daily.evaluate(view(*past, *trades("96.01")))) == "not_met"
+    assert reason(daily.evaluate(view(*past, *trades("94.51")))) == "not_met"
     assert reason(daily.evaluate(view(*days(93), *trades(96)))) == "no_data"
     assert len(outcome.snapshot_ids) == len(set(outcome.snapshot_ids)) == 17
 
