@@ -3,11 +3,12 @@
 https://docs.alpaca.markets/reference/getaccount-1 and /reference/get-v2-assets-symbol_or_asset_id.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
 
 from pydantic import Field
 
+from common.bounds import WireNumber, WirePrice, WireText
 from common.errors import BrokerRefusedError, TransientError
 from common.guardrails.facts import Account
 from common.market import USD
@@ -22,18 +23,15 @@ _ACTIVE = "ACTIVE"
 # and its fields in 2026; an account that still shows them is held to it.
 _DAY_TRADES, _FREE_FROM = 3, Decimal(25_000)
 
-_Money = Annotated[Decimal, Field(allow_inf_nan=False)]
-_Increment = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-
 
 class _Account(TolerantModel):
-    status: str | None = None
-    currency: str | None = None
-    crypto_status: str | None = None
-    equity: _Money | None = None
-    last_equity: _Money | None = None
-    buying_power: _Money | None = None
-    non_marginable_buying_power: _Money | None = None
+    status: WireText | None = None
+    currency: WireText | None = None
+    crypto_status: WireText | None = None
+    equity: WireNumber | None = None
+    last_equity: WireNumber | None = None
+    buying_power: WireNumber | None = None
+    non_marginable_buying_power: WireNumber | None = None
     trading_blocked: bool | None = None
     account_blocked: bool | None = None
     trade_suspended_by_user: bool | None = None
@@ -57,19 +55,42 @@ class _Account(TolerantModel):
         return 0 if self.pattern_day_trader else _DAY_TRADES - (self.daytrade_count or 0)
 
 
+class _Summary(WireModel):
+    number: WireText = Field(alias="account_number")
+    status: WireText
+    equity: WireNumber
+    buying_power: WireNumber
+
+
 class _Asset(TolerantModel):
-    status: str | None = None
+    status: WireText | None = None
     tradable: bool = False
     fractionable: bool = False
     marginable: bool = False
     shortable: bool = False
-    price_increment: _Increment | None = None
-    min_trade_increment: _Increment | None = None
-    min_order_size: _Increment | None = None
+    price_increment: WirePrice | None = None
+    min_trade_increment: WirePrice | None = None
+    min_order_size: WirePrice | None = None
 
 
 class _Clock(WireModel):
     is_open: bool
+
+
+@dataclass(frozen=True)
+class AccountSummary:
+    """Which account it is, and what it is worth (USD)."""
+
+    number: str
+    status: str
+    equity: Decimal
+    buying_power: Decimal
+
+
+def summary(http: AlpacaHttp) -> AccountSummary:
+    """Read from `GET /v2/account` what a person knows the account by."""
+    said = read(_Summary, http.get("/v2/account"))
+    return AccountSummary(**said.model_dump())
 
 
 def account(http: AlpacaHttp) -> Account:
