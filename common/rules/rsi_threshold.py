@@ -6,7 +6,7 @@
 Wilder's index, from 0 to 100, as TA-Lib computes it: the average gain and the average loss of the
 first `period` changes are their means; each later change enters with weight 1 / `period`. What came
 before the first close shows less and less: the index is silent until that moves it by at most 0.01,
-which takes 140 closes for a period of 14, and looks further back where it can.
+which takes 140 closes for a period of 14.
 
 With `1Day` the closes are those of past days, and the last trade as today's. With `1Min` they are
 those of closed minutes. Nothing comes before the first minute of a stock's session, so from there
@@ -30,9 +30,7 @@ from common.rules.shared import history
 from common.rules.shared.history import Timeframe, closes
 
 # What the first mean may still weigh: a ten-thousandth moves an index of up to 100 by 0.01.
-_SETTLED = 1e-4
-# Further back a first move that was a hundred times larger does not show, either.
-_FORGOTTEN = 1e-6
+SETTLED = 1e-4
 # The minutes of a stock's session.
 _SESSION = 390
 _NEUTRAL = Decimal(50)
@@ -56,8 +54,8 @@ class RsiThreshold(Condition):
 
     @property
     def _most(self) -> int:
-        most = closes_until(self.period, _FORGOTTEN)
-        return max(most, _SESSION) if self.timeframe == "1Min" else most
+        settled = closes_until(self.period, SETTLED)
+        return max(settled, _SESSION) if self.timeframe == "1Min" else settled
 
     def evaluate(self, view: SymbolView) -> Outcome:
         """Compare the index with the threshold."""
@@ -67,7 +65,7 @@ class RsiThreshold(Condition):
         facts = closes(view, trade, self.timeframe, self.period + 1, self._most)
         if isinstance(facts, NotFired):
             return facts
-        settled = closes_until(self.period, _SETTLED)
+        settled = closes_until(self.period, SETTLED)
         if len(facts) < settled and not self._begins_with_session(view, facts[0]):
             return view.not_fired("no_data", missing="warm-up", found=len(facts), needed=settled)
         rsi = rsi_of([fact.price for fact in facts], self.period)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.market import Session
 from common.rules.base import SymbolView
-from common.rules.rsi_threshold import closes_until, rsi_of
+from common.rules.rsi_threshold import SETTLED, closes_until, rsi_of
 from tests.unit.rules.facts import (
     MINUTE,
     NOON,
@@ -124,7 +124,7 @@ def test_it_is_silent_until_what_came_before_no_longer_shows() -> None:
 
 @pytest.mark.parametrize("period", range(2, 31))
 def test_what_came_before_moves_the_index_by_at_most_a_hundredth(period: int) -> None:
-    closes = [Decimal(100 + number * 7 % 13) for number in range(closes_until(period, 1e-4) - 1)]
+    closes = [Decimal(100 + number * 7 % 13) for number in range(closes_until(period, SETTLED) - 1)]
     # The worst that can have come before: all of the first changes were gains, or losses.
     fallen = [closes[0] - 13 * number for number in range(period + 1)]
     risen = [closes[0] + 13 * number for number in range(period + 1)]
@@ -230,7 +230,7 @@ def test_on_recorded_days_it_fires_while_the_running_day_is_weak() -> None:
     expected = [
         row.ends
         for row in minutes_of("SPY", "2013-10-08")
-        if wilder([*past[-250:][-(closes_until(14, 1e-6) - 1) :], row.close], 14) <= Decimal("41.5")
+        if wilder([*past[-(closes_until(14, SETTLED) - 1) :], row.close], 14) <= Decimal("41.5")
     ]
 
     assert firings(weak, "SPY", "2013-10-08") == expected
