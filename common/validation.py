@@ -26,6 +26,27 @@ def validate(document: object, limits: ServerLimits) -> TradingConfig:
     return config
 
 
+def too_expensive(config: TradingConfig, limits: ServerLimits) -> str | None:
+    """Say what of a config costs everybody more than the server allows; None when nothing does."""
+    for path, value, most in _costs(config, limits):
+        if value > most:
+            return f"{path} is {value}, the server allows {most}"
+    return None
+
+
+def _costs(
+    config: TradingConfig, limits: ServerLimits
+) -> tuple[tuple[str, Decimal | int, Decimal | int], ...]:
+    return (
+        (
+            "data_inputs: requests per minute",
+            data_requests_per_minute(config),
+            limits.max_data_requests_per_minute,
+        ),
+        ("rules: cost of evaluation", evaluation_cost(config), limits.max_evaluation_cost),
+    )
+
+
 def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:
     guardrails = config.guardrails
     pairs: tuple[tuple[str, Decimal | int, Decimal | int], ...] = (
@@ -40,12 +61,7 @@ def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]
             limits.max_notional_usd_per_4h,
         ),
         ("data_inputs: distinct symbols", len(config.all_symbols), limits.max_stream_symbols),
-        (
-            "data_inputs: requests per minute",
-            data_requests_per_minute(config),
-            limits.max_data_requests_per_minute,
-        ),
-        ("rules: cost of evaluation", evaluation_cost(config), limits.max_evaluation_cost),
+        *_costs(config, limits),
         *(
             (
                 f"rules[{number}].on_answer_match.notional_usd",
