@@ -105,10 +105,10 @@ class Submission:
         if order.status != APPROVED:  # its owner cancelled it meanwhile
             return None
         denied = deny(order, self.facts(tx, order, broker))
-        if denied is None and broker.quote is not None:
-            return orders.reserve(tx, order, broker.quote, self.now)
+        if denied is None and broker.quote is not None and broker.asset is not None:
+            return orders.reserve(tx, order, broker.quote, broker.asset, self.now)
         if denied is None:
-            raise AssertionError("an order passed its guardrails without a quote")
+            raise AssertionError("an order passed its guardrails without a quote or its asset")
         log.warning(
             "order denied: %s %s",
             denied.code,
@@ -131,7 +131,14 @@ class Submission:
             config=config,
             confirmation=asked.confirmation if asked else None,
             broker=broker,
-            exposure=exposure.of(tx, order, self.now, with_pnl=limited),
+            exposure=exposure.of(
+                tx,
+                order,
+                self.now,
+                with_pnl=limited,
+                with_day_trades=broker.account is not None
+                and broker.account.day_trades_left is not None,
+            ),
         )
 
     def set_reducing(self, tx: Transaction, order: Order, denied: Denied) -> None:

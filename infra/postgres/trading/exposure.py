@@ -18,10 +18,18 @@ from infra.postgres.trading import controls
 INTERRUPTED_AFTER = timedelta(minutes=1)
 
 
-def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Exposure:
+def of(
+    tx: Transaction,
+    order: Order,
+    now: datetime,
+    *,
+    with_pnl: bool,
+    with_day_trades: bool = False,
+) -> Exposure:
     """Read the counters, the position and the switches, without the order at hand.
 
-    The day's profit and loss costs a look at every trade of the day: only `with_pnl`.
+    The day's profit and loss costs a look at every trade of the day: only `with_pnl`. Whether the
+    order would make a day trade is looked up only where the broker counts them.
     """
     taken = reserved(tx, order.firebase_uid, now, without=order.id)
     return Exposure(
@@ -30,6 +38,7 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Expos
         position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_pending_before(tx, order, now),
+        opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
         controls=controls.active_controls(tx, order.firebase_uid, now),
     )
 
@@ -80,6 +89,21 @@ def _position(tx: Transaction, order: Order) -> Position | None:
         symbol=order.symbol,
     )
     return Position(**row) if row else None
+
+
+def _opposite_filled_today(tx: Transaction, order: Order, now: datetime) -> bool:
+    """Tell whether the other side of the order was filled today: the account is one for all."""
+    return bool(
+        tx.rows(
+            """
+            SELECT 1 FROM fills
+            WHERE filled_at >= :day_start AND symbol = :symbol AND side <> :side LIMIT 1
+            """,
+            day_start=trading_day_start(now),
+            symbol=order.symbol,
+            side=order.side,
+        )
+    )
 
 
 def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
