@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from common.bounds import Instant
 from common.errors import MalformedMessageError
 from common.market import (
     NEW_YORK,
@@ -18,7 +19,7 @@ from common.market import (
     next_trading_day_start,
     trading_day,
 )
-from common.model import Instant, TolerantModel
+from common.model import TolerantModel
 from infra.alpaca.batches import Issue, parse
 from infra.alpaca.quotes import Price, Size
 

@@ -1,10 +1,8 @@
 """What the broker holds (`GET /v2/positions`, alpaca-api.md section 5.5)."""
 
-from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import Field
-
+from common.bounds import WireNumber, WireText
 from common.model import WireModel
 from common.positions import Holding
 from infra.alpaca.http import AlpacaHttp
@@ -12,11 +10,11 @@ from infra.alpaca.responses import read_all
 
 
 class _Position(WireModel):
-    symbol: str
+    symbol: WireText
     # The sign of a short's quantity is documented both ways: the side decides.
-    qty: Decimal = Field(allow_inf_nan=False)
-    qty_available: Decimal | None = Field(default=None, allow_inf_nan=False)
-    avg_entry_price: Decimal | None = Field(default=None, allow_inf_nan=False)
+    qty: WireNumber
+    qty_available: WireNumber | None = None
+    avg_entry_price: WireNumber | None = None
     side: Literal["long", "short"]
 
     @property

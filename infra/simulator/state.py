@@ -47,7 +47,7 @@ class BrokerState:
         self.assets = Assets(self.market)
         self.corporate_actions = CorporateActions()
         self.ledger = Ledger(database, self.lock)
-        self.valuation = Valuation(self.ledger, self.market)
+        self.valuation = Valuation(self.ledger, self.market, self.switches)
         self.order_validation = OrderValidation(
             self.ledger,
             self.market,

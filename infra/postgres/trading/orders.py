@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from common.guardrails.facts import Denied
 from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
+from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order, client_order_id
 from common.orders.status import (
@@ -76,12 +77,12 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
     return Order(**_present(row))
 
 
-def reserve(tx: Transaction, order: Order, quote: Quote, now: datetime) -> Order:
+def reserve(tx: Transaction, order: Order, quote: Quote, asset: Asset, now: datetime) -> Order:
     """Take the slot and what the order may cost, fix its limit, and claim it for sending."""
-    limit_price = order.limit_for(quote)
+    limit_price = order.limit_for(quote, asset)
     changes = {
         "limit_price": limit_price,
-        "reserved_usd": order.cost_at(quote),
+        "reserved_usd": order.cost_at(quote, asset),
         "qty": order.qty,
     }
     assignments = (
