@@ -14,7 +14,7 @@ from google.cloud import scheduler_v1
 
 from infra import clients
 from infra.cli import main
-from infra.cli.doctor import external_checks
+from infra.cli.doctor import dashboard_checks
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.postgres import create_database
 from infra.local.serving import HttpServer
@@ -96,7 +96,7 @@ def test_it_is_a_table_for_people_with_something_to_do_for_each_trouble(
         ("DATABASE_URL", "", {"settings", "database", "kill switch"}, "correct it"),
         ("HAIPHEN_API_URL", NOWHERE, {"dashboard"}, "HAIPHEN_API_URL"),
         ("ALPACA_API_SECRET_KEY", "wrong", {"broker", "market data", "calendar"}, "PK"),
-        ("ANSWER_WEBHOOK_SECRET", "whsec_not base64", {"secrets"}, "base64"),
+        ("ANSWER_WEBHOOK_SECRET", "whsec_not base64", {"secrets"}, "repair the secret"),
         ("ANSWER_WEBHOOK_SECRET", "", {"settings"}, "every answer would be refused"),
         ("GOOGLE_CLOUD_PROJECT", "another", {"topics"}, "GOOGLE_CLOUD_PROJECT"),
         ("DATABASE_POOL_SIZE", "0", {"settings"}, "correct it"),
@@ -181,7 +181,7 @@ def test_a_clock_that_is_off_is_seen(well: pytest.MonkeyPatch, seconds: int, sta
         def now(self) -> datetime:
             return super().now() - timedelta(seconds=seconds)
 
-    well.setattr(external_checks, "SystemClock", Slow)
+    well.setattr(dashboard_checks, "SystemClock", Slow)
 
     assert examined().status("clock") == {status}
 
@@ -192,6 +192,11 @@ def test_a_dashboard_that_does_not_tell_the_time_is_reachable_all_the_same(
     class Undated(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response_only(404)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response_only(400)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)
