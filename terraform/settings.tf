@@ -25,6 +25,11 @@ locals {
     HARD_MAX_NOTIONAL_USD_PER_4H = tostring(var.ceilings.notional_usd_per_4h)
     MAX_STREAM_SYMBOLS           = tostring(var.ceilings.stream_symbols)
 
+    MV_KPI_TABLE       = var.kpi_views.kpis
+    MV_SERIES_TABLE    = var.kpi_views.series
+    MV_EXTREMES_TABLE  = var.kpi_views.extremes
+    MV_PORTFOLIO_TABLE = var.kpi_views.portfolio
+
     HAIPHEN_API_URL     = var.dashboard_url
     FIREBASE_PROJECT_ID = var.firebase_project_id
   }
