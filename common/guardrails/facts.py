@@ -47,6 +47,7 @@ class DenialCode(StrEnum):
     MAX_ORDERS_PER_DAY = "MAX_ORDERS_PER_DAY"
     MAX_NOTIONAL_PER_WINDOW = "MAX_NOTIONAL_PER_WINDOW"
     OUTCOME_PENDING = "OUTCOME_PENDING"
+    SERVER_CAP_REACHED = "SERVER_CAP_REACHED"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,15 @@ class Control:
 
 
 @dataclass(frozen=True)
+class ServerExposure:
+    """What all users together have reserved, without the order at hand; money in USD."""
+
+    orders_today: int
+    notional_today: Decimal
+    notional_in_window: Decimal
+
+
+@dataclass(frozen=True)
 class Exposure:
     """What the database says of the user, read under the lock of his row; money in USD.
 
@@ -115,6 +125,7 @@ class Exposure:
     day_pnl: Decimal | None
     outcome_pending: str | None
     controls: tuple[Control, ...] = ()
+    all_users: ServerExposure | None = None
 
 
 @dataclass(frozen=True)

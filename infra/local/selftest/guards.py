@@ -5,6 +5,7 @@ Behind two of them stands the broker itself: it does not trade what is not trada
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from common.guardrails.facts import DenialCode
 from infra.local.driver import RunError
@@ -18,6 +19,8 @@ from infra.local.selftest.conditions import (
     limits,
     meanwhile,
     no_faults,
+    others_leave,
+    others_reserve,
     price,
     resume,
     spend_everything,
@@ -147,6 +150,11 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         DenialCode.OUTCOME_PENDING,
         "the broker's answer to an order is lost; then a second order",
         scenarios.unknown,
+    ),
+    DenialScenario(
+        DenialCode.SERVER_CAP_REACHED,
+        "all users together have reserved what the server allows in four hours",
+        meanwhile(others_reserve(Decimal(50_000)), others_leave),
     ),
     # The last one: the day is over then.
     DenialScenario(

@@ -58,6 +58,7 @@ GUARDS: dict[DenialCode, Guardrail] = {
     DenialCode.MAX_ORDERS_PER_DAY: limits.day_has_a_slot,
     DenialCode.MAX_NOTIONAL_PER_WINDOW: limits.window_has_room,
     DenialCode.OUTCOME_PENDING: limits.no_outcome_is_pending,
+    DenialCode.SERVER_CAP_REACHED: limits.server_has_room,
 }
 BROKERS_OWN = {
     DenialCode.ASSET_NOT_TRADABLE: "is not tradable",
