@@ -15,7 +15,8 @@ from common.messages import SnapshotsIngested
 from common.questions import question_text, terms
 from common.rules.base import Fired, MarketFacts, Position
 from common.server_limits import ServerLimits
-from functions import edge, wiring
+from functions import wiring
+from functions.pubsub import pubsub_handler
 from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data, sessions
 from infra.postgres.market.market_data import MarketDataKey
@@ -39,8 +40,8 @@ class TooSlowError(Exception):
     """A config took more than its share of the processor."""
 
 
-@functions_framework.cloud_event
-@edge.pubsub_handler(SnapshotsIngested)
+@functions_framework.http
+@pubsub_handler(SnapshotsIngested)
 def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are read where they are stored)
     """Ask every user for whom a rule fires. Never calls Alpaca."""
     app = wiring.current()

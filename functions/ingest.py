@@ -31,6 +31,7 @@ _CALENDAR = timedelta(days=10)
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Store the market facts that some enabled user's input is due for."""
     app = wiring.current()

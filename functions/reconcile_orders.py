@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Bring open orders, fills, trades and questions up to date; report what needs a person."""
     app = wiring.current()
