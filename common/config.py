@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
 from common.market import AssetClass, Metric, Session
 from common.model import Exact, Model, Usd, content_hash
+from common.orders import acceptance
 from common.rules import Rule
 from common.rules.base import Symbol
 
@@ -49,7 +50,7 @@ class TradingConfig(Model):
             *(
                 problem
                 for number, rule in enumerate(self.rules)
-                for problem in self._unfed(number, rule)
+                for problem in (*self._unfed(number, rule), *self._unaccepted(number, rule))
             ),
         ]
         if found:
@@ -138,6 +139,16 @@ class TradingConfig(Model):
                 if self.source_of(looked_at, frozenset(metrics)) is None:
                     names = " and ".join(sorted(metrics))
                     yield f"rules[{number}]: no data input fetches {names} of {looked_at}"
+
+    def _unaccepted(self, number: int, rule: Rule) -> Iterator[str]:
+        """Name what the broker would never take of a rule's orders."""
+        action, where = rule.on_answer_match, f"rules[{number}].on_answer_match"
+        found = (
+            f"{where}.{problem}"
+            for symbol in rule.all_symbols
+            for problem in acceptance.problems(action, symbol, self.asset_class_of(symbol))
+        )
+        yield from dict.fromkeys(found)
 
 
 def merge(template: Any, override: Any) -> Any:

@@ -14,7 +14,9 @@ TICK = timedelta(minutes=1)
 TICK_JITTER = timedelta(seconds=30)
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-StockSymbol = Annotated[str, Field(pattern=r"^[A-Z]{1,5}(\.[A-Z]{1,2})?$")]
+# As the broker lists them: class shares BRK.B, preferred shares ABR.PRD, warrants ACHR.WS, and
+# warrants of a class HCMA.WS.A; the hyphen of BRK-B is another feed's.
+StockSymbol = Annotated[str, Field(pattern=r"^[A-Z]{1,6}(\.[A-Z]{1,4}){0,2}$")]
 CryptoSymbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,10}/[A-Z]{3,4}$")]
 
 

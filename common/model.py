@@ -105,7 +105,12 @@ class TolerantModel(WireModel):
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON with exact decimals; raises MalformedMessageError."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        return json.loads(
+            text.decode() if isinstance(text, bytes) else text,
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
+        )
     except (ValueError, RecursionError) as error:
         raise MalformedMessageError(f"not JSON: {error}") from error
 
@@ -159,6 +164,14 @@ def json_path(location: Sequence[str | int], document: object = None) -> str:
             path += f".{key}"
             at = at.get(key) if isinstance(at, dict) else None
     return path.removeprefix(".") or "document"
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice: of two readers each might take another."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return document
 
 
 def _refuse_constant(name: str) -> None:

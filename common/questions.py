@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from common.actions import Proposal
 from common.bounds import Instant, UserId
@@ -32,12 +32,19 @@ class Decision(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
+def _a_number(value: object) -> object:
+    """Refuse what only reads like a number: a yes is said in one way."""
+    if isinstance(value, str):
+        raise ValueError("must be a number")  # noqa: TRY004 (pydantic's protocol)
+    return value
+
+
 class Answer(Model):
     """The body of the answer webhook (design section 8)."""
 
     question_id: UUID
     firebase_uid: UserId
-    answer: Annotated[Exact, Field(ge=-10, le=10)]
+    answer: Annotated[Exact, BeforeValidator(_a_number), Field(ge=-10, le=10)]
     answered_at: Instant
 
 

@@ -29,6 +29,7 @@ _REFUSED: dict[AnswerRefusal, tuple[str, int]] = {
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def answer(request: flask.Request) -> edge.Reply:
     """Receive a user's answer: verify, parse, decide, store, announce, reply."""
     app = wiring.current()

@@ -12,6 +12,7 @@ from common.errors import TransientError
 from common.inputs import CryptoInput, DataInput, OptionInput
 from common.market import trading_day
 from common.messages import SnapshotsIngested
+from common.server_limits import ServerLimits
 from common.sessions import CalendarDay, is_open_for
 from functions import edge, wiring
 from functions.wiring import Wiring
@@ -30,6 +31,7 @@ _CALENDAR = timedelta(days=10)
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Store the market facts that some enabled user's input is due for."""
     app = wiring.current()
@@ -37,7 +39,8 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
         return {"skipped": "TRADING_WORKER_INGEST_ENABLED is false"}, 200
     now = app.clock.now()
     with app.database.transaction() as tx:
-        inputs, cursors = active_inputs(tx), market_data.last_fetches(tx)
+        inputs = active_inputs(tx, app.settings.server_limits)
+        cursors = market_data.last_fetches(tx)
     calendar = refresh_calendar(app, inputs, now)
     with app.database.transaction() as tx:
         due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
@@ -49,9 +52,10 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
     return reply(due, result, calendar, stored)
 
 
-def active_inputs(tx: Transaction) -> list[DataInput]:
+def active_inputs(tx: Transaction, limits: ServerLimits) -> list[DataInput]:
     """Collect the distinct inputs of all enabled users."""
-    found = {each.key: each for shared in configs.active(tx) for each in shared.config.data_inputs}
+    shared_configs = configs.active(tx, limits).shared
+    found = {each.key: each for shared in shared_configs for each in shared.config.data_inputs}
     return list(found.values())
 
 

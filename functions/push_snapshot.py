@@ -33,6 +33,7 @@ class PushRequest(Model):
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def push_snapshot(request: flask.Request) -> edge.Reply:
     """Push one day's KPI snapshot to the dashboard."""
     app = wiring.current()

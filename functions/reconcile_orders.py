@@ -8,6 +8,7 @@ import functions_framework
 
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
+from common.server_limits import ServerLimits
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, position_drift, stalled
 from functions.orders.broker_orders import BrokerOrders
@@ -22,13 +23,15 @@ log = logging.getLogger(__name__)
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Bring open orders, fills, trades and questions up to date; report what needs a person."""
     app = wiring.current()
     now = app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
-        withdrawn = confirmations.withdraw_obsolete(tx, enabled_rules(tx), now)
+        asking = enabled_rules(tx, app.settings.server_limits)
+        withdrawn = confirmations.withdraw_obsolete(tx, asking, now)
         open_orders = orders.open_orders(tx)
         lately_ended = orders.lately_ended(tx, now - broker_orders.LATE_EXECUTIONS)
     fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
@@ -53,11 +56,11 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     }, 200
 
 
-def enabled_rules(tx: Transaction) -> list[tuple[str, str]]:
+def enabled_rules(tx: Transaction, limits: ServerLimits) -> list[tuple[str, str]]:
     """List the rules that may still ask, by the key of the config that they stand in."""
     return [
         (shared.key, rule.id)
-        for shared in configs.active(tx)
+        for shared in configs.active(tx, limits).shared
         for rule in shared.config.rules
         if rule.enabled
     ]

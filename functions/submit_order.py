@@ -30,8 +30,9 @@ from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
-from functions import edge, wiring
+from functions import wiring
 from functions.orders import broker_facts, outcomes
+from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Session, Transaction
@@ -43,8 +44,8 @@ from infra.runtime import log_context
 log = logging.getLogger(__name__)
 
 
-@functions_framework.cloud_event
-@edge.pubsub_handler(OrderApproved)
+@functions_framework.http
+@pubsub_handler(OrderApproved)
 def submit_order(message: OrderApproved) -> None:
     """Place an approved order at the broker, at most once."""
     app = wiring.current()
@@ -104,10 +105,10 @@ class Submission:
         if order.status != APPROVED:  # its owner cancelled it meanwhile
             return None
         denied = deny(order, self.facts(tx, order, broker))
-        if denied is None and broker.quote is not None:
-            return orders.reserve(tx, order, broker.quote, self.now)
+        if denied is None and broker.quote is not None and broker.asset is not None:
+            return orders.reserve(tx, order, broker.quote, broker.asset, self.now)
         if denied is None:
-            raise AssertionError("an order passed its guardrails without a quote")
+            raise AssertionError("an order passed its guardrails without a quote or its asset")
         log.warning(
             "order denied: %s %s",
             denied.code,
@@ -130,7 +131,14 @@ class Submission:
             config=config,
             confirmation=asked.confirmation if asked else None,
             broker=broker,
-            exposure=exposure.of(tx, order, self.now, with_pnl=limited),
+            exposure=exposure.of(
+                tx,
+                order,
+                self.now,
+                with_pnl=limited,
+                with_day_trades=broker.account is not None
+                and broker.account.day_trades_left is not None,
+            ),
         )
 
     def set_reducing(self, tx: Transaction, order: Order, denied: Denied) -> None:

@@ -29,6 +29,7 @@ class Wiring:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.secrets = clients.secrets(settings)
+        self.secrets.refuse_weak()
         self.database = clients.database(settings, self.secrets, size=settings.database_pool_size)
         self._wires: list[AlpacaHttp] = []
 

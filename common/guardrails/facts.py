@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Literal
 
 from common.config import TradingConfig
-from common.market import Quote
+from common.market import USD, Quote
+from common.orders.asset import Asset
 from common.orders.order import Order
 from common.questions import Confirmation
 from common.rules.base import Position
@@ -43,6 +44,9 @@ class DenialCode(StrEnum):
     MAX_ORDER_NOTIONAL = "MAX_ORDER_NOTIONAL"
     MAX_POSITION_NOTIONAL = "MAX_POSITION_NOTIONAL"
     INSUFFICIENT_BUYING_POWER = "INSUFFICIENT_BUYING_POWER"
+    CURRENCY_NOT_SUPPORTED = "CURRENCY_NOT_SUPPORTED"
+    ORDER_NOT_ACCEPTED_BY_BROKER = "ORDER_NOT_ACCEPTED_BY_BROKER"
+    DAY_TRADE_LIMIT = "DAY_TRADE_LIMIT"
     DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
     MAX_ORDERS_PER_DAY = "MAX_ORDERS_PER_DAY"
     MAX_NOTIONAL_PER_WINDOW = "MAX_NOTIONAL_PER_WINDOW"
@@ -63,19 +67,20 @@ class Denied:
 
 
 @dataclass(frozen=True)
-class Asset:
-    """What the broker says of an asset: whether it trades, and in fractions."""
-
-    tradable: bool
-    fractionable: bool
-
-
-@dataclass(frozen=True)
 class Account:
-    """What the broker says of the account; `buying_power` in USD."""
+    """What the broker says of the account; money in the account's `currency`.
+
+    `buying_power` pays for what can be bought on margin, `cash_buying_power` for everything else;
+    `crypto_active` tells whether coins may be traded. `day_trades_left` is None where no limit
+    applies: the broker enforces none, or the account is large enough.
+    """
 
     blocked: bool
-    buying_power: Decimal
+    buying_power: Decimal | None
+    cash_buying_power: Decimal | None = None
+    crypto_active: bool = False
+    currency: str = USD
+    day_trades_left: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,8 @@ class Exposure:
     """What the database says of the user, read under the lock of his row; money in USD.
 
     Counters hold what is reserved already, without the order at hand. `day_pnl` is realized and
-    unrealized since the last close, None when a price is missing. `outcome_pending` is the order
+    unrealized since the last close, None when a price is missing. `opposite_filled_today` tells
+    whether the order would make a day trade. `outcome_pending` is the order
     whose outcome nobody knows.
     """
 
@@ -114,6 +120,7 @@ class Exposure:
     position: Position | None
     day_pnl: Decimal | None
     outcome_pending: str | None
+    opposite_filled_today: bool = False
     controls: tuple[Control, ...] = ()
 
 
@@ -132,8 +139,8 @@ class Facts:
         """Return what the order may cost (USD), None when that cannot be told without a quote."""
         if order.notional_usd is not None:
             return order.notional_usd
-        quote = self.broker.quote
-        return None if quote is None or quote.mid is None else order.cost_at(quote)
+        quote, asset = self.broker.quote, self.broker.asset
+        return None if quote is None or quote.mid is None else order.cost_at(quote, asset)
 
     def increases_position(self, order: Order) -> bool:
         """Tell whether an order opens, adds to or flips a position, and does not only reduce it."""

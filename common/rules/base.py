@@ -210,4 +210,8 @@ class BaseRule(Condition):
 
 
 def _text(value: object) -> str:
-    return plain(value.quantize(Decimal("0.0001"))) if isinstance(value, Decimal) else str(value)
+    """Show a number with four decimals, and a small one with six digits: a price never as 0."""
+    if not isinstance(value, Decimal):
+        return str(value)
+    places = 5 - value.adjusted() if 0 < abs(value) < 1 else 4
+    return plain(value.quantize(Decimal(1).scaleb(-places)))

@@ -11,7 +11,7 @@ from infra.workflows import config_store
 def read_config(call: Call) -> edge.Reply:
     """Return what the user says, and what it amounts to."""
     asked.Empty.from_document(call.query)
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         return config_reply(call, existing(user_configs.read(tx, call.uid)))
 
 
@@ -19,7 +19,7 @@ def replace_config(call: Call) -> edge.Reply:
     """Store what the user says, if all of it is valid and he has seen what it replaces."""
     template_name = asked.ConfigQuery.from_document(call.query).template_name
     override = asked.config_document(call.request)
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         stored = user_configs.lock(tx, call.uid)
         asked.check_precondition(call.request, stored)
         limits = call.app.settings.server_limits

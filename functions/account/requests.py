@@ -1,6 +1,7 @@
 """What users may ask of the account API, checked before anything is read or written."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,16 +9,15 @@ from typing import Annotated, Any
 
 import flask
 from pydantic import Field
-from werkzeug.exceptions import PreconditionFailed, PreconditionRequired, RequestEntityTooLarge
+from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 
 from common import bounds
 from common.errors import MalformedMessageError
 from common.model import Model, parse_json
 from functions.wiring import Wiring
 from infra.postgres.pages import Cursor
+from infra.postgres.user_transaction import UserTransaction
 from infra.postgres.users.user_configs import UserConfig
-
-_LARGEST_BODY = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ class Call:
     request: flask.Request
     uid: str
     now: datetime
+
+    @contextmanager
+    def transaction(self) -> Iterator[UserTransaction]:
+        """Open a transaction in which nothing of another user's can be read."""
+        with self.app.database.transaction() as tx:
+            yield UserTransaction(tx, self.uid)
 
     @property
     def query(self) -> dict[str, str]:
@@ -74,11 +80,8 @@ class QuestionsQuery(_PageQuery):
 
 
 def config_document(request: flask.Request) -> dict[str, Any]:
-    """Read the body of a config; raises MalformedMessageError, or 413 for one that is too large."""
-    body = request.get_data()
-    if len(body) > _LARGEST_BODY:
-        raise RequestEntityTooLarge
-    document = parse_json(body)
+    """Read the body of a config; raises MalformedMessageError."""
+    document = parse_json(request.get_data())
     if not isinstance(document, dict):
         raise MalformedMessageError("document: must be an object")
     if found := [*_unstorable(document, "document")]:

@@ -17,7 +17,9 @@ from infra.postgres.users.user_configs import UserConfig
 from infra.runtime.settings import Settings
 
 # What a rule says of the market, whoever holds what.
-_OF_THE_MARKET = frozenset({"stale", "no_data", "market_closed", "disabled", "corporate_action"})
+_OF_THE_MARKET = frozenset(
+    {"stale", "no_data", "market_closed", "disabled", "corporate_action", "set_aside"}
+)
 
 
 def status_of(

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
-from common.guardrails.facts import Account, Asset
+from common.guardrails.facts import Account
 from common.model import problems
 from common.options import ChainBounds, OptionContract
+from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.sessions import CalendarDay

@@ -34,6 +34,8 @@ GOOGLE_KEYS = (
 DATA_HOST = "data.alpaca.markets"
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+_ORIGIN = r"(https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)"
+_ORIGINS = f"^({_ORIGIN}(,{_ORIGIN})*)?$"
 _TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
 _NO_DATABASE = "none"
 _LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
@@ -183,6 +185,8 @@ class Settings(LimitSettings):
 
     firebase_project_id: str = ""
     firebase_keys_url: str = GOOGLE_KEYS
+    # Web pages that may call `account_api` from a browser: origins, separated by commas.
+    allowed_origins: Annotated[str, Field(pattern=_ORIGINS)] = ""
 
     google_cloud_project: str = ""
     google_cloud_region: str = ""

@@ -45,7 +45,7 @@ class BrokerState:
         self.options = OptionMarket(self.clock, self.lock)
         self.assets = Assets(self.market)
         self.ledger = Ledger(database, self.lock)
-        self.valuation = Valuation(self.ledger, self.market)
+        self.valuation = Valuation(self.ledger, self.market, self.switches)
         self.order_validation = OrderValidation(
             self.ledger,
             self.market,

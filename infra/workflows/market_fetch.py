@@ -17,8 +17,8 @@ from infra.alpaca.spot import SpotData
 SpotInput = StockInput | CryptoInput
 Cursors = Mapping[str, datetime]
 
-# How far back daily closes go: more than 250 sessions.
-HISTORY = timedelta(days=400)
+# How far back daily closes go: more than the 303 sessions that an index of 30 days takes.
+HISTORY = timedelta(days=500)
 # A day's bar is taken as final this long after midnight; by then every plan may see the tape, too.
 SETTLING = timedelta(minutes=20)
 

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from common.config import TradingConfig
-from common.guardrails.facts import Account, Asset, BrokerFacts, Exposure, Facts
+from common.guardrails.facts import Account, BrokerFacts, Exposure, Facts
 from common.market import NEW_YORK, Metric, Quote, Snapshot
+from common.orders.asset import Asset
 from common.orders.order import Order
 from common.questions import Confirmation
 from common.server_limits import ServerLimits
@@ -108,8 +109,13 @@ def broker(**changes: Any) -> BrokerFacts:
         "quote": Quote("SPY", Decimal("491.99"), Decimal("492.01"), NOON),
         "previous_close": Decimal(500),
         "market_is_open": True,
-        "asset": Asset(tradable=True, fractionable=True),
-        "account": Account(blocked=False, buying_power=Decimal(1000)),
+        "asset": Asset(tradable=True, fractionable=True, marginable=True),
+        "account": Account(
+            blocked=False,
+            buying_power=Decimal(1000),
+            cash_buying_power=Decimal(1000),
+            crypto_active=True,
+        ),
     }
     return BrokerFacts(**values | changes)
 

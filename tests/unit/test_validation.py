@@ -131,7 +131,7 @@ def test_crypto_takes_no_day_orders() -> None:
     whole = wide()
     whole["rules"][1]["on_answer_match"]["time_in_force"] = "day"
 
-    with pytest.raises(MalformedMessageError, match="crypto takes gtc or ioc"):
+    with pytest.raises(MalformedMessageError, match="crypto orders take gtc or ioc"):
         validate(whole, LIMITS)
 
 

@@ -85,6 +85,22 @@ def account_blocked(*, yes: bool) -> Condition:
     return switch
 
 
+def account_currency(currency: str) -> Condition:
+    """Let the broker keep the account in a currency."""
+
+    def switch(trader: Trader) -> None:
+        trader.simulator.switches.currency = currency
+
+    return switch
+
+
+def day_trades_made(trader: Trader) -> None:
+    """Let the broker show a small account that has made its three day trades."""
+    seen = {"equity": "20000", "buying_power": "40000", "non_marginable_buying_power": "20000"}
+    body = {"status": "ACTIVE", "daytrade_count": 3, **seen}
+    fault("status", status=200, path="/v2/account", body=body)(trader)
+
+
 def spend_everything(attempt: Attempt) -> Attempt:
     """Tie up the account's buying power in an order that cannot fill, as long as that lasts."""
 

@@ -1,6 +1,7 @@
 """One scenario and more for every guardrail: only that guard stands between a yes and the broker.
 
-Behind two of them stands the broker itself: it does not trade what is not tradable, nor on credit.
+Behind three of them stands the broker itself: it does not trade what is not tradable, nor what is
+too small, nor on credit.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from infra.local.selftest import scenarios
 from infra.local.selftest.conditions import (
     Attempt,
     account_blocked,
+    account_currency,
     config,
     fault,
     halt,
@@ -77,6 +79,21 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         DenialCode.ASSET_NOT_TRADABLE,
         "the broker suspends the symbol",
         meanwhile(tradable(yes=False), tradable(yes=True)),
+    ),
+    DenialScenario(
+        DenialCode.CURRENCY_NOT_SUPPORTED,
+        "the broker keeps the account in euros",
+        meanwhile(account_currency("EUR"), account_currency("USD")),
+    ),
+    DenialScenario(
+        DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER,
+        "0.005 shares at $98; the broker takes no fraction that is worth less than a dollar",
+        scenarios.sliver,
+    ),
+    DenialScenario(
+        DenialCode.DAY_TRADE_LIMIT,
+        "bought and sold on one day; the account has made its three day trades",
+        scenarios.day_trade,
     ),
     DenialScenario(
         DenialCode.ACCOUNT_BLOCKED,

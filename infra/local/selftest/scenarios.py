@@ -11,7 +11,13 @@ from common.messages import OrderApproved, QuestionCreated
 from common.questions import Answer, Decision
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
-from infra.local.selftest.conditions import Attempt, Condition, limits, no_faults
+from infra.local.selftest.conditions import (
+    Attempt,
+    Condition,
+    day_trades_made,
+    limits,
+    no_faults,
+)
 from infra.local.selftest.trader import MINUTE, PRICE, RULE, Trader, rule
 from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres.trading import confirmations, orders
@@ -70,6 +76,25 @@ def blocked(trader: Trader) -> UUID:
     question = trader.ask()
     trader.change(guardrails={"symbols_blocklist": [trader.symbol]})
     return trader.say_yes(question)
+
+
+def sliver(trader: Trader) -> UUID:
+    """Order a fraction of a share that is worth less than a dollar."""
+    action = {"action": "propose_order", "side": "buy", "notional_usd": None, "qty": "0.005"}
+    trader.change(rules=[{"id": RULE, "on_answer_match": action}])
+    return trader.say_yes(trader.ask())
+
+
+def day_trade(trader: Trader) -> UUID:
+    """Buy, and sell on the same day, when the account may make no further day trade."""
+    trader.buy()
+    trader.change(rules=[{"id": RULE, "on_answer_match": {"side": "sell", "notional_usd": 5}}])
+    question = trader.ask()
+    day_trades_made(trader)
+    try:
+        return trader.say_yes(question)
+    finally:
+        no_faults(trader)
 
 
 def sized(notional_usd: str) -> Attempt:

@@ -18,10 +18,18 @@ from infra.postgres.trading import controls
 INTERRUPTED_AFTER = timedelta(minutes=1)
 
 
-def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Exposure:
+def of(
+    tx: Transaction,
+    order: Order,
+    now: datetime,
+    *,
+    with_pnl: bool,
+    with_day_trades: bool = False,
+) -> Exposure:
     """Read the counters, the position and the switches, without the order at hand.
 
-    The day's profit and loss costs a look at every trade of the day: only `with_pnl`.
+    The day's profit and loss costs a look at every trade of the day: only `with_pnl`. Whether the
+    order would make a day trade is looked up only where the broker counts them.
     """
     taken = reserved(tx, order.firebase_uid, now, without=order.id)
     return Exposure(
@@ -30,6 +38,7 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Expos
         position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_pending_before(tx, order, now),
+        opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
         controls=controls.active_controls(tx, order.firebase_uid, now),
     )
 
@@ -51,7 +60,8 @@ def reserved(
     """
     row = tx.rows(
         """
-        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+        SELECT CAST(:uid AS text) AS firebase_uid,
+               count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
                coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
                    AS notional_in_window
         FROM trade_orders
@@ -66,7 +76,7 @@ def reserved(
         without=without,
         rejected=REJECTED,
     )[0]
-    return Reserved(**row)
+    return Reserved(row["orders_today"], row["notional_in_window"])
 
 
 def _position(tx: Transaction, order: Order) -> Position | None:
@@ -81,11 +91,27 @@ def _position(tx: Transaction, order: Order) -> Position | None:
     return Position(**row) if row else None
 
 
+def _opposite_filled_today(tx: Transaction, order: Order, now: datetime) -> bool:
+    """Tell whether the other side of the order was filled today: the account is one for all."""
+    return bool(
+        tx.rows(
+            """
+            SELECT 1 FROM fills
+            WHERE filled_at >= :day_start AND symbol = :symbol AND side <> :side LIMIT 1
+            """,
+            day_start=trading_day_start(now),
+            symbol=order.symbol,
+            side=order.side,
+        )
+    )
+
+
 def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
     """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
     row = tx.rows(
         """
-        SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+        SELECT CAST(:uid AS text) AS firebase_uid,
+               CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
         FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
         """,
         day=trading_day(now),
@@ -99,7 +125,7 @@ def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[U
     """Name the user's orders whose outcome nobody knows, the oldest first."""
     rows = tx.rows(
         """
-        SELECT id FROM trade_orders
+        SELECT firebase_uid, id FROM trade_orders
         WHERE firebase_uid = :uid AND status = :submitting
           AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
         ORDER BY reserved_at, id

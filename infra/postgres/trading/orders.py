@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from common.guardrails.facts import Denied
 from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
+from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order, client_order_id
 from common.orders.status import (
@@ -76,10 +77,10 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
     return Order(**_present(row))
 
 
-def reserve(tx: Transaction, order: Order, quote: Quote, now: datetime) -> Order:
+def reserve(tx: Transaction, order: Order, quote: Quote, asset: Asset, now: datetime) -> Order:
     """Take the slot and what the order may cost, fix its limit, and claim it for sending."""
-    limit_price = order.limit_for(quote)
-    changes = {"limit_price": limit_price, "reserved_usd": order.cost_at(quote)}
+    limit_price = order.limit_for(quote, asset)
+    changes = {"limit_price": limit_price, "reserved_usd": order.cost_at(quote, asset)}
     assignments = "reserved_at = :now, reserved_usd = :reserved_usd, limit_price = :limit_price"
     _move(tx, order, SUBMITTING, now, assignments, changes)
     return replace(order, status=SUBMITTING, limit_price=limit_price)

@@ -55,7 +55,7 @@ class Matching:
     ) -> None:
         self._books, self._market, self._calendar = ledger, market, calendar
         self._clock, self._switches, self._faults = clock, switches, faults
-        self._valuation = Valuation(ledger, market)
+        self._valuation = Valuation(ledger, market, switches)
         self._worked = clock.now_ns()
 
     def work(self) -> None:

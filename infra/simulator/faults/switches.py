@@ -34,6 +34,25 @@ class Switches:
     enforce_rate_limits: bool = False
     """Whether more than 200 requests in a simulated minute are answered with 429 (section 1)."""
 
+    crypto_status: str = "ACTIVE"
+    """The account's `crypto_status`; unless it is ACTIVE no coin can be bought (Alpaca's page
+    "Crypto Trading" lists INACTIVE, ACTIVE and SUBMISSION_FAILED)."""
+
+    currency: str = "USD"
+    """The account's `currency`: local currency accounts are kept in another one (Alpaca's page
+    "Local Currency Trading")."""
+
+    multiplier: int = 4
+    """How often buying power counts the account's worth: 4, 2, or 1 for a cash account."""
+
+    day_trade_rule: bool = False
+    """Whether a fourth day trade in five days is refused while the account is worth less than
+    25,000 USD, and the account shows `daytrade_count` (FINRA rule 4210; the fields were removed
+    from the API in July 2026, the refusal is alpaca-trade-api-python issue 184's)."""
+
+    daytrade_count: int = 0
+    """How many day trades the account made before; those of today are counted on top."""
+
     account_blocked: bool = False
     """Whether `GET /v2/account` says that the account is blocked. Orders are taken all the same, so
     that a guardrail is seen to stop them, and not this broker."""

@@ -46,6 +46,9 @@ GUARDS: dict[DenialCode, Guardrail] = {
     DenialCode.MARKET_CLOSED: market.market_is_open,
     DenialCode.ASSET_NOT_TRADABLE: market.asset_is_tradable,
     DenialCode.ACCOUNT_BLOCKED: limits.account_is_not_blocked,
+    DenialCode.CURRENCY_NOT_SUPPORTED: market.money_is_usd,
+    DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER: market.broker_takes_the_order,
+    DenialCode.DAY_TRADE_LIMIT: limits.day_trades_are_left,
     DenialCode.QUOTE_CROSSED: market.quote_is_not_crossed,
     DenialCode.PRICE_STALE: market.price_is_fresh,
     DenialCode.SPREAD_TOO_WIDE: market.spread_is_narrow,
@@ -61,6 +64,7 @@ GUARDS: dict[DenialCode, Guardrail] = {
 }
 BROKERS_OWN = {
     DenialCode.ASSET_NOT_TRADABLE: "is not tradable",
+    DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER: "minimal amount of order",
     DenialCode.INSUFFICIENT_BUYING_POWER: "insufficient buying power",
 }
 NAMES = [f"{number}-{each.code}" for number, each in enumerate(SCENARIOS)]
