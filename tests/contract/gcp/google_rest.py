@@ -18,7 +18,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from infra.gcp.rest import GoogleRest
 
 _APIS = json.loads(Path(__file__).with_name("discovery.json").read_text())
-_TYPES = {"string": str, "integer": int, "boolean": bool, "number": (int, float), "object": dict}
+_TYPES: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "number": (int, float),
+    "object": dict,
+}
 TOKEN = "a-token"
 Json = dict[str, Any]
 

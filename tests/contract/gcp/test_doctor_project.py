@@ -45,7 +45,9 @@ def apis() -> GoogleApis:
         QUOTAS: _quota("4"),
         DOMAINS: {"spec": {"rules": [{"allowAll": True}]}},
         ACCOUNTS: {"spec": {"rules": [{"enforce": False}]}},
-    } | {("serviceusage", f"v1/{P}/services/{api}"): {"state": "ENABLED"} for api in FIRST_APIS}
+    }
+    for api in FIRST_APIS:
+        google.answers["serviceusage", f"v1/{P}/services/{api}"] = {"state": "ENABLED"}
     return google
 
 
