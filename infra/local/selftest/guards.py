@@ -165,6 +165,21 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         "the broker's answer to an order is lost; then a second order",
         scenarios.unknown,
     ),
+    DenialScenario(
+        DenialCode.NOT_HELD,
+        "a yes to sell one share by somebody who holds none",
+        scenarios.short,
+    ),
+    DenialScenario(
+        DenialCode.POSITION_DRIFT,
+        "half of what the user bought is gone from the broker's books; then a yes to sell",
+        scenarios.drifted,
+    ),
+    DenialScenario(
+        DenialCode.REQUEST_LIMIT,
+        "the minute's requests are spent, and the yes expires before the next ones",
+        scenarios.late_for_a_request,
+    ),
     # The last one: the day is over then.
     DenialScenario(
         DenialCode.MARKET_CLOSED,
