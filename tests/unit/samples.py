@@ -11,6 +11,7 @@ from common.guardrails.facts import Account, BrokerFacts, Exposure, Facts, Serve
 from common.market import NEW_YORK, Metric, Quote, Snapshot
 from common.orders.asset import Asset
 from common.orders.order import Order
+from common.positions import Holding
 from common.questions import Confirmation
 from common.server_limits import ServerLimits
 
@@ -116,6 +117,7 @@ def broker(**changes: Any) -> BrokerFacts:
             cash_buying_power=Decimal(1000),
             crypto_active=True,
         ),
+        "holding": Holding(Decimal(2), Decimal(2)),
     }
     return BrokerFacts(**values | changes)
 

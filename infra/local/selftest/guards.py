@@ -169,6 +169,21 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         scenarios.unknown,
     ),
     DenialScenario(
+        DenialCode.NOT_HELD,
+        "a yes to sell one share by somebody who holds none",
+        scenarios.short,
+    ),
+    DenialScenario(
+        DenialCode.POSITION_DRIFT,
+        "half of what the user bought is gone from the broker's books; then a yes to sell",
+        scenarios.drifted,
+    ),
+    DenialScenario(
+        DenialCode.REQUEST_LIMIT,
+        "the minute's requests are spent, and the yes expires before the next ones",
+        scenarios.late_for_a_request,
+    ),
+    DenialScenario(
         DenialCode.SERVER_CAP_REACHED,
         "all users together have reserved what the server allows in four hours",
         meanwhile(others_reserve(Decimal(50_000)), others_leave),
