@@ -9,7 +9,7 @@ import flask
 import functions_framework
 
 from common.errors import TransientError
-from common.inputs import CryptoInput, DataInput, OptionInput
+from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
 from common.market import trading_day
 from common.messages import SnapshotsIngested
 from common.server_limits import ServerLimits
@@ -22,6 +22,7 @@ from infra.postgres.messages import outbox
 from infra.postgres.users import configs
 from infra.workflows.market_fetch import Cursors, FetchResult, fetch_isolated, fetch_spot, merge
 from infra.workflows.option_chains import OptionChains
+from infra.workflows.price_basis import PriceBasis
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
     with app.database.transaction() as tx:
         due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
     result = merge(fetch(app, due, inputs, cursors, now))
+    basis = PriceBasis(app.database, app.market_data, app.trading, now)
+    basis.keep(stocks(due), result.facts)
     with app.database.transaction() as tx:
         stored = store(tx, result, now)
     log_done(result, lag(due, cursors, now), stored)
@@ -73,6 +76,11 @@ def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) ->
     with app.database.transaction() as tx:
         is_due = sessions.is_due(tx, now)
     return fetch_isolated("calendar", fetch_days) if is_due else FetchResult()
+
+
+def stocks(inputs: Sequence[DataInput]) -> list[str]:
+    """Collect the stocks of these inputs."""
+    return [s for each in inputs if isinstance(each, StockInput) for s in each.symbols]
 
 
 def due_inputs(

@@ -10,13 +10,14 @@ from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.server_limits import ServerLimits
 from functions import edge, wiring
-from functions.orders import broker_orders, outcomes, position_drift, stalled
+from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
 from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import confirmations, orders
 from infra.postgres.users import configs
 from infra.runtime import log_context
 from infra.workflows import account_snapshots
+from infra.workflows.position_reconciliation import reconcile_positions
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,9 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         lately_ended = orders.lately_ended(tx, now - broker_orders.LATE_EXECUTIONS)
     fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
     changed = record(fetched, app.database, now)
+    canceled = overdue.cancel(fetched.found, app.database, app.trading, now)
     recovered = stalled.recover(app.database, fetched.absent, now)
-    drift = position_drift.compare(app.database, app.trading, now)
+    drift = reconcile_positions(app.database, app.market_data, app.trading, now)
     with app.database.transaction() as tx:
         stuck = stalled.report(tx, now)
     app.relay.publish_committed()
@@ -48,6 +50,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "open_orders": len(open_orders),
         "changed": changed,
         "outcome_unknown": [str(order.id) for order in fetched.unknown],
+        "overdue_canceled": canceled,
         **recovered,
         "stuck": stuck,
         "position_drift": drift,

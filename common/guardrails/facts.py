@@ -4,16 +4,18 @@ A fact that is None could not be told, and every check that needs it denies (des
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
 from common.config import TradingConfig
+from common.drift import Drift
 from common.market import USD, Quote
 from common.orders.asset import Asset
 from common.orders.order import Order
+from common.positions import Holding
 from common.questions import Confirmation
 from common.rules.base import Position
 from common.server_limits import ServerLimits
@@ -51,6 +53,10 @@ class DenialCode(StrEnum):
     MAX_ORDERS_PER_DAY = "MAX_ORDERS_PER_DAY"
     MAX_NOTIONAL_PER_WINDOW = "MAX_NOTIONAL_PER_WINDOW"
     OUTCOME_PENDING = "OUTCOME_PENDING"
+    POSITION_DRIFT = "POSITION_DRIFT"
+    NOT_HELD = "NOT_HELD"
+    REQUEST_LIMIT = "REQUEST_LIMIT"
+    SERVER_CAP_REACHED = "SERVER_CAP_REACHED"
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ class Account:
 class BrokerFacts:
     """What the broker was asked before, with no transaction open; prices in USD.
 
-    `previous_close` is the last session's, from the same answer as the quote.
+    `previous_close` is the last session's, from the same answer as the quote. `holding` is what the
+    account holds of the symbol; it is asked for when the order sells.
     """
 
     quote: Quote | None = None
@@ -95,6 +102,7 @@ class BrokerFacts:
     market_is_open: bool | None = None
     asset: Asset | None = None
     account: Account | None = None
+    holding: Holding | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,15 @@ class Control:
 
 
 @dataclass(frozen=True)
+class ServerExposure:
+    """What all users together have reserved, without the order at hand; money in USD."""
+
+    orders_today: int
+    notional_today: Decimal
+    notional_in_window: Decimal
+
+
+@dataclass(frozen=True)
 class Exposure:
     """What the database says of the user, read under the lock of his row; money in USD.
 
@@ -113,6 +130,11 @@ class Exposure:
     unrealized since the last close, None when a price is missing. `opposite_filled_today` tells
     whether the order would make a day trade. `outcome_pending` is the order
     whose outcome nobody knows.
+
+    `drift` is the unexplained difference of a symbol that the user holds; `units_of_all` what all
+    users hold of it by our books, and `is_moving` whether some order on it was open or filled a
+    moment ago. `changed_basis` names a corporate action on the symbol since the user was asked, or
+    one that nothing explains.
     """
 
     orders_today: int
@@ -122,6 +144,11 @@ class Exposure:
     outcome_pending: str | None
     opposite_filled_today: bool = False
     controls: tuple[Control, ...] = ()
+    drift: Drift | None = None
+    units_of_all: Decimal = Decimal(0)
+    is_moving: bool = False
+    changed_basis: str | None = None
+    all_users: ServerExposure | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +174,21 @@ class Facts:
         held = self.exposure.position.qty if self.exposure.position else Decimal(0)
         same_way = held == 0 or (held > 0) == (order.side == "buy")
         return same_way or self._exceeds(order, abs(held))
+
+    @property
+    def sellable(self) -> Decimal | None:
+        """The lesser of what the user holds and what the broker has available; None if unknown."""
+        holding, position = self.broker.holding, self.exposure.position
+        if holding is None:
+            return None
+        return max(min(position.qty if position else Decimal(0), holding.available), Decimal(0))
+
+    def reduced(self, order: Order) -> Order:
+        """Return the order, selling no more than is held; what cannot be sold at all stays."""
+        free = self.sellable
+        if order.side == "buy" or not free or order.qty is None or order.qty <= free:
+            return order
+        return replace(order, qty=free)
 
     def _exceeds(self, order: Order, held: Decimal) -> bool:
         if order.qty is not None:

@@ -119,7 +119,13 @@ def price_has_not_drifted(order: Order, facts: Facts) -> Denied | None:
 
 
 def price_is_not_split(order: Order, facts: Facts) -> Denied | None:
-    """A stock this far from its last close has more likely been split: a person must look."""
+    """What was asked before a corporate action, or beside an unexplained one, goes nowhere.
+
+    A stock this far from its last close has more likely been split: a person must look.
+    """
+    changed = facts.exposure.changed_basis
+    if changed is not None:
+        return Denied(DenialCode.CORPORATE_ACTION, {"symbol": order.symbol, "action": changed})
     if order.asset_class != "us_equity":
         return None
     mid = facts.broker.quote.mid if facts.broker.quote else None

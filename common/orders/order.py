@@ -96,6 +96,12 @@ class Order:
         limit = self.limit_for(quote, asset) if asset else None
         return ((self.qty or Decimal(0)) * (limit or far_side)).quantize(_CENT, ROUND_UP)
 
+    @property
+    def _intent(self) -> dict[str, str]:
+        """What a sale is for: the broker then refuses to open a short. Coins have no intents."""
+        closes = self.side == "sell" and self.asset_class != "crypto"
+        return {"position_intent": "sell_to_close"} if closes else {}
+
     def to_wire(self) -> dict[str, str]:
         """Write the body of `POST /v2/orders` (alpaca-api.md section 5.1): money as strings."""
         sizes = {"notional": self.notional_usd, "qty": self.qty, "limit_price": self.limit_price}
@@ -105,4 +111,5 @@ class Order:
             "side": self.side,
             "type": self.order_type,
             "time_in_force": self.time_in_force,
+            **self._intent,
         } | {name: plain(number) for name, number in sizes.items() if number is not None}

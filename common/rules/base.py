@@ -34,10 +34,14 @@ MarketFacts = Mapping[tuple[str, Metric], Sequence[Snapshot]]
 
 @dataclass(frozen=True)
 class Position:
-    """What a user holds of a symbol: signed units, and their average entry price (USD)."""
+    """What a user holds of a symbol: signed units, and their average entry price (USD).
+
+    `is_explained` is False while something happened to its price or shares that nobody can tell.
+    """
 
     qty: Decimal
     avg_entry_price: Decimal
+    is_explained: bool = True
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def _snapshots(reader: SpotData, symbols: Sequence[str], now: datetime) -> Fetch
 
 
 def _history(reader: SpotData, feed: str, symbols: Sequence[str], now: datetime) -> FetchResult:
-    today = reader.day_of(now - SETTLING)
-    fetched = reader.daily_closes(symbols, today - HISTORY, today)
+    until = now - SETTLING
+    fetched = reader.daily_closes(symbols, reader.day_of(until) - HISTORY, until)
     keys = tuple(_history_key(feed, symbol) for symbol in symbols)
     return FetchResult(fetched.found, cursors=keys, problems=fetched.problems)
 

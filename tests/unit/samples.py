@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from common.config import TradingConfig
-from common.guardrails.facts import Account, BrokerFacts, Exposure, Facts
+from common.guardrails.facts import Account, BrokerFacts, Exposure, Facts, ServerExposure
 from common.market import NEW_YORK, Metric, Quote, Snapshot
 from common.orders.asset import Asset
 from common.orders.order import Order
+from common.positions import Holding
 from common.questions import Confirmation
 from common.server_limits import ServerLimits
 
@@ -116,6 +117,7 @@ def broker(**changes: Any) -> BrokerFacts:
             cash_buying_power=Decimal(1000),
             crypto_active=True,
         ),
+        "holding": Holding(Decimal(2), Decimal(2)),
     }
     return BrokerFacts(**values | changes)
 
@@ -128,6 +130,7 @@ def exposure(**changes: Any) -> Exposure:
         "day_pnl": Decimal(0),
         "outcome_pending": None,
         "controls": (),
+        "all_users": ServerExposure(0, Decimal(0), Decimal(0)),
     }
     return Exposure(**values | changes)
 

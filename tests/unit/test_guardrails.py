@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config import TradingConfig
+from common.drift import Drift
 from common.guardrails import GUARDRAILS, deny
 from common.guardrails.facts import Account, BrokerFacts, Control, DenialCode, Facts
 from common.market import Quote
 from common.orders.asset import Asset
 from common.orders.order import Order
+from common.positions import Holding
 from common.rules.base import Position
 from tests.unit.samples import (
     NOON,
@@ -210,6 +212,35 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
     (DenialCode.PRICE_DRIFT, order(), facts(broker=quoted("486.99", "487.01"))),
     (DenialCode.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=Decimal(984)))),
     (DenialCode.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=None))),
+    (DenialCode.CORPORATE_ACTION, order(), facts(exposure=exposure(changed_basis="split"))),
+    (
+        DenialCode.POSITION_DRIFT,
+        order(),
+        facts(exposure=exposure(drift=Drift("SPY", Decimal(2), Decimal(1)))),
+    ),
+    (
+        DenialCode.POSITION_DRIFT,
+        SELL_ONE,
+        facts(
+            server=server(max_order_notional_usd=Decimal(1000)),
+            config=guarded(max_notional_usd_per_4h=1000),
+            exposure=exposure(position=held("2"), units_of_all=Decimal(3)),
+        ),
+    ),
+    (DenialCode.NOT_HELD, order(side="sell"), facts()),
+    (
+        DenialCode.NOT_HELD,
+        order(side="sell"),
+        facts(
+            broker=broker(holding=Holding(Decimal(2), Decimal(0))),
+            exposure=exposure(position=held("2")),
+        ),
+    ),
+    (
+        DenialCode.NOT_HELD,
+        order(side="sell"),
+        facts(broker=broker(holding=None), exposure=exposure(position=held("2"))),
+    ),
     (
         DenialCode.MAX_ORDER_NOTIONAL,
         order(),
@@ -248,6 +279,18 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
         facts(server=server(max_notional_usd_per_4h=Decimal(9))),
     ),
     (DenialCode.OUTCOME_PENDING, order(), facts(exposure=exposure(outcome_pending="order-7"))),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(server=server(max_server_orders_per_day=0))),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_day=Decimal("9.99"))),
+    ),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_4h=Decimal("9.99"))),
+    ),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(exposure=exposure(all_users=None))),
     *ONLY_BY_THE_BROKERS_RULES,
 ]
 
@@ -278,7 +321,8 @@ def test_the_order_passes_when_only_that_guardrail_is_removed(
 
 
 def test_every_code_is_tripped_by_some_example() -> None:
-    assert {code for code, _, _ in ONLY} == set(DenialCode)
+    by_turn = {DenialCode.REQUEST_LIMIT}  # denied before any guardrail is asked
+    assert {code for code, _, _ in ONLY} == set(DenialCode) - by_turn
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID
 
+from common.drift import SETTLED_AFTER
 from common.market import next_trading_day_start
 from common.messages import OrderApproved, QuestionCreated
 from common.questions import Answer, Decision
+from common.request_budget import USUAL_LIMIT
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
 from infra.local.selftest.conditions import (
@@ -20,10 +22,11 @@ from infra.local.selftest.conditions import (
 )
 from infra.local.selftest.trader import MINUTE, PRICE, RULE, Trader, rule
 from infra.local.stack import WEBHOOK_SECRET
-from infra.postgres.trading import confirmations, orders
+from infra.postgres.trading import confirmations, orders, request_budget
 
 _YES = Decimal(10)
 _PATIENCE_SECONDS = 10
+_SALE = {"action": "propose_order", "side": "sell", "qty": 1, "notional_usd": None}
 
 
 def forged(trader: Trader) -> UUID:
@@ -157,6 +160,37 @@ def unknown(trader: Trader) -> UUID:
         no_faults(trader)
     _settle(trader)
     return order_id
+
+
+def short(trader: Trader) -> UUID:
+    """Say yes to the sale of a share that nobody holds."""
+    trader.change(rules=[{"id": RULE, "on_answer_match": _SALE}])
+    return trader.say_yes(trader.ask())
+
+
+def drifted(trader: Trader) -> UUID:
+    """Buy two shares, lose one of them in the broker's books, and say yes to a sale."""
+    buy = {"action": "propose_order", "side": "buy", "qty": 2, "notional_usd": None}
+    trader.change(rules=[{"id": RULE, "on_answer_match": buy}])
+    trader.buy()
+    trader.drive.advance(SETTLED_AFTER + MINUTE)
+    ledger, at = trader.simulator.ledger, trader.simulator.clock.now_ns()
+    ledger.charge_coins(trader.symbol, Decimal(1), at)
+    trader.change(rules=[{"id": RULE, "on_answer_match": _SALE}])
+    return trader.say_yes(trader.ask())
+
+
+def late_for_a_request(trader: Trader) -> UUID:
+    """Spend what the broker allows in a minute, and say yes to what expires within it."""
+    trader.change(rules=[{"id": RULE, "question_ttl_seconds": 30}])
+    question = trader.ask()
+    with trader.stack.database.transaction() as tx:
+        request_budget.take(tx, USUAL_LIMIT, trader.simulator.clock.now())
+    try:
+        return trader.say_yes(question)
+    finally:
+        with trader.stack.database.transaction() as tx:
+            tx.run("DELETE FROM request_budget")
 
 
 def closing(trader: Trader) -> UUID:

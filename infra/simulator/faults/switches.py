@@ -1,6 +1,7 @@
 """Behaviours on which the sources disagree, or that differ between accounts: one switch each."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass
@@ -21,6 +22,11 @@ class Switches:
 
     fractional_limit_orders: bool = False
     """Whether limit orders may be fractional or by notional (section 5.1, sources disagree)."""
+
+    coin_fee_rate: Decimal = Decimal(0)
+    """The share of bought coins that the broker keeps as its fee, 0.0025 in the lowest tier; the
+    order shows none of it (alpaca-py issue 374, alpaca-java issue 148). The page on paper trading
+    says that there are no fees, issue 374 saw them there. A sale's fee, in dollars, is left out."""
 
     fill_delay_seconds: float = 0.0
     """How long, in simulated time, an order stays `pending_new` before it is worked at all."""
