@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
 from common.market import AssetClass, Metric, Session
 from common.model import Exact, Model, Usd, content_hash
+from common.orders import acceptance
 from common.rules import Rule
 from common.rules.base import Symbol
 
@@ -25,7 +26,7 @@ class Guardrails(Model):
     max_position_usd: Usd | None = None
     daily_loss_limit_usd: Usd | None = None
     require_question_before_order: StrictBool = True
-    symbols_blocklist: tuple[Symbol, ...] = ()
+    symbols_blocklist: Annotated[tuple[Symbol, ...], Field(max_length=1000)] = ()
 
 
 class TradingConfig(Model):
@@ -49,7 +50,7 @@ class TradingConfig(Model):
             *(
                 problem
                 for number, rule in enumerate(self.rules)
-                for problem in self._unfed(number, rule)
+                for problem in (*self._unfed(number, rule), *self._unaccepted(number, rule))
             ),
         ]
         if found:
@@ -65,6 +66,12 @@ class TradingConfig(Model):
     def symbols(self) -> frozenset[str]:
         """Every symbol that some input watches."""
         return frozenset(symbol for each in self.watched for symbol in each.symbols)
+
+    @property
+    def all_symbols(self) -> frozenset[str]:
+        """Every symbol that something must be fetched for, the underlyings of options too."""
+        options = [each for each in self.data_inputs if isinstance(each, OptionInput)]
+        return self.symbols | {name for each in options for name in each.underlyings}
 
     @property
     def max_staleness(self) -> timedelta:
@@ -132,6 +139,16 @@ class TradingConfig(Model):
                 if self.source_of(looked_at, frozenset(metrics)) is None:
                     names = " and ".join(sorted(metrics))
                     yield f"rules[{number}]: no data input fetches {names} of {looked_at}"
+
+    def _unaccepted(self, number: int, rule: Rule) -> Iterator[str]:
+        """Name what the broker would never take of a rule's orders."""
+        action, where = rule.on_answer_match, f"rules[{number}].on_answer_match"
+        found = (
+            f"{where}.{problem}"
+            for symbol in rule.all_symbols
+            for problem in acceptance.problems(action, symbol, self.asset_class_of(symbol))
+        )
+        yield from dict.fromkeys(found)
 
 
 def merge(template: Any, override: Any) -> Any:

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 POSITION_DRIFT = "POSITION_DRIFT"
+# Whatever changed this recently may be in one of the two sums already and not in the other.
+SETTLED_AFTER = timedelta(minutes=2)
 _NONE = Decimal(0)
 
 

@@ -59,4 +59,6 @@ def _outcome(config: TradingConfig, rule: Rule, view: SymbolView) -> Outcome:
         return view.not_fired("disabled")
     if not config.trades_at(view.symbol, view.now, view.session):
         return view.not_fired("market_closed")
+    if view.position is not None and not view.position.is_explained:
+        return view.not_fired("corporate_action")
     return rule.evaluate(view)

@@ -14,7 +14,9 @@ TICK = timedelta(minutes=1)
 TICK_JITTER = timedelta(seconds=30)
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-StockSymbol = Annotated[str, Field(pattern=r"^[A-Z]{1,5}(\.[A-Z]{1,2})?$")]
+# As the broker lists them: class shares BRK.B, preferred shares ABR.PRD, warrants ACHR.WS, and
+# warrants of a class HCMA.WS.A; the hyphen of BRK-B is another feed's.
+StockSymbol = Annotated[str, Field(pattern=r"^[A-Z]{1,6}(\.[A-Z]{1,4}){0,2}$")]
 CryptoSymbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,10}/[A-Z]{3,4}$")]
 
 
@@ -42,7 +44,7 @@ class StockInput(_Input):
     asset_class: Literal["us_equity"]
     symbols: Annotated[tuple[StockSymbol, ...], Field(min_length=1, max_length=1000)]
     feed: StockFeed = "iex"
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = (
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=20)] = (
         "last_trade",
         "daily_bar",
         "prev_close",
@@ -55,7 +57,7 @@ class CryptoInput(_Input):
 
     asset_class: Literal["crypto"]
     symbols: Annotated[tuple[CryptoSymbol, ...], Field(min_length=1, max_length=100)]
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = (
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=20)] = (
         "last_trade",
         "daily_bar",
         "prev_close",

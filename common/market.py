@@ -23,6 +23,7 @@ Metric = Literal[
 StockFeed = Literal["iex", "sip", "delayed_sip"]
 OptionFeed = Literal["indicative", "opra"]
 CRYPTO_FEED = "us"
+USD = "USD"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Session:
     def contains(self, at: datetime) -> bool:
         """Tell whether the market is open at an instant; at the close it no longer is."""
         return self.open <= at < self.close
+
+
+def quote_currency(symbol: str) -> str:
+    """Return the currency in which a symbol is priced: a pair's second, USD for anything else."""
+    return symbol.partition("/")[2] or USD
 
 
 def trading_day(at: datetime) -> date:

@@ -39,6 +39,30 @@ class Trade:
 
 
 @dataclass(frozen=True)
+class Holding:
+    """What the broker holds of a symbol: signed units, what no open order has taken, its price."""
+
+    qty: Decimal
+    available: Decimal
+    avg_entry_price: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution at the broker, whoever ordered it: `qty` is signed, `price` in USD.
+
+    The symbol is spelled as positions spell it, a pair of crypto currencies without its slash.
+    """
+
+    id: str
+    order_id: str
+    symbol: str
+    qty: Decimal
+    price: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True)
 class TradeChange:
     """What one fill did to one trade: the trade afterwards, and the signed units that were its."""
 

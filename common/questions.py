@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import BeforeValidator, Field
 
 from common.actions import Proposal
+from common.bounds import Instant, UserId
 from common.market import AssetClass
 from common.model import Exact, Model, Usd, plain
 from common.orders.order import OrderType, Side, TimeInForce
@@ -31,13 +32,20 @@ class Decision(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
+def _a_number(value: object) -> object:
+    """Refuse what only reads like a number: a yes is said in one way."""
+    if isinstance(value, str):
+        raise ValueError("must be a number")  # noqa: TRY004 (pydantic's protocol)
+    return value
+
+
 class Answer(Model):
     """The body of the answer webhook (design section 8)."""
 
     question_id: UUID
-    firebase_uid: Annotated[str, Field(min_length=1, max_length=128)]
-    answer: Annotated[Exact, Field(ge=-10, le=10)]
-    answered_at: AwareDatetime
+    firebase_uid: UserId
+    answer: Annotated[Exact, BeforeValidator(_a_number), Field(ge=-10, le=10)]
+    answered_at: Instant
 
 
 class Terms(Model):
@@ -59,12 +67,12 @@ class Terms(Model):
     price: Exact
     reference: Exact | None
     pct: Exact | None
-    as_of: AwareDatetime
+    as_of: Instant
     snapshot_ids: tuple[int, ...]
     config_hash: str
     max_price_drift_pct: Exact
-    asked_at: AwareDatetime
-    expires_at: AwareDatetime
+    asked_at: Instant
+    expires_at: Instant
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ then deny what exceeds it (design section 3.3).
 from collections.abc import Iterator
 from decimal import Decimal
 
-from common.actions import ClosePosition, ProposeOrder
+from common.actions import ProposeOrder
 from common.config import TradingConfig
+from common.costs import data_requests_per_minute, evaluation_cost
 from common.errors import MalformedMessageError
-from common.inputs import StockInput
-from common.market import AssetClass
 from common.server_limits import ServerLimits
 
 
@@ -20,12 +19,32 @@ def validate(document: object, limits: ServerLimits) -> TradingConfig:
     config = TradingConfig.from_document(document)
     found = [
         *_over_ceilings(config, limits),
-        *_unfit_actions(config),
         *_unasked_live(config, limits),
     ]
     if found:
         raise MalformedMessageError(*found)
     return config
+
+
+def too_expensive(config: TradingConfig, limits: ServerLimits) -> str | None:
+    """Say what of a config costs everybody more than the server allows; None when nothing does."""
+    for path, value, most in _costs(config, limits):
+        if value > most:
+            return f"{path} is {value}, the server allows {most}"
+    return None
+
+
+def _costs(
+    config: TradingConfig, limits: ServerLimits
+) -> tuple[tuple[str, Decimal | int, Decimal | int], ...]:
+    return (
+        (
+            "data_inputs: requests per minute",
+            data_requests_per_minute(config),
+            limits.max_data_requests_per_minute,
+        ),
+        ("rules: cost of evaluation", evaluation_cost(config), limits.max_evaluation_cost),
+    )
 
 
 def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:
@@ -41,7 +60,8 @@ def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]
             guardrails.max_notional_usd_per_4h,
             limits.max_notional_usd_per_4h,
         ),
-        ("data_inputs: distinct stock symbols", _stocks(config), limits.max_stream_symbols),
+        ("data_inputs: distinct symbols", len(config.all_symbols), limits.max_stream_symbols),
+        *_costs(config, limits),
         *(
             (
                 f"rules[{number}].on_answer_match.notional_usd",
@@ -62,33 +82,3 @@ def _unasked_live(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:
     unasked = not config.guardrails.require_question_before_order
     if unasked and config.mode == "live" and not limits.allow_unasked_live:
         yield "guardrails.require_question_before_order: must be true in mode live on this server"
-
-
-def _stocks(config: TradingConfig) -> int:
-    inputs = [each for each in config.data_inputs if isinstance(each, StockInput)]
-    return len({symbol for each in inputs for symbol in each.symbols})
-
-
-def _unfit_actions(config: TradingConfig) -> Iterator[str]:
-    """Name the actions that the broker would refuse for their asset class (alpaca-api.md 5.1)."""
-    for number, rule in enumerate(config.rules):
-        for asset_class in {config.asset_class_of(symbol) for symbol in rule.all_symbols}:
-            problem = _unfit(rule.on_answer_match, asset_class)
-            if problem:
-                yield f"rules[{number}].on_answer_match.{problem}"
-
-
-def _unfit(action: ProposeOrder | ClosePosition, asset_class: AssetClass) -> str | None:
-    if isinstance(action, ClosePosition):
-        return None
-    given = action.time_in_force
-    if asset_class == "crypto" and given == "day":
-        return "time_in_force: crypto takes gtc or ioc"
-    if asset_class == "us_equity" and given == "ioc":
-        return "time_in_force: stocks take day or gtc"
-    fractional = action.qty is None or action.qty != action.qty.to_integral_value()
-    if asset_class == "us_equity" and fractional and given == "gtc":
-        return "time_in_force: notional and fractional stock orders are day orders"
-    if asset_class == "us_equity" and fractional and action.order_type == "limit":
-        return "order_type: fractional stock orders are market orders"
-    return None

@@ -11,16 +11,18 @@ from typing import Any
 import flask
 import functions_framework
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import HTTPException, Unauthorized
+from werkzeug.exceptions import Unauthorized
 from werkzeug.routing import Map, Rule, Submount
 
-from common.errors import InvalidSignatureError, MalformedMessageError
+from common.errors import InvalidSignatureError
 from functions import edge, wiring
 from functions.account.config import read_config, replace_config
+from functions.account.cors import cross_origin
 from functions.account.orders import cancel_order, list_orders, trace_order
 from functions.account.reads import list_questions, read_snapshots, read_status
 from functions.account.requests import Call
-from functions.account.responses import malformed, not_done
+from functions.callers import admitted
+from infra.auth.identity import Identity
 from infra.runtime.clock import SystemClock
 
 log = logging.getLogger(__name__)
@@ -50,18 +52,15 @@ ROUTES = Map(
 
 
 @functions_framework.http
+@cross_origin
 @edge.http_errors
 def account_api(request: flask.Request) -> edge.Reply:
     """Answer a user about his own trading: route, verify his token, do it."""
     app = wiring.current()
-    try:
-        handler, arguments = route(request)
-        call = Call(app, request, signed_in(app, request), app.clock.now())
-        return handler(call, **arguments)
-    except MalformedMessageError as refused:
-        return malformed(refused)
-    except HTTPException as refused:
-        return not_done(refused)
+    handler, arguments = route(request)
+    identity = signed_in(app, request)
+    with admitted(app, identity.uid):
+        return handler(Call(app, request, identity, app.clock.now()), **arguments)
 
 
 def route(request: flask.Request) -> tuple[Callable[..., edge.Reply], dict[str, Any]]:
@@ -71,7 +70,7 @@ def route(request: flask.Request) -> tuple[Callable[..., edge.Reply], dict[str, 
     return handler, dict(arguments)
 
 
-def signed_in(app: wiring.Wiring, request: flask.Request) -> str:
+def signed_in(app: wiring.Wiring, request: flask.Request) -> Identity:
     """Return the user whose token it is; a caller never learns why his token is refused.
 
     Tokens are about the transport: they are measured on the machine's clock.

@@ -1,21 +1,22 @@
-"""What all entry points share: requests and events in, replies and acknowledgements out.
+"""What all entry points share: bounded requests in, replies and errors out, as JSON.
 
-Errors decide what happens next, by one table (style: errors say whether to retry). An event that no
-retry can help is kept in the dead-letter table and acknowledged; any other error is raised, so that
-Pub/Sub delivers the event again.
+Errors decide what happens next, by one table (style: errors say whether to retry). A 5xx makes
+Pub/Sub, Cloud Scheduler and the app backend send again; a fault of ours is never the caller's.
 """
 
-import base64
 import functools
+import io
 import logging
+import os
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from http import HTTPStatus
+from typing import Any
 
 import flask
-from cloudevents.http import CloudEvent
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from common.errors import (
     InvalidSignatureError,
@@ -25,10 +26,7 @@ from common.errors import (
     TradingError,
     TransientError,
 )
-from common.messages import Message
-from functions import wiring
-from infra.postgres.messages import dead_letters
-from infra.postgres.messages.dead_letters import DeadLetter
+from infra.postgres.user_transaction import ForeignRowError
 from infra.runtime import log_context, redaction
 from infra.runtime.settings import SettingsError
 
@@ -36,7 +34,11 @@ log = logging.getLogger(__name__)
 
 Reply = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
 HttpHandler = Callable[[flask.Request], Reply]
-_Message = TypeVar("_Message", bound=Message)
+
+# No caller has more to say than this; Cloud Run itself lets 32 MiB through.
+LARGEST_BODY = 64 * 1024
+_CHUNK = 64 * 1024
+_LARGEST_LEFTOVER = 64 * 1024 * 1024
 
 # The first kind that fits decides.
 _STATUS: tuple[tuple[type[TradingError], str, int], ...] = (
@@ -49,94 +51,113 @@ _STATUS: tuple[tuple[type[TradingError], str, int], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class _Received:
-    """A message as it came in."""
-
-    message_id: str
-    ordering_key: str
-    payload: bytes
-
-
 def error(code: str, message: str, status: int) -> tuple[dict[str, Any], int]:
     """Say what went wrong: a stable code for programs, a sentence for people."""
     return {"error": {"code": code, "message": message}}, status
 
 
 def http_errors(handler: HttpHandler) -> HttpHandler:
-    """Turn our errors into statuses; anything else is a bug and stays a 500."""
+    """Bound the body before the handler runs, and turn what it raises into a JSON reply."""
 
     @functools.wraps(handler)
     def reply(request: flask.Request) -> Reply:
         with _traced(request.headers):
             try:
+                bound_body(request)
                 return handler(request)
+            except HTTPException as raised:
+                return _refused(raised)
             except TradingError as raised:
-                log.warning("%s: %s", handler.__name__, raised)
-                code, status = next((c, s) for kind, c, s in _STATUS if isinstance(raised, kind))
-                return error(code, redaction.clean(str(raised)), status)
+                return _failed(handler.__name__, raised)
+            except ForeignRowError:
+                return _end_of_instance()
+            except Exception:
+                log.exception("%s failed", handler.__name__)
+                return error("internal", "an unexpected error: it has been logged", 500)
 
     return reply
 
 
-def pubsub_handler(
-    kind: type[_Message],
-) -> Callable[[Callable[[_Message], None]], Callable[[CloudEvent], None]]:
-    """Unwrap an event into a message of `kind`; keep what no retry can help."""
+def post_only(handler: HttpHandler) -> HttpHandler:
+    """Let only POST through; raises MethodNotAllowed."""
 
-    def decorate(handler: Callable[[_Message], None]) -> Callable[[CloudEvent], None]:
-        @functools.wraps(handler)
-        def receive(event: CloudEvent) -> None:
-            received = _unwrap(event)
-            with _traced(flask.request.headers):
-                try:
-                    handler(kind.from_json(received.payload))
-                except PermanentError as raised:
-                    _keep(handler.__name__, kind.topic, received, raised)
+    @functools.wraps(handler)
+    def reply(request: flask.Request) -> Reply:
+        if request.method != "POST":
+            raise MethodNotAllowed(["POST"])
+        return handler(request)
 
-        return receive
+    return reply
 
-    return decorate
+
+def bound_body(request: flask.Request) -> None:
+    """Read the body as far as it may go; raises RequestEntityTooLarge.
+
+    The framework reads every body to its end, whatever was answered. So what is too much is read
+    here and forgotten chunk by chunk, and nothing is left for the framework to collect.
+    """
+    body = bytearray()
+    while len(body) <= LARGEST_BODY and (chunk := request.stream.read(_CHUNK)):
+        body += chunk
+    if len(body) <= LARGEST_BODY:
+        request.stream = io.BytesIO(body)
+        return
+    left = _LARGEST_LEFTOVER
+    while left > 0 and (chunk := request.stream.read(_CHUNK)):
+        left -= len(chunk)
+    request.stream = io.BytesIO()
+    raise RequestEntityTooLarge(f"the body may have {LARGEST_BODY} bytes")
+
+
+def _failed(name: str, raised: TradingError) -> Reply:
+    """Answer with the status of the error's kind; what a person must mend is logged as an error."""
+    level = logging.ERROR if isinstance(raised, SettingsError) else logging.WARNING
+    log.log(level, "%s: %s", name, raised)
+    code, status = next((c, s) for kind, c, s in _STATUS if isinstance(raised, kind))
+    body, status = error(code, redaction.clean(str(raised)), status)
+    if isinstance(raised, MalformedMessageError):
+        body["error"]["problems"] = [problem(each) for each in raised.problems]
+    return body, status
+
+
+def _end_of_instance() -> Reply:
+    """Answer 500 and end this process: what mixed users up once is not trusted with another call.
+
+    The server that started it starts a fresh one.
+    """
+    log.critical(
+        "a row of another user's was read: this instance ends", extra={"event": "foreign_row"}
+    )
+    flask.after_this_request(_end_after)
+    return error("internal", "an unexpected error: it has been logged", 500)
+
+
+def _end_after(response: flask.Response) -> flask.Response:
+    response.call_on_close(end_process)
+    return response
+
+
+def end_process() -> None:
+    """Ask this process to end as its server would ask it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def problem(text: str) -> dict[str, str]:
+    """Take `path: what is wrong` apart."""
+    path, separator, message = text.partition(": ")
+    return {"path": path, "message": message} if separator else {"path": "", "message": text}
+
+
+def _refused(raised: HTTPException) -> Reply:
+    """Say in JSON what werkzeug says in HTML, with its headers (Allow, WWW-Authenticate)."""
+    status = raised.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    code = raised.name.lower().replace(" ", "_")
+    body, status = error(code, raised.description or raised.name, status)
+    headers = {k: v for k, v in raised.get_headers() if k.lower() != "content-type"}
+    return body, status, headers
 
 
 def _traced(headers: Headers) -> AbstractContextManager[None]:
     """Say in every log line which request it belongs to."""
     given = (headers.get("traceparent", ""), headers.get("X-Cloud-Trace-Context", ""))
     return log_context.bound(**log_context.trace(*given))
-
-
-def _unwrap(event: CloudEvent) -> _Received:
-    """Unwrap the Pub/Sub message inside an event or a push envelope; our own id stands first."""
-    try:
-        message = event.data["message"]
-        ids = {"message_id": message.get("messageId", event["id"])}
-        ids |= message.get("attributes") or {}
-        return _Received(
-            str(ids["message_id"]),
-            str(message.get("orderingKey", "")),
-            base64.b64decode(message["data"]),
-        )
-    except (TypeError, KeyError, ValueError):
-        # Not a Pub/Sub message: handed on as it is, to be refused by name and kept.
-        return _Received(str(event["id"]), "", repr(event.data).encode())
-
-
-def _keep(consumer: str, topic: str, received: _Received, raised: PermanentError) -> None:
-    log.error(
-        "%s gave up message %s: %s",
-        consumer,
-        received.message_id,
-        raised,
-        extra={"event": "dead_letter_kept", "consumer": consumer},
-    )
-    letter = DeadLetter(
-        consumer=consumer,
-        topic=topic,
-        message_id=received.message_id,
-        ordering_key=received.ordering_key,
-        payload=received.payload.decode(errors="replace"),
-        error=str(raised),
-    )
-    app = wiring.current()
-    with app.database.transaction() as tx:
-        dead_letters.keep(tx, letter, app.clock.now())

@@ -1,7 +1,8 @@
 """Pub/Sub `snapshots-ingested`: rules on stored snapshots, opportunities, questions."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,54 +10,133 @@ import functions_framework
 
 from common import evaluation
 from common.evaluation import EvaluationContext, RuleEvaluation
-from common.market import Snapshot
+from common.market import Session, Snapshot
 from common.messages import SnapshotsIngested
 from common.questions import question_text, terms
 from common.rules.base import Fired, MarketFacts, Position
-from functions import edge, wiring
-from infra.postgres.database import Transaction
+from common.server_limits import ServerLimits
+from functions import wiring
+from functions.pubsub import pubsub_handler
+from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data, sessions
 from infra.postgres.market.market_data import MarketDataKey
 from infra.postgres.trading import opportunities, positions
 from infra.postgres.trading.opportunities import FiredRule
-from infra.postgres.users import configs, rule_status
+from infra.postgres.users import configs, rule_status, set_aside_configs
 from infra.postgres.users.configs import SharedConfig
 from infra.postgres.users.rule_status import RuleStatus
+from infra.workflows import isolation
 
 log = logging.getLogger(__name__)
 
 _FLOWS_A_LINE = 1000
+# A piece is a transaction: short enough to hold nobody up, long enough to be worth its commit.
+CONFIGS_A_PIECE = 100
+# Of the processor's time, for all positions that its users hold.
+SECONDS_PER_CONFIG = 2.0
 
 
-@functions_framework.cloud_event
-@edge.pubsub_handler(SnapshotsIngested)
+class TooSlowError(Exception):
+    """A config took more than its share of the processor."""
+
+
+@functions_framework.http
+@pubsub_handler(SnapshotsIngested)
 def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are read where they are stored)
     """Ask every user for whom a rule fires. Never calls Alpaca."""
     app = wiring.current()
     if not (app.settings.trading_enabled and app.settings.trading_worker_eval_enabled):
         log.info("skipped: TRADING_ENABLED or TRADING_WORKER_EVAL_ENABLED is off")
         return
-    with app.database.transaction() as tx:
-        asked = ask_all(tx, app.clock.now())
+    asked = ask_all(app.database, app.settings.server_limits, app.clock.now())
     log.info("asked %d questions", asked, extra={"event": "evaluate_done", "asked": asked})
     app.relay.publish_committed()
 
 
-def ask_all(tx: Transaction, now: datetime) -> int:
-    """Evaluate each distinct config once; return how many questions were asked."""
-    shared_configs = configs.active(tx)
-    facts = market_data.latest(tx, _needs(shared_configs))
-    session = sessions.today(tx, now)
-    statuses: dict[tuple[str, str, str], RuleStatus] = {}
-    for shared in shared_configs:
-        moment = EvaluationContext(now, _facts_of(shared, facts), session)
-        held = _positions(tx, shared)
-        for evaluated in evaluation.evaluate(shared.config, moment, held):
-            status = _ask(tx, shared, evaluated, now)
-            key = (shared.key, status.rule_id, status.symbol)
-            statuses[key] = _merged(statuses.get(key), status)
-    rule_status.store(tx, list(statuses.values()), now)
-    return sum(status.asked for status in statuses.values())
+def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
+    """Evaluate each distinct config once; return how many questions were asked.
+
+    Configs are evaluated in pieces, each in a transaction of its own. One that fails is set aside
+    by its key, and the others go on.
+    """
+    with database.transaction() as tx:
+        active = configs.active(tx, limits)
+        facts = market_data.latest(tx, _needs(active.shared))
+        session = sessions.today(tx, now)
+        failed_before = set_aside_configs.keys(tx)
+    statuses: list[RuleStatus] = []
+
+    def evaluate_piece(piece: Sequence[SharedConfig]) -> None:
+        with database.transaction() as tx:
+            found = [
+                status
+                for shared in piece
+                for status in ask_users_of(tx, shared, context(shared, facts, session, now))
+            ]
+            rule_status.store(tx, found, now)
+        statuses.extend(found)
+
+    failed: list[tuple[SharedConfig, str]] = []
+    for piece in _pieces(active.shared, failed_before):
+        failed += isolation.isolated(piece, evaluate_piece)
+    with database.transaction() as tx:
+        leave_out(tx, active.set_aside, failed, now)
+    return sum(status.asked for status in statuses)
+
+
+def ask_users_of(
+    tx: Transaction, shared: SharedConfig, moment: EvaluationContext
+) -> list[RuleStatus]:
+    """Evaluate one config and ask its users; raises TooSlowError when it takes too long."""
+    statuses: dict[tuple[str, str], RuleStatus] = {}
+    begun = time.thread_time()  # of this thread alone: a busy machine is no config's fault
+    for evaluated in evaluation.evaluate(shared.config, moment, _positions(tx, shared)):
+        status = _ask(tx, shared, evaluated, moment.now)
+        key = (status.rule_id, status.symbol)
+        statuses[key] = _merged(statuses.get(key), status)
+        if time.thread_time() - begun > SECONDS_PER_CONFIG:
+            raise TooSlowError(f"evaluating took longer than {SECONDS_PER_CONFIG} s")
+    return list(statuses.values())
+
+
+def context(
+    shared: SharedConfig,
+    facts: Mapping[MarketDataKey, Sequence[Snapshot]],
+    session: Session | None,
+    now: datetime,
+) -> EvaluationContext:
+    """Return what a config is evaluated on: the facts of its own feeds."""
+    return EvaluationContext(now, _facts_of(shared, facts), session)
+
+
+def leave_out(
+    tx: Transaction,
+    unusable: Mapping[str, str],
+    failed: Sequence[tuple[SharedConfig, str]],
+    now: datetime,
+) -> None:
+    """Record which configs were set aside: for the operator, and for their users by rule."""
+    reasons = {**unusable, **{shared.key: reason for shared, reason in failed}}
+    for key, reason in reasons.items():
+        extra = {"event": "config_set_aside", "config_key": key}
+        log.error("config %s is set aside: %s", key, reason, extra=extra)
+    set_aside_configs.replace(tx, reasons, now)
+    statuses = [
+        RuleStatus(shared.key, rule.id, symbol, "set_aside", {"reason": reason})
+        for shared, reason in failed
+        for rule in shared.config.rules
+        for symbol in rule.all_symbols
+    ]
+    rule_status.store(tx, statuses, now)
+
+
+def _pieces(
+    shared_configs: Sequence[SharedConfig], failed_before: frozenset[str]
+) -> Iterator[Sequence[SharedConfig]]:
+    """Yield configs in pieces; what failed a minute ago is looked at apart from the others."""
+    sound = [each for each in shared_configs if each.key not in failed_before]
+    yield from isolation.in_chunks(sound, CONFIGS_A_PIECE)
+    yield from ([each] for each in shared_configs if each.key in failed_before)
 
 
 def _ask(

@@ -9,9 +9,10 @@ import flask
 import functions_framework
 
 from common.errors import TransientError
-from common.inputs import CryptoInput, DataInput, OptionInput
+from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
 from common.market import trading_day
 from common.messages import SnapshotsIngested
+from common.server_limits import ServerLimits
 from common.sessions import CalendarDay, is_open_for
 from functions import edge, wiring
 from functions.wiring import Wiring
@@ -21,6 +22,7 @@ from infra.postgres.messages import outbox
 from infra.postgres.users import configs
 from infra.workflows.market_fetch import Cursors, FetchResult, fetch_isolated, fetch_spot, merge
 from infra.workflows.option_chains import OptionChains
+from infra.workflows.price_basis import PriceBasis
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ _CALENDAR = timedelta(days=10)
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Store the market facts that some enabled user's input is due for."""
     app = wiring.current()
@@ -37,11 +40,14 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
         return {"skipped": "TRADING_WORKER_INGEST_ENABLED is false"}, 200
     now = app.clock.now()
     with app.database.transaction() as tx:
-        inputs, cursors = active_inputs(tx), market_data.last_fetches(tx)
+        inputs = active_inputs(tx, app.settings.server_limits)
+        cursors = market_data.last_fetches(tx)
     calendar = refresh_calendar(app, inputs, now)
     with app.database.transaction() as tx:
         due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
     result = merge(fetch(app, due, inputs, cursors, now))
+    basis = PriceBasis(app.database, app.market_data, app.trading, now)
+    basis.keep(stocks(due), result.facts)
     with app.database.transaction() as tx:
         stored = store(tx, result, now)
     log_done(result, lag(due, cursors, now), stored)
@@ -49,9 +55,10 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
     return reply(due, result, calendar, stored)
 
 
-def active_inputs(tx: Transaction) -> list[DataInput]:
+def active_inputs(tx: Transaction, limits: ServerLimits) -> list[DataInput]:
     """Collect the distinct inputs of all enabled users."""
-    found = {each.key: each for shared in configs.active(tx) for each in shared.config.data_inputs}
+    shared_configs = configs.active(tx, limits).shared
+    found = {each.key: each for shared in shared_configs for each in shared.config.data_inputs}
     return list(found.values())
 
 
@@ -69,6 +76,11 @@ def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) ->
     with app.database.transaction() as tx:
         is_due = sessions.is_due(tx, now)
     return fetch_isolated("calendar", fetch_days) if is_due else FetchResult()
+
+
+def stocks(inputs: Sequence[DataInput]) -> list[str]:
+    """Collect the stocks of these inputs."""
+    return [s for each in inputs if isinstance(each, StockInput) for s in each.symbols]
 
 
 def due_inputs(

@@ -7,6 +7,7 @@ from datetime import datetime
 import flask
 import functions_framework
 
+from common.bounds import Day
 from common.errors import MalformedMessageError
 from common.market import trading_day
 from common.model import Model
@@ -26,12 +27,13 @@ class PushRequest(Model):
     `force` pushes on a holiday and what is unchanged, too.
     """
 
-    date: dt.date | None = None
+    date: Day | None = None
     force: bool = False
 
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def push_snapshot(request: flask.Request) -> edge.Reply:
     """Push one day's KPI snapshot to the dashboard."""
     app = wiring.current()

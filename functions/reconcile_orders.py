@@ -8,33 +8,38 @@ import functions_framework
 
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
+from common.server_limits import ServerLimits
 from functions import edge, wiring
-from functions.orders import broker_orders, outcomes, position_drift, stalled
+from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
 from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import confirmations, orders
 from infra.postgres.users import configs
 from infra.runtime import log_context
 from infra.workflows import account_snapshots
+from infra.workflows.position_reconciliation import reconcile_positions
 
 log = logging.getLogger(__name__)
 
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Bring open orders, fills, trades and questions up to date; report what needs a person."""
     app = wiring.current()
     now = app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
-        withdrawn = confirmations.withdraw_obsolete(tx, enabled_rules(tx), now)
+        asking = enabled_rules(tx, app.settings.server_limits)
+        withdrawn = confirmations.withdraw_obsolete(tx, asking, now)
         open_orders = orders.open_orders(tx)
         lately_ended = orders.lately_ended(tx, now - broker_orders.LATE_EXECUTIONS)
     fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
     changed = record(fetched, app.database, now)
+    canceled = overdue.cancel(fetched.found, app.database, app.trading, now)
     recovered = stalled.recover(app.database, fetched.absent, now)
-    drift = position_drift.compare(app.database, app.trading, now)
+    drift = reconcile_positions(app.database, app.market_data, app.trading, now)
     with app.database.transaction() as tx:
         stuck = stalled.report(tx, now)
     app.relay.publish_committed()
@@ -45,6 +50,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "open_orders": len(open_orders),
         "changed": changed,
         "outcome_unknown": [str(order.id) for order in fetched.unknown],
+        "overdue_canceled": canceled,
         **recovered,
         "stuck": stuck,
         "position_drift": drift,
@@ -53,11 +59,11 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     }, 200
 
 
-def enabled_rules(tx: Transaction) -> list[tuple[str, str]]:
+def enabled_rules(tx: Transaction, limits: ServerLimits) -> list[tuple[str, str]]:
     """List the rules that may still ask, by the key of the config that they stand in."""
     return [
         (shared.key, rule.id)
-        for shared in configs.active(tx)
+        for shared in configs.active(tx, limits).shared
         for rule in shared.config.rules
         if rule.enabled
     ]

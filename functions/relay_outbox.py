@@ -12,6 +12,7 @@ from infra.postgres import retention
 
 @functions_framework.http
 @edge.http_errors
+@edge.post_only
 def relay_outbox(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Publish every message that is still in the outbox, and prune what is past its retention."""
     app = wiring.current()

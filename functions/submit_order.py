@@ -30,12 +30,13 @@ from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
-from functions import edge, wiring
-from functions.orders import broker_facts, outcomes
+from functions import wiring
+from functions.orders import broker_facts, outcomes, request_turn
+from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Session, Transaction
-from infra.postgres.trading import confirmations, controls, exposure, orders
+from infra.postgres.trading import confirmations, controls, exposure, orders, request_budget
 from infra.postgres.trading.controls import ControlChange
 from infra.postgres.users import configs
 from infra.runtime import log_context
@@ -43,8 +44,8 @@ from infra.runtime import log_context
 log = logging.getLogger(__name__)
 
 
-@functions_framework.cloud_event
-@edge.pubsub_handler(OrderApproved)
+@functions_framework.http
+@pubsub_handler(OrderApproved)
 def submit_order(message: OrderApproved) -> None:
     """Place an approved order at the broker, at most once."""
     app = wiring.current()
@@ -86,28 +87,48 @@ class Submission:
         if order.status == SUBMITTING:
             self.resume(order)
         elif order.status == APPROVED:
+            if not self.is_next(order):
+                return
             broker = self.fetch_broker_facts(order)
             with self.session.transaction() as tx:
                 claimed = self.claim(tx, order.id, broker)
             if claimed is not None:
                 self.send_first(claimed)
 
+    def is_next(self, order: Order) -> bool:
+        """Tell whether it is the order's turn; deny it when its turn comes too late."""
+        with self.session.transaction() as tx:
+            denied = request_turn.wait(tx, order, self.now)
+        if denied is None:
+            return True
+        with self.session.transaction() as tx:
+            locked = orders.lock(tx, order.id)
+            if locked.status == APPROVED:
+                self.deny(tx, locked, denied)
+        return False
+
     def fetch_broker_facts(self, order: Order) -> BrokerFacts:
         """Ask for the broker's facts, with no transaction open."""
-        with self.session.transaction() as tx:
-            config = configs.of_user(tx, order.firebase_uid)
-        return broker_facts.fetch(order, config, self.market_data, self.trading, self.now)
+        return broker_facts.fetch(order, self.session, self.market_data, self.trading, self.now)
 
     def claim(self, tx: Transaction, order_id: UUID, broker: BrokerFacts) -> Order | None:
         """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
         order = orders.lock(tx, order_id)
         if order.status != APPROVED:  # its owner cancelled it meanwhile
             return None
-        denied = deny(order, self.facts(tx, order, broker))
-        if denied is None and broker.quote is not None:
-            return orders.reserve(tx, order, broker.quote, self.now)
+        facts = self.facts(tx, order, broker)
+        order = facts.reduced(order)
+        denied = deny(order, facts)
+        if denied is None and broker.quote is not None and broker.asset is not None:
+            request_turn.take(tx, order, self.now)
+            return orders.reserve(tx, order, broker.quote, broker.asset, self.now)
         if denied is None:
-            raise AssertionError("an order passed its guardrails without a quote")
+            raise AssertionError("an order passed its guardrails without a quote or its asset")
+        self.deny(tx, order, denied)
+        return None
+
+    def deny(self, tx: Transaction, order: Order, denied: Denied) -> None:
+        """Store a guardrail's no to a locked order."""
         log.warning(
             "order denied: %s %s",
             denied.code,
@@ -117,7 +138,6 @@ class Submission:
         orders.deny(tx, order, denied, self.now)
         if denied.code is DenialCode.DAILY_LOSS_LIMIT:
             self.set_reducing(tx, order, denied)
-        return None
 
     def facts(self, tx: Transaction, order: Order, broker: BrokerFacts) -> Facts:
         """Gather what the guardrails judge by."""
@@ -130,7 +150,14 @@ class Submission:
             config=config,
             confirmation=asked.confirmation if asked else None,
             broker=broker,
-            exposure=exposure.of(tx, order, self.now, with_pnl=limited),
+            exposure=exposure.of(
+                tx,
+                order,
+                self.now,
+                with_pnl=limited,
+                with_day_trades=broker.account is not None
+                and broker.account.day_trades_left is not None,
+            ),
         )
 
     def set_reducing(self, tx: Transaction, order: Order, denied: Denied) -> None:
@@ -155,6 +182,8 @@ class Submission:
         denied = deny(order, facts)
         if denied is not None:
             raise TransientError(f"order {order.id} is not sent again: {denied.code}")
+        with self.session.transaction() as tx:
+            request_turn.take(tx, order, self.now)
         self.send_again(order)
 
     def send_first(self, order: Order) -> None:
@@ -188,5 +217,8 @@ class Submission:
     def record(self, order: Order, broker_order: BrokerOrder) -> None:
         """Store the broker's word on an order, and what it filled."""
         log.info("the broker says %s", broker_order.status, extra={"event": "order_submitted"})
+        limit = self.trading.rate_limit
         with self.session.transaction() as tx:
             outcomes.record(tx, order.id, broker_order, self.now)
+            if limit is not None:
+                request_budget.observe(tx, limit, self.now)

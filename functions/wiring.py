@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from infra import clients
+from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.pubsub import PubsubPublisher
 from infra.runtime import json_logs as structured_logging
 from infra.runtime.clock import Clock, SystemClock
+from infra.runtime.rate_limit import RateLimit
 from infra.runtime.settings import Settings
 from infra.workflows.outbox_relay import Relay
 
@@ -28,22 +30,43 @@ class Wiring:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.secrets = clients.secrets(settings)
+        self.secrets.refuse_weak()
         self.database = clients.database(settings, self.secrets, size=settings.database_pool_size)
+        self._wires: list[AlpacaHttp] = []
 
     @cached_property
     def clock(self) -> Clock:
-        """The machine's clock; in test mode the simulator's."""
-        return self.trading if self.settings.question_pipeline_test_mode else SystemClock()
+        """The machine's clock; the simulator's where BROKER_CLOCK says so."""
+        return self.trading if self.settings.broker_clock else SystemClock()
+
+    @cached_property
+    def callers(self) -> RateLimit:
+        """What each caller has asked of this instance."""
+        settings = self.settings
+        return RateLimit(
+            settings.max_caller_requests_per_minute, settings.max_caller_requests_at_once
+        )
 
     @cached_property
     def market_data(self) -> AlpacaMarketData:
         """Alpaca's market data."""
-        return AlpacaMarketData(clients.alpaca(self.settings.alpaca_data_base_url, self.secrets))
+        return AlpacaMarketData(self._broker(self.settings.alpaca_data_base_url))
 
     @cached_property
     def trading(self) -> AlpacaTrading:
         """Alpaca's trading API."""
-        return AlpacaTrading(clients.alpaca(self.settings.alpaca_trading_base_url, self.secrets))
+        return AlpacaTrading(self._broker(self.settings.alpaca_trading_base_url))
+
+    def close(self) -> None:
+        """Close all connections."""
+        for wire in self._wires:
+            wire.close()
+        self.database.close()
+
+    def _broker(self, base_url: str) -> AlpacaHttp:
+        wire = clients.broker(self.settings, base_url, self.secrets)
+        self._wires.append(wire)
+        return wire
 
     @cached_property
     def relay(self) -> Relay:
@@ -97,5 +120,5 @@ def reset() -> None:
     global _current  # noqa: PLW0603
     with _lock:
         if _current is not None:
-            _current.database.close()
+            _current.close()
         _current = None

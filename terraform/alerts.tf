@@ -6,6 +6,7 @@ locals {
     "Order stuck"         = { metric = "orders_stuck", severity = "CRITICAL" }
     "Position drift"      = { metric = "position_drifts", severity = "CRITICAL" }
     "Dead letter kept"    = { metric = "dead_letters_kept", severity = "ERROR" }
+    "Config set aside"    = { metric = "configs_set_aside", severity = "WARNING" }
     "Snapshot failed"     = { metric = "snapshots_failed", severity = "ERROR" }
     "Snapshot incomplete" = { metric = "snapshots_incomplete", severity = "WARNING" }
   }

@@ -7,6 +7,17 @@ variable "trading_enabled" {
   default     = false
 }
 
+variable "test_mode" {
+  description = "QUESTION_PIPELINE_TEST_MODE: trade without any broker, at the prices of `countersign fixtures load`. Every order is fake."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.test_mode && var.live_trading)
+    error_message = "Either test_mode or live_trading: fake orders and real money do not go together."
+  }
+}
+
 variable "live_trading" {
   description = "Whether orders go to the live account, spending real money, instead of the paper account."
   type        = bool
@@ -116,5 +127,16 @@ variable "firebase_project_id" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.firebase_project_id))
     error_message = "A Firebase project's id has 6 to 30 lower case letters, digits and dashes."
+  }
+}
+
+variable "allowed_origins" {
+  description = "Origins of the web pages that may call account_api from a browser; none unless said."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https://[a-z0-9.-]+(:[0-9]{1,5})?$", origin))])
+    error_message = "An origin is https:// and a host, without a path."
   }
 }

@@ -5,7 +5,7 @@ Each takes the order and the facts, and returns a `Denied`, or None to let the o
 
 from collections.abc import Callable
 
-from common.guardrails import consent, limits, market
+from common.guardrails import consent, holdings, limits, market
 from common.guardrails.facts import Denied, Facts
 from common.orders.order import Order
 
@@ -19,12 +19,17 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     consent.question_has_not_expired,
     consent.symbol_is_watched,
     consent.symbol_is_not_blocked,
+    market.money_is_usd,
     market.market_is_open,
     market.asset_is_tradable,
     limits.account_is_not_blocked,
+    holdings.position_has_not_drifted,
+    holdings.enough_is_held,
+    limits.day_trades_are_left,
     market.quote_is_not_crossed,
     market.price_is_fresh,
     market.spread_is_narrow,
+    market.broker_takes_the_order,
     market.price_is_not_split,
     market.price_has_not_drifted,
     limits.order_is_small_enough,
@@ -34,6 +39,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     limits.day_has_a_slot,
     limits.window_has_room,
     limits.no_outcome_is_pending,
+    limits.server_has_room,
 )
 
 

@@ -4,15 +4,18 @@ A fact that is None could not be told, and every check that needs it denies (des
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
 from common.config import TradingConfig
-from common.market import Quote
+from common.drift import Drift
+from common.market import USD, Quote
+from common.orders.asset import Asset
 from common.orders.order import Order
+from common.positions import Holding
 from common.questions import Confirmation
 from common.rules.base import Position
 from common.server_limits import ServerLimits
@@ -43,10 +46,17 @@ class DenialCode(StrEnum):
     MAX_ORDER_NOTIONAL = "MAX_ORDER_NOTIONAL"
     MAX_POSITION_NOTIONAL = "MAX_POSITION_NOTIONAL"
     INSUFFICIENT_BUYING_POWER = "INSUFFICIENT_BUYING_POWER"
+    CURRENCY_NOT_SUPPORTED = "CURRENCY_NOT_SUPPORTED"
+    ORDER_NOT_ACCEPTED_BY_BROKER = "ORDER_NOT_ACCEPTED_BY_BROKER"
+    DAY_TRADE_LIMIT = "DAY_TRADE_LIMIT"
     DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
     MAX_ORDERS_PER_DAY = "MAX_ORDERS_PER_DAY"
     MAX_NOTIONAL_PER_WINDOW = "MAX_NOTIONAL_PER_WINDOW"
     OUTCOME_PENDING = "OUTCOME_PENDING"
+    POSITION_DRIFT = "POSITION_DRIFT"
+    NOT_HELD = "NOT_HELD"
+    REQUEST_LIMIT = "REQUEST_LIMIT"
+    SERVER_CAP_REACHED = "SERVER_CAP_REACHED"
 
 
 @dataclass(frozen=True)
@@ -63,26 +73,28 @@ class Denied:
 
 
 @dataclass(frozen=True)
-class Asset:
-    """What the broker says of an asset: whether it trades, and in fractions."""
-
-    tradable: bool
-    fractionable: bool
-
-
-@dataclass(frozen=True)
 class Account:
-    """What the broker says of the account; `buying_power` in USD."""
+    """What the broker says of the account; money in the account's `currency`.
+
+    `buying_power` pays for what can be bought on margin, `cash_buying_power` for everything else;
+    `crypto_active` tells whether coins may be traded. `day_trades_left` is None where no limit
+    applies: the broker enforces none, or the account is large enough.
+    """
 
     blocked: bool
-    buying_power: Decimal
+    buying_power: Decimal | None
+    cash_buying_power: Decimal | None = None
+    crypto_active: bool = False
+    currency: str = USD
+    day_trades_left: int | None = None
 
 
 @dataclass(frozen=True)
 class BrokerFacts:
     """What the broker was asked before, with no transaction open; prices in USD.
 
-    `previous_close` is the last session's, from the same answer as the quote.
+    `previous_close` is the last session's, from the same answer as the quote. `holding` is what the
+    account holds of the symbol; it is asked for when the order sells.
     """
 
     quote: Quote | None = None
@@ -90,6 +102,7 @@ class BrokerFacts:
     market_is_open: bool | None = None
     asset: Asset | None = None
     account: Account | None = None
+    holding: Holding | None = None
 
 
 @dataclass(frozen=True)
@@ -101,12 +114,27 @@ class Control:
 
 
 @dataclass(frozen=True)
+class ServerExposure:
+    """What all users together have reserved, without the order at hand; money in USD."""
+
+    orders_today: int
+    notional_today: Decimal
+    notional_in_window: Decimal
+
+
+@dataclass(frozen=True)
 class Exposure:
     """What the database says of the user, read under the lock of his row; money in USD.
 
     Counters hold what is reserved already, without the order at hand. `day_pnl` is realized and
-    unrealized since the last close, None when a price is missing. `outcome_pending` is the order
+    unrealized since the last close, None when a price is missing. `opposite_filled_today` tells
+    whether the order would make a day trade. `outcome_pending` is the order
     whose outcome nobody knows.
+
+    `drift` is the unexplained difference of a symbol that the user holds; `units_of_all` what all
+    users hold of it by our books, and `is_moving` whether some order on it was open or filled a
+    moment ago. `changed_basis` names a corporate action on the symbol since the user was asked, or
+    one that nothing explains.
     """
 
     orders_today: int
@@ -114,7 +142,13 @@ class Exposure:
     position: Position | None
     day_pnl: Decimal | None
     outcome_pending: str | None
+    opposite_filled_today: bool = False
     controls: tuple[Control, ...] = ()
+    drift: Drift | None = None
+    units_of_all: Decimal = Decimal(0)
+    is_moving: bool = False
+    changed_basis: str | None = None
+    all_users: ServerExposure | None = None
 
 
 @dataclass(frozen=True)
@@ -132,14 +166,29 @@ class Facts:
         """Return what the order may cost (USD), None when that cannot be told without a quote."""
         if order.notional_usd is not None:
             return order.notional_usd
-        quote = self.broker.quote
-        return None if quote is None or quote.mid is None else order.cost_at(quote)
+        quote, asset = self.broker.quote, self.broker.asset
+        return None if quote is None or quote.mid is None else order.cost_at(quote, asset)
 
     def increases_position(self, order: Order) -> bool:
         """Tell whether an order opens, adds to or flips a position, and does not only reduce it."""
         held = self.exposure.position.qty if self.exposure.position else Decimal(0)
         same_way = held == 0 or (held > 0) == (order.side == "buy")
         return same_way or self._exceeds(order, abs(held))
+
+    @property
+    def sellable(self) -> Decimal | None:
+        """The lesser of what the user holds and what the broker has available; None if unknown."""
+        holding, position = self.broker.holding, self.exposure.position
+        if holding is None:
+            return None
+        return max(min(position.qty if position else Decimal(0), holding.available), Decimal(0))
+
+    def reduced(self, order: Order) -> Order:
+        """Return the order, selling no more than is held; what cannot be sold at all stays."""
+        free = self.sellable
+        if order.side == "buy" or not free or order.qty is None or order.qty <= free:
+            return order
+        return replace(order, qty=free)
 
     def _exceeds(self, order: Order, held: Decimal) -> bool:
         if order.qty is not None:

@@ -1,7 +1,11 @@
 """Whether the market is one that the order may meet, and the price the one that was shown."""
 
+from decimal import Decimal
+
 from common.guardrails.facts import DenialCode, Denied, Facts
-from common.market import is_fresh
+from common.market import USD, Quote, is_fresh, quote_currency
+from common.orders.acceptance import MIN_CRYPTO_BUY_USD, MIN_NOTIONAL_USD
+from common.orders.asset import Asset
 from common.orders.order import Order
 from common.rules.shared.reference import IMPLAUSIBLE_GAP_PCT, percent
 
@@ -14,6 +18,44 @@ def market_is_open(order: Order, facts: Facts) -> Denied | None:
         known = facts.broker.market_is_open is not None
         return Denied(DenialCode.MARKET_CLOSED, {"clock": "closed" if known else "unknown"})
     return None
+
+
+def money_is_usd(order: Order, facts: Facts) -> Denied | None:
+    """Every limit is in USD: neither a price nor the account may be in another currency."""
+    account = facts.broker.account
+    for currency in (quote_currency(order.symbol), account.currency if account else USD):
+        if currency != USD:
+            return Denied(
+                DenialCode.CURRENCY_NOT_SUPPORTED, {"symbol": order.symbol, "currency": currency}
+            )
+    return None
+
+
+def broker_takes_the_order(order: Order, facts: Facts) -> Denied | None:
+    """Price, quantity and cost fit the increments and minimums of the asset."""
+    quote, asset = facts.broker.quote, facts.broker.asset
+    if quote is None or quote.mid is None or asset is None:
+        return None  # other checks deny what is missing
+    misfit = _misfit(order, quote, asset)
+    if misfit:
+        return Denied(DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER, {"symbol": order.symbol} | misfit)
+    return None
+
+
+def _misfit(order: Order, quote: Quote, asset: Asset) -> dict[str, object]:
+    """Return the numbers that do not fit, none when all do."""
+    limit, cost = order.limit_for(quote, asset), order.cost_at(quote, asset)
+    if limit is not None and limit <= 0:
+        return {"limit_price": limit, "price_increment": asset.price_step(quote.ask)}
+    price = limit or (quote.ask if order.side == "buy" else quote.bid)
+    qty = order.qty or asset.qty_for(order.notional_usd or Decimal(0), price)
+    if not asset.takes_qty(qty):
+        return {"qty": qty, "min_qty": asset.min_qty, "qty_increment": asset.qty_increment}
+    coins = order.asset_class == "crypto"
+    least = MIN_CRYPTO_BUY_USD if coins else MIN_NOTIONAL_USD
+    if order.side == "buy" and (coins or order.is_fractional) and cost < least:
+        return {"cost": cost, "least": least}
+    return {}
 
 
 def asset_is_tradable(order: Order, facts: Facts) -> Denied | None:
@@ -77,7 +119,13 @@ def price_has_not_drifted(order: Order, facts: Facts) -> Denied | None:
 
 
 def price_is_not_split(order: Order, facts: Facts) -> Denied | None:
-    """A stock this far from its last close has more likely been split: a person must look."""
+    """What was asked before a corporate action, or beside an unexplained one, goes nowhere.
+
+    A stock this far from its last close has more likely been split: a person must look.
+    """
+    changed = facts.exposure.changed_basis
+    if changed is not None:
+        return Denied(DenialCode.CORPORATE_ACTION, {"symbol": order.symbol, "action": changed})
     if order.asset_class != "us_equity":
         return None
     mid = facts.broker.quote.mid if facts.broker.quote else None

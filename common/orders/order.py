@@ -8,6 +8,7 @@ from uuid import UUID
 
 from common.market import AssetClass, Quote
 from common.model import plain
+from common.orders.asset import Asset
 from common.orders.status import EXPIRED, REJECTED
 
 Side = Literal["buy", "sell"]
@@ -15,7 +16,7 @@ OrderType = Literal["market", "limit"]
 TimeInForce = Literal["day", "gtc", "ioc"]
 
 _PREFIX = "cs-"
-_CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
+_CENT = Decimal("0.01")
 
 
 def client_order_id(origin: UUID) -> str:
@@ -72,24 +73,34 @@ class Order:
         """Whether it needs an asset that trades in fractions."""
         return self.qty is None or self.qty != self.qty.to_integral_value()
 
-    def limit_for(self, quote: Quote) -> Decimal | None:
-        """Return the limit that this quote leads to, on the broker's price grid; None at market.
+    def limit_for(self, quote: Quote, asset: Asset) -> Decimal | None:
+        """Return the limit that this quote leads to, on the asset's price grid; None at market.
 
         It lies beyond the far side of the quote by the offset, and is rounded towards the quote.
+        Zero means that the grid has no such price.
         """
         if self.limit_offset_pct is None:
             return None
         if self.side == "buy":
-            return _on_grid(quote.ask * (100 + self.limit_offset_pct) / 100, ROUND_DOWN)
-        return _on_grid(quote.bid * (100 - self.limit_offset_pct) / 100, ROUND_UP)
+            return asset.on_grid(quote.ask * (100 + self.limit_offset_pct) / 100, ROUND_DOWN)
+        return asset.on_grid(quote.bid * (100 - self.limit_offset_pct) / 100, ROUND_UP)
 
-    def cost_at(self, quote: Quote) -> Decimal:
-        """Return what the order may cost or bring (USD): what its reservation must cover."""
+    def cost_at(self, quote: Quote, asset: Asset | None) -> Decimal:
+        """Return what the order may cost or bring (USD): what its reservation must cover.
+
+        Without the asset, whose grid is needed for a limit, the far side of the quote counts.
+        """
         if self.notional_usd is not None:
             return self.notional_usd
         far_side = quote.ask if self.side == "buy" else quote.bid
-        cost = (self.qty or Decimal(0)) * (self.limit_for(quote) or far_side)
-        return cost.quantize(_CENT, ROUND_UP)
+        limit = self.limit_for(quote, asset) if asset else None
+        return ((self.qty or Decimal(0)) * (limit or far_side)).quantize(_CENT, ROUND_UP)
+
+    @property
+    def _intent(self) -> dict[str, str]:
+        """What a sale is for: the broker then refuses to open a short. Coins have no intents."""
+        closes = self.side == "sell" and self.asset_class != "crypto"
+        return {"position_intent": "sell_to_close"} if closes else {}
 
     def to_wire(self) -> dict[str, str]:
         """Write the body of `POST /v2/orders` (alpaca-api.md section 5.1): money as strings."""
@@ -100,9 +111,5 @@ class Order:
             "side": self.side,
             "type": self.order_type,
             "time_in_force": self.time_in_force,
+            **self._intent,
         } | {name: plain(number) for name, number in sizes.items() if number is not None}
-
-
-def _on_grid(price: Decimal, rounding: str) -> Decimal:
-    """Round to what the broker takes: cents from one dollar on, hundredths of a cent below."""
-    return price.quantize(_CENT if price >= 1 else _SUB_CENT, rounding)

@@ -18,7 +18,7 @@ from infra.postgres.users import user_configs
 def list_orders(call: Call) -> edge.Reply:
     """Return the user's orders, newest first."""
     query = asked.OrdersQuery.from_document(call.query)
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         page = order_views.of_user(tx, call.uid, query.status, query.after, query.limit)
     return page_reply("orders", page)
 
@@ -26,7 +26,7 @@ def list_orders(call: Call) -> edge.Reply:
 def trace_order(call: Call, order_id: UUID) -> edge.Reply:
     """Return the whole chain of an order, from the facts to the trade."""
     asked.Empty.from_document(call.query)
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         trace = existing(traces.read(tx, call.uid, order_id))
         stored = user_configs.read(tx, call.uid)
     config = effective(stored)[0] if stored else None
@@ -40,7 +40,7 @@ def trace_order(call: Call, order_id: UUID) -> edge.Reply:
 def cancel_order(call: Call, order_id: UUID) -> edge.Reply:
     """Take an order back: at once before it is sent, by asking the broker afterwards."""
     asked.Empty.from_document(call.query)
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         existing(order_views.one(tx, call.uid, order_id))
         order = orders.lock(tx, order_id)
         if order.status == APPROVED:

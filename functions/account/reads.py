@@ -16,7 +16,7 @@ from infra.postgres.users import user_configs
 def read_snapshots(call: Call) -> edge.Reply:
     """Return the latest stored facts of a symbol that the user watches."""
     symbol = asked.SnapshotsQuery.from_document(call.query).symbol
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         config = valid(existing(user_configs.read(tx, call.uid)))
         inputs = [each for each in config.watched if symbol in each.symbols]
         if not inputs:
@@ -34,7 +34,7 @@ def read_snapshots(call: Call) -> edge.Reply:
 def read_status(call: Call) -> edge.Reply:
     """Return session, last tick, caps used and left, and why each rule fired or did not."""
     asked.Empty.from_document(call.query)
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         stored = existing(user_configs.read(tx, call.uid))
         config = valid(stored)
         status = status_of(tx, call.uid, stored, config, call.app.settings, call.now)
@@ -44,7 +44,7 @@ def read_status(call: Call) -> edge.Reply:
 def list_questions(call: Call) -> edge.Reply:
     """Return what the user was asked, newest first."""
     query = asked.QuestionsQuery.from_document(call.query)
-    with call.app.database.transaction() as tx:
+    with call.transaction() as tx:
         page = question_views.of_user(
             tx, call.uid, query.status, query.after, query.limit, call.now
         )

@@ -1,6 +1,7 @@
 """What users may ask of the account API, checked before anything is read or written."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,17 +9,16 @@ from typing import Annotated, Any
 
 import flask
 from pydantic import Field
-from werkzeug.exceptions import PreconditionFailed, PreconditionRequired, RequestEntityTooLarge
+from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 
+from common import bounds
 from common.errors import MalformedMessageError
 from common.model import Model, parse_json
 from functions.wiring import Wiring
+from infra.auth.identity import Identity
 from infra.postgres.pages import Cursor
+from infra.postgres.user_transaction import UserTransaction
 from infra.postgres.users.user_configs import UserConfig
-
-_LARGEST_BODY = 64 * 1024
-# Exponents beyond these are no prices or percentages; written out they would fill the memory.
-_EXPONENTS = range(-12, 16)
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,19 @@ class Call:
 
     app: Wiring
     request: flask.Request
-    uid: str
+    identity: Identity
     now: datetime
+
+    @property
+    def uid(self) -> str:
+        """The user's id."""
+        return self.identity.uid
+
+    @contextmanager
+    def transaction(self) -> Iterator[UserTransaction]:
+        """Open a transaction in which nothing of another user's can be read."""
+        with self.app.database.transaction() as tx:
+            yield UserTransaction(tx, self.uid)
 
     @property
     def query(self) -> dict[str, str]:
@@ -75,11 +86,8 @@ class QuestionsQuery(_PageQuery):
 
 
 def config_document(request: flask.Request) -> dict[str, Any]:
-    """Read the body of a config; raises MalformedMessageError, or 413 for one that is too large."""
-    body = request.get_data()
-    if len(body) > _LARGEST_BODY:
-        raise RequestEntityTooLarge
-    document = parse_json(body)
+    """Read the body of a config; raises MalformedMessageError."""
+    document = parse_json(request.get_data())
     if not isinstance(document, dict):
         raise MalformedMessageError("document: must be an object")
     if found := [*_unstorable(document, "document")]:
@@ -115,7 +123,7 @@ def _unstorable(value: object, path: str) -> Iterator[str]:
             yield from _unstorable(each, f"{path}[{number}]")
     elif isinstance(value, str) and not _is_text(value):
         yield f"{path}: must be text without NUL or lone surrogates"
-    elif isinstance(value, Decimal) and value.adjusted() not in _EXPONENTS:
+    elif isinstance(value, Decimal) and not bounds.is_ordinary(value):
         yield f"{path}: must be a number of ordinary size"
 
 

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from werkzeug.exceptions import Conflict, HTTPException, NotFound
+from werkzeug.exceptions import Conflict, NotFound
 
 from common.config import TradingConfig
 from common.errors import MalformedMessageError
@@ -48,7 +48,7 @@ def config_reply(call: Call, stored: UserConfig) -> edge.Reply:
         "template_name": stored.template_name,
         "enabled": stored.enabled,
         "updated_at": stored.updated_at,
-        "problems": [_problem(each) for each in problems],
+        "problems": [edge.problem(each) for each in problems],
         "notes": list(_notes(call, config)),
     }
     return to_wire(body), 200, {"ETag": f'"{stored.version}"'}
@@ -58,27 +58,6 @@ def page_reply(name: str, page: Page) -> edge.Reply:
     """Show a page, and the cursor of the next one."""
     cursor = str(page.next) if page.next else None
     return to_wire({name: page.rows, "next_cursor": cursor}), 200
-
-
-def malformed(refused: MalformedMessageError) -> edge.Reply:
-    """List every problem with its path."""
-    body, status = edge.error("malformed", str(refused), 422)
-    body["error"]["problems"] = [_problem(each) for each in refused.problems]
-    return body, status
-
-
-def not_done(refused: HTTPException) -> edge.Reply:
-    """Say in JSON what werkzeug says in HTML, with its headers (Allow, WWW-Authenticate)."""
-    code = refused.name.lower().replace(" ", "_")
-    body, status = edge.error(code, refused.description or refused.name, refused.code or 500)
-    headers = {k: v for k, v in refused.get_headers() if k.lower() != "content-type"}
-    return body, status, headers
-
-
-def _problem(text: str) -> dict[str, str]:
-    """Take `path: what is wrong` apart."""
-    path, separator, message = text.partition(": ")
-    return {"path": path, "message": message} if separator else {"path": "", "message": text}
 
 
 def _notes(call: Call, config: TradingConfig | None) -> list[str]:

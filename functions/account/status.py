@@ -17,7 +17,9 @@ from infra.postgres.users.user_configs import UserConfig
 from infra.runtime.settings import Settings
 
 # What a rule says of the market, whoever holds what.
-_OF_THE_MARKET = frozenset({"stale", "no_data", "market_closed", "disabled", "corporate_action"})
+_OF_THE_MARKET = frozenset(
+    {"stale", "no_data", "market_closed", "disabled", "corporate_action", "set_aside"}
+)
 
 
 def status_of(
@@ -40,7 +42,7 @@ def status_of(
             "enabled_by_server": settings.trading_enabled,
             "enabled_by_user": stored.enabled and config.enabled,
             "mode": config.mode,
-            "broker": "live" if settings.broker_is_live else "paper",
+            "broker": settings.broker_kind,
             "halted": [vars(each) for each in controls.active_controls(tx, firebase_uid, now)],
         },
         "session": _session(tx, now),

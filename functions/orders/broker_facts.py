@@ -1,44 +1,86 @@
 """What the broker must be asked before an order is judged, with no transaction open."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from common.config import TradingConfig
 from common.guardrails.facts import BrokerFacts
-from common.market import Quote
+from common.market import Quote, Snapshot, trading_day, trading_day_start
 from common.orders.order import Order
+from common.positions import Holding
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
+from infra.postgres.database import Session
+from infra.postgres.market import sessions
+from infra.postgres.trading import broker_answers, corporate_actions, request_budget
+from infra.postgres.users import configs
+
+# How old an answer may be that orders in flight share.
+_SHARED_FOR = timedelta(seconds=5)
 
 
 def fetch(
     order: Order,
-    config: TradingConfig | None,
+    session: Session,
     market_data: AlpacaMarketData,
     trading: AlpacaTrading,
     now: datetime,
 ) -> BrokerFacts:
     """Ask for all facts at once; an order waits for the slowest answer, not for their sum.
 
+    What was answered since its user's yes, and a moment ago, is not asked again: the account's
+    state is read once for all orders in flight, and an asset once a day. Whether the market is open
+    is in the stored calendar.
+
     Raises TransientError when the broker does not answer: the order stays approved and comes again.
     """
+    with session.transaction() as tx:
+        config = configs.of_user(tx, order.firebase_uid)
+        today = sessions.today(tx, now)
+        since = max(order.created_at, now - _SHARED_FOR)
+        known = broker_answers.read(tx, since, trading_day_start(now))
     feed = config.feed_of(order.symbol) if config else None
     if feed is None:
         return BrokerFacts()
+    data, data_read = market_data.sharing(known)
+    account, trading_read = trading.sharing(known)
+    facts, close = _ask(order, feed, data, account, now)
+    with session.transaction() as tx:
+        request_budget.take(tx, len(trading_read), now)
+        broker_answers.store(tx, data_read | trading_read, now)
+        if close is not None and facts.quote is not None:
+            close = corporate_actions.on_basis_of(tx, close, trading_day(facts.quote.as_of))
+    return replace(
+        facts,
+        previous_close=close.price if close else None,
+        market_is_open=today.contains(now) if today else None,
+    )
+
+
+def _ask(
+    order: Order, feed: str, data: AlpacaMarketData, trading: AlpacaTrading, now: datetime
+) -> tuple[BrokerFacts, Snapshot | None]:
+    """Return what the broker says, and the last session's close as it was."""
     with ThreadPoolExecutor(max_workers=5) as pool:
-        quote = pool.submit(_quote, market_data, order.symbol, feed)
-        close = pool.submit(_previous_close, market_data, order.symbol, feed, now)
-        is_open = pool.submit(trading.market_is_open)
+        quote = pool.submit(_quote, data, order.symbol, feed)
+        close = pool.submit(_previous_close, data, order.symbol, feed, now)
         asset = pool.submit(trading.asset, order.symbol)
         account = pool.submit(trading.account)
-        return BrokerFacts(
+        held = pool.submit(trading.positions) if order.side == "sell" else None
+        facts = BrokerFacts(
             quote=quote.result(),
-            previous_close=close.result(),
-            market_is_open=is_open.result(),
             asset=asset.result(),
             account=account.result(),
+            holding=_holding(held.result(), order.symbol) if held else None,
         )
+        return facts, close.result()
+
+
+def _holding(held: Mapping[str, Holding], symbol: str) -> Holding:
+    """Return what is held of a symbol, which positions write without a slash; perhaps nothing."""
+    return held.get(symbol.replace("/", ""), Holding(Decimal(0), Decimal(0)))
 
 
 def _quote(market_data: AlpacaMarketData, symbol: str, feed: str) -> Quote | None:
@@ -47,6 +89,6 @@ def _quote(market_data: AlpacaMarketData, symbol: str, feed: str) -> Quote | Non
 
 def _previous_close(
     market_data: AlpacaMarketData, symbol: str, feed: str, now: datetime
-) -> Decimal | None:
+) -> Snapshot | None:
     found = market_data.spot(feed).snapshots([symbol], now)
-    return next((fact.price for fact in found.found if fact.metric == "prev_close"), None)
+    return next((fact for fact in found.found if fact.metric == "prev_close"), None)

@@ -6,6 +6,7 @@ from uuid import UUID
 from common.errors import BrokerRefusedError
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
+from common.orders.refusals import explain
 from common.questions import try_again_text
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, orders, positions
@@ -21,9 +22,14 @@ def record(tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: date
 
 
 def reject(tx: Transaction, order_id: UUID, refusal: BrokerRefusedError, now: datetime) -> None:
-    """Store the broker's no to an order that was sent once."""
-    rejected = orders.reject(tx, orders.lock(tx, order_id), str(refusal), now)
-    ask_again(tx, rejected, f"the broker said: {refusal.message}", now)
+    """Store the broker's no to an order that was sent once, with what it means.
+
+    Its user is asked again only where asking again can help.
+    """
+    meant = explain(refusal.message)
+    rejected = orders.reject(tx, orders.lock(tx, order_id), f"{meant.reason}: {refusal}", now)
+    if meant.can_be_repeated:
+        ask_again(tx, rejected, f"the broker said: {refusal.message}", now)
 
 
 def ask_again(tx: Transaction, order: Order, why: str, now: datetime) -> None:

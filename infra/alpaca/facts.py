@@ -2,19 +2,30 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from common.bounds import Instant
 from common.errors import MalformedMessageError
-from common.market import AssetClass, Metric, Snapshot, trading_day
-from common.model import Instant, TolerantModel
+from common.market import (
+    NEW_YORK,
+    AssetClass,
+    Metric,
+    Snapshot,
+    next_trading_day_start,
+    trading_day,
+)
+from common.model import TolerantModel
 from infra.alpaca.batches import Issue, parse
 from infra.alpaca.quotes import Price, Size
 
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+# Where feeds of coins begin their days: UTC today, the exchange's and Chicago's midnight before.
+_DAY_ZONES = (UTC, NEW_YORK, ZoneInfo("America/Chicago"))
 
 
 class WireTrade(TolerantModel):
@@ -54,11 +65,15 @@ class _SymbolSnapshot(TolerantModel):
 
 @dataclass(frozen=True)
 class Market:
-    """What differs between the markets: how facts are labelled, and when a day begins."""
+    """What differs between the markets: how facts are labelled, and when a day begins and ends.
+
+    `end_of` says when the day ends whose bar opens at an instant.
+    """
 
     asset_class: AssetClass
     feed: str
     day_of: Callable[[datetime], date]
+    end_of: Callable[[datetime], datetime]
 
     def fact(
         self,
@@ -75,12 +90,25 @@ class Market:
 
 def stocks(feed: str) -> Market:
     """Return the stock market as a feed shows it; its day is New York's."""
-    return Market("us_equity", feed, trading_day)
+    return Market("us_equity", feed, trading_day, next_trading_day_start)
 
 
 def crypto(feed: str) -> Market:
-    """Return the crypto market; its day is UTC's."""
-    return Market("crypto", feed, lambda at: at.astimezone(UTC).date())
+    """Return the crypto market; its day is UTC's, and a bar's the one that the feed begins."""
+    return Market("crypto", feed, lambda at: at.astimezone(UTC).date(), _end_of_bar)
+
+
+def _end_of_bar(opens_at: datetime) -> datetime:
+    """Return the next midnight of the zone at whose midnight a day's bar opens, else a day later.
+
+    Recordings begin their days at 00:00, 04:00, 05:00 or 06:00 UTC; a day with a change of the
+    clocks has 23 or 25 hours.
+    """
+    for zone in _DAY_ZONES:
+        local = opens_at.astimezone(zone)
+        if local.time() == time():
+            return datetime.combine(local.date() + _DAY, time(), zone).astimezone(UTC)
+    return opens_at + _DAY
 
 
 def snapshot_facts(
@@ -105,7 +133,9 @@ def latest_trade(market: Market, symbol: str, raw: Any) -> Snapshot:
     return _trade_fact(market, symbol, parse(WireTrade, raw), raw)
 
 
-def daily_closes(market: Market, symbol: str, raw: Any, today: date) -> Iterator[Snapshot | Issue]:
+def daily_closes(
+    market: Market, symbol: str, raw: Any, now: datetime
+) -> Iterator[Snapshot | Issue]:
     """Yield the closes of the days that are over, and which bars cannot be read."""
     for each in raw:
         try:
@@ -113,7 +143,7 @@ def daily_closes(market: Market, symbol: str, raw: Any, today: date) -> Iterator
         except MalformedMessageError as error:
             yield Issue(symbol, str(error))
             continue
-        if market.day_of(bar.opens_at) < today:
+        if market.end_of(bar.opens_at) <= now:
             yield market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)
 
 
@@ -124,10 +154,10 @@ def _trade_fact(market: Market, symbol: str, trade: WireTrade, raw: Any) -> Snap
 def _day_facts(
     market: Market, symbol: str, raw: Any, known: _SymbolSnapshot, traded_at: datetime
 ) -> Iterator[Snapshot]:
-    bar, name, today = known.daily_bar, "dailyBar", market.day_of(traded_at)
-    if bar is not None and market.day_of(bar.opens_at) >= today:
+    bar, name, begun = known.daily_bar, "dailyBar", traded_at
+    if bar is not None and market.end_of(bar.opens_at) > traded_at:
         # The running bar keeps its opening time all day: it is as recent as the last trade.
-        as_of, today = max(traded_at, bar.opens_at), market.day_of(bar.opens_at)
+        as_of, begun = max(traded_at, bar.opens_at), bar.opens_at
         prices: dict[Metric, Decimal | None] = {
             "daily_bar": bar.close,
             "day_open": bar.open,
@@ -139,7 +169,7 @@ def _day_facts(
                 yield market.fact(symbol, metric, price, bar.volume, as_of, raw[name])
         bar, name = known.previous_bar, "prevDailyBar"
     # Before the day's first bar, `dailyBar` is still the previous session's.
-    if bar is not None and market.day_of(bar.opens_at) < today:
+    if bar is not None and market.end_of(bar.opens_at) <= begun:
         yield market.fact(symbol, "prev_close", bar.close, bar.volume, bar.opens_at, raw[name])
 
 

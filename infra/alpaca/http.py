@@ -5,6 +5,7 @@ its `client_order_id` up (alpaca-api.md section 8; the official SDK re-sends POS
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from common.errors import (
     TransientError,
 )
 from common.model import parse_json
+from common.request_budget import RateLimit
 from infra.runtime.http_errors import TIMEOUT, Secret, reveal, transport_errors
 
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429
@@ -40,6 +42,7 @@ class AlpacaHttp:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._key_id, self._secret_key = key_id, secret_key
+        self._rate_limit: RateLimit | None = None
         self._client = httpx.Client(
             base_url=base_url, timeout=timeout, transport=transport, auth=self._signed
         )
@@ -66,6 +69,11 @@ class AlpacaHttp:
         """Delete once; raises as `post` does."""
         return self._call("DELETE", path)
 
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the last response said of the limit on requests; None when none said anything."""
+        return self._rate_limit
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -80,6 +88,7 @@ class AlpacaHttp:
         writes = method != "GET"
         with transport_errors("the broker", writes=writes):
             response = self._client.request(method, path, **arguments)
+        self._rate_limit = _rate_limit(response) or self._rate_limit
         return _content(response, writes=writes)
 
 
@@ -100,6 +109,17 @@ def _content(response: httpx.Response, *, writes: bool) -> Any:
         return parse_json(response.content)
     except MalformedMessageError as error:
         raise unclear(f"broker's answer is not JSON (request id {request_id})") from error
+
+
+def _rate_limit(response: httpx.Response) -> RateLimit | None:
+    """Read the X-RateLimit-* headers, which not every response has."""
+    try:
+        limit, remaining, reset = (
+            int(response.headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset")
+        )
+        return RateLimit(limit, remaining, datetime.fromtimestamp(reset, UTC))
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _message(response: httpx.Response) -> str:

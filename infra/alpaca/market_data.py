@@ -1,14 +1,18 @@
 """Alpaca's market data: one reader per market, and the latest quotes of any."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
+from common.corporate_actions import CorporateAction
 from common.market import CRYPTO_FEED, Quote
-from infra.alpaca.batches import BATCH_SIZE, batches, parse_each, part
+from infra.alpaca import corporate_actions
+from infra.alpaca.batches import BATCH_SIZE, BatchResult, batches, parse_each, part
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import OptionData
 from infra.alpaca.quotes import quote_of
+from infra.alpaca.shared_answers import SharedAnswers
 from infra.alpaca.spot import SpotData, crypto_venue, stock_venue
 
 log = logging.getLogger(__name__)
@@ -22,6 +26,11 @@ class AlpacaMarketData:
     def __init__(self, http: AlpacaHttp) -> None:
         self._http = http
         self.options = OptionData(http)
+
+    def sharing(self, known: Mapping[str, Any]) -> tuple["AlpacaMarketData", dict[str, Any]]:
+        """Return a reader that knows some answers, and where it keeps those that it asks for."""
+        wire = SharedAnswers(self._http, known)
+        return AlpacaMarketData(wire), wire.fetched
 
     def spot(self, feed: str) -> SpotData:
         """Return the reader of the stock or crypto market that a feed shows."""
@@ -41,6 +50,12 @@ class AlpacaMarketData:
             for each in unreadable:
                 log.warning("no quote of %s: %s", each.subject, each.reason)
         return found
+
+    def corporate_actions(
+        self, symbols: Sequence[str], first: date, last: date
+    ) -> BatchResult[CorporateAction]:
+        """Return what changes shares of the symbols, processed from first to last (inclusive)."""
+        return corporate_actions.corporate_actions(self._http, symbols, first, last)
 
     def _quotes(self, symbols: Sequence[str], feed: str) -> Any:
         wanted = {"symbols": ",".join(symbols)}

@@ -1,23 +1,35 @@
 """What the broker holds (`GET /v2/positions`, alpaca-api.md section 5.5)."""
 
-from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
+from common.bounds import WireNumber, WireText
 from common.model import WireModel
+from common.positions import Holding
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.responses import read_all
 
 
 class _Position(WireModel):
-    symbol: str
+    symbol: WireText
     # The sign of a short's quantity is documented both ways: the side decides.
-    qty: Decimal = Field(allow_inf_nan=False)
+    qty: WireNumber
+    qty_available: WireNumber | None = None
+    avg_entry_price: WireNumber | None = None
     side: Literal["long", "short"]
 
+    @property
+    def holding(self) -> Holding:
+        """The position with signed units."""
+        sign = 1 if self.side == "long" else -1
+        free = self.qty if self.qty_available is None else self.qty_available
+        return Holding(sign * abs(self.qty), abs(free), self.avg_entry_price)
 
-def positions(http: AlpacaHttp) -> dict[str, Decimal]:
-    """Return signed units by symbol; a pair of crypto currencies is written without its slash."""
-    wire = read_all(_Position, http.get("/v2/positions"))
-    return {each.symbol: abs(each.qty) * (1 if each.side == "long" else -1) for each in wire}
+
+def positions(http: AlpacaHttp) -> dict[str, Holding]:
+    """Return what is held by symbol; a pair of crypto currencies is written without its slash."""
+    return holdings(http.get("/v2/positions"))
+
+
+def holdings(answer: Any) -> dict[str, Holding]:
+    """Read the broker's list of positions; raises TransientError."""
+    return {each.symbol: each.holding for each in read_all(_Position, answer)}

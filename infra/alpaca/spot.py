@@ -83,14 +83,14 @@ class SpotData:
         )
 
     def daily_closes(
-        self, symbols: Sequence[str], first: date, today: date
+        self, symbols: Sequence[str], first: date, until: datetime
     ) -> BatchResult[Snapshot]:
-        """Return the closes of the days from `first` on that are over, whatever their number."""
+        """Return the closes of the days from `first` on that are over by an instant."""
         market = self._venue.market
         return self._facts(
             symbols,
-            lambda batch: self._daily_bars(batch, first, today),
-            lambda symbol, raw: daily_closes(market, symbol, raw, today),
+            lambda batch: self._daily_bars(batch, first, market.day_of(until)),
+            lambda symbol, raw: daily_closes(market, symbol, raw, until),
         )
 
     def _facts(

@@ -1,7 +1,7 @@
 """Alpaca's trading API (alpaca-api.md section 5): orders, and the broker's clock."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -9,17 +9,21 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
-from common.guardrails.facts import Account, Asset
+from common.guardrails.facts import Account
 from common.model import problems
 from common.options import ChainBounds, OptionContract
+from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
+from common.positions import Execution, Holding
+from common.request_budget import RateLimit
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
+from infra.alpaca import activities, contracts, positions
 from infra.alpaca import calendar as calendars
-from infra.alpaca import contracts, positions
 from infra.alpaca.batches import BatchResult
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.shared_answers import SharedAnswers
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,16 @@ class AlpacaTrading:
 
     def __init__(self, http: AlpacaHttp) -> None:
         self._http = http
+
+    def sharing(self, known: Mapping[str, Any]) -> tuple["AlpacaTrading", dict[str, Any]]:
+        """Return a reader that knows some answers, and where it keeps those that it asks for."""
+        wire = SharedAnswers(self._http, known)
+        return AlpacaTrading(wire), wire.fetched
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the last response said of the limit on trading requests."""
+        return self._http.rate_limit
 
     def submit(self, order: Order) -> BrokerOrder:
         """Place an order once (`POST /v2/orders`); one that is already there is adopted.
@@ -117,9 +131,13 @@ class AlpacaTrading:
             # A page may end between orders of one instant: the next one begins with it once more.
             after = last - _INSTANT if last - _INSTANT > after else last
 
-    def positions(self) -> dict[str, Decimal]:
-        """Return the account's positions: signed units by symbol; raises TransientError."""
+    def positions(self) -> dict[str, Holding]:
+        """Return the account's positions by symbol; raises TransientError."""
         return positions.positions(self._http)
+
+    def executions(self, after: datetime) -> Iterator[Execution]:
+        """Yield the account's executions after an instant, whoever ordered them."""
+        return activities.executions(self._http, after)
 
     def calendar(self, first: date, last: date) -> list[CalendarDay]:
         """Return each day from first to last, holidays too; raises TransientError."""

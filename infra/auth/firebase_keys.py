@@ -6,6 +6,8 @@ than every few seconds, whatever key ids callers make up.
 
 import re
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
@@ -13,53 +15,73 @@ from jwt import PyJWK, PyJWKSet, PyJWTError
 
 from common.errors import MalformedMessageError, TransientError
 from common.model import parse_json
-from infra.runtime.http_errors import TIMEOUT, transport_errors
+from infra.runtime.http_errors import transport_errors
 
 ALGORITHM = "RS256"
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])")
 _LONGEST = timedelta(days=1)
 _FETCH_INTERVAL = timedelta(seconds=10)
+# A key server that hangs must not hold up a function that has 30 seconds, nor all its threads.
+_TIMEOUT = httpx.Timeout(5.0)
+_PATIENCE_SECONDS = 1.0
 
 
 class FirebaseKeys:
     """The keys at one URL (a JWK set), by their ids. Safe to share between threads."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(timeout=TIMEOUT)
+        self._client = httpx.Client(timeout=_TIMEOUT)
         self._url = url
-        self._lock = threading.Lock()
-        self._keys: dict[str, PyJWK] = {}
-        self._stale_at: datetime | None = None
+        self._fetching = threading.Lock()
+        self._known = _Keys({}, None)
         self._asked_at: datetime | None = None
 
     def get(self, key_id: str, now: datetime) -> PyJWK | None:
         """Return a key, None when there is none of that id.
 
-        Raises TransientError while the keys are too old and cannot be fetched.
+        A key that is known and fresh is returned at once, whatever others wait for. Raises
+        TransientError while the keys are too old, or being fetched by another, and not there soon.
         """
-        with self._lock:
-            fresh = self._stale_at is not None and now < self._stale_at
-            if not (fresh and key_id in self._keys) and self._may_ask(now):
-                self._fetch(now)
-            elif not fresh:
-                raise TransientError("the keys of ID tokens could not be fetched a moment ago")
-            return self._keys.get(key_id)
+        known = self._known
+        if known.are_fresh(now) and key_id in known.by_id:
+            return known.by_id[key_id]
+        if not self._fetching.acquire(timeout=_PATIENCE_SECONDS):
+            raise TransientError("the keys of ID tokens are being fetched")
+        try:
+            if not (self._known.are_fresh(now) and key_id in self._known.by_id):
+                self._fetch_if_due(now)
+        finally:
+            self._fetching.release()
+        return self._known.by_id.get(key_id)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _may_ask(self, now: datetime) -> bool:
-        return self._asked_at is None or now - self._asked_at >= _FETCH_INTERVAL
+    def _fetch_if_due(self, now: datetime) -> None:
+        if self._asked_at is None or now - self._asked_at >= _FETCH_INTERVAL:
+            self._asked_at = now
+            self._known = self._fetch(now)
+        elif not self._known.are_fresh(now):
+            raise TransientError("the keys of ID tokens could not be fetched a moment ago")
 
-    def _fetch(self, now: datetime) -> None:
-        self._asked_at = now
+    def _fetch(self, now: datetime) -> "_Keys":
         with transport_errors("the key server of ID tokens", writes=False):
             response = self._client.get(self._url)
         if not response.is_success:
             raise TransientError(f"the key server of ID tokens answered {response.status_code}")
-        self._keys = _parse(response.content)
-        self._stale_at = now + _keep_for(response.headers)
+        return _Keys(_parse(response.content), now + _keep_for(response.headers))
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """One answer of the key server, replaced as a whole."""
+
+    by_id: Mapping[str, PyJWK]
+    stale_at: datetime | None
+
+    def are_fresh(self, now: datetime) -> bool:
+        return self.stale_at is not None and now < self.stale_at
 
 
 def _parse(body: bytes) -> dict[str, PyJWK]:

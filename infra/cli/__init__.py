@@ -3,19 +3,25 @@
 import sys
 
 import click
+from dotenv import load_dotenv
 
 from common.errors import TradingError
 from infra.cli import (
     config,
     controls,
     dead_letters,
+    fixtures,
     local,
     messages,
     migrate,
     push_snapshot,
     schedules,
+    templates,
+    tokens,
     trace,
+    users,
 )
+from infra.cli.deploy_check.command import deploy_check
 from infra.cli.doctor.command import doctor
 
 
@@ -31,7 +37,11 @@ for _command in (
     local.answer,
     local.replay,
     local.selftest,
+    users.user,
     config.config,
+    templates.template,
+    tokens.token,
+    fixtures.fixtures,
     messages.messages,
     controls.halt,
     controls.resume,
@@ -41,12 +51,14 @@ for _command in (
     push_snapshot.push_snapshot,
     schedules.schedules,
     doctor,
+    deploy_check,
 ):
     main.add_command(_command)
 
 
 def run() -> None:
     """Run `main`; what we raise on purpose is one clear line and exit status 1, not a traceback."""
+    load_dotenv(".env")  # the variables of the process stand above it
     try:
         main()
     except TradingError as error:

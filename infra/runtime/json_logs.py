@@ -22,7 +22,13 @@ class CloudFormatter(JsonFormatter):
         super().__init__(
             "{levelname}{name}{message}",
             style="{",
-            rename_fields={"levelname": "severity", "name": "logger"},
+            # A traceback goes where Error Reporting looks first:
+            # https://cloud.google.com/error-reporting/docs/formatting-error-messages
+            rename_fields={
+                "levelname": "severity",
+                "name": "logger",
+                "exc_info": "stack_trace",
+            },
         )
         self._project = project
 

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
-_CLOUD_TRACE = re.compile(r"([0-9a-fA-F]{32})(?:/(\d+))?(?:;.*)?")
+_CLOUD_TRACE = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20}))?(?:;.*)?")
+_SPAN = 2**64
 
 _fields: ContextVar[Mapping[str, object]] = ContextVar("log_fields", default={})  # noqa: B039 (never mutated)
 
@@ -35,6 +36,6 @@ def trace(traceparent: str, cloud_trace_context: str) -> dict[str, str]:
     if found := _TRACEPARENT.fullmatch(traceparent):
         return {"trace": found[1], "span": found[2]}
     if found := _CLOUD_TRACE.fullmatch(cloud_trace_context):
-        span = {"span": f"{int(found[2]):016x}"} if found[2] else {}
+        span = {"span": f"{int(found[2]) % _SPAN:016x}"} if found[2] else {}
         return {"trace": found[1].lower(), **span}
     return {}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from common.errors import PermanentError
 from infra.runtime import redaction
+from infra.runtime.secret_strength import weakness
 from infra.runtime.settings import (
     HEADER_SECRETS,
     Settings,
@@ -32,6 +33,7 @@ class Secrets:
         """
         given = self._settings.require(name)
         if not is_secret_name(given):
+            _refuse_weak(name, given)
             return given
         try:
             value = self._read(given)
@@ -39,7 +41,14 @@ class Secrets:
             raise SettingsError(f"{name.upper()}: {error}") from error
         redaction.hide(value)
         self._refuse_damaged(name, value)
+        _refuse_weak(name, value)
         return value
+
+    def refuse_weak(self) -> None:
+        """Look at the secrets that are given as they are; raises SettingsError that names one."""
+        for name, given in self._settings.secrets.items():
+            if not is_secret_name(given):
+                _refuse_weak(name, given)
 
     def provider(self, name: str) -> Callable[[], str]:
         """Return what reveals a secret when it is used; raises SettingsError if it is not set."""
@@ -55,3 +64,8 @@ class Secrets:
             )
         if name in HEADER_SECRETS and not can_be_sent(value):
             raise SettingsError(f"{name.upper()}: its secret has characters that cannot be sent")
+
+
+def _refuse_weak(name: str, value: str) -> None:
+    if (reason := weakness(name, value)) is not None:
+        raise SettingsError(f"{name.upper()}: {reason}", [name.upper()])

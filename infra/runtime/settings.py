@@ -6,11 +6,9 @@ A contradiction refuses to start: SettingsError names the variables and says wha
 import os
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -26,6 +24,7 @@ from common.errors import TradingError
 from common.market import StockFeed
 from common.server_limits import ServerLimits
 from infra.runtime.database_url import connection_arguments
+from infra.runtime.limit_settings import LimitSettings
 
 LIVE_HOST = "api.alpaca.markets"
 PAPER_HOST = "paper-api.alpaca.markets"
@@ -35,8 +34,11 @@ GOOGLE_KEYS = (
 DATA_HOST = "data.alpaca.markets"
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+_ORIGIN = r"(https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)"
+_ORIGINS = f"^({_ORIGIN}(,{_ORIGIN})*)?$"
 _TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
 _NO_DATABASE = "none"
+_LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
 # What is sent in a header: a stray line end would be quoted in an error, and so in a log. The
@@ -121,12 +123,12 @@ def env_vars() -> dict[str, str]:
 
 def default_limits() -> ServerLimits:
     """Return the limits of this environment, without needing the rest of the settings."""
-    names = {name for name in os.environ if name.startswith(("HARD_MAX_", "MAX_STREAM_"))}  # noqa: TID251
+    names = {name for name in os.environ if name.startswith(("HARD_MAX_", "MAX_"))}  # noqa: TID251
     given = {name: os.environ[name] for name in names}  # noqa: TID251
     return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).server_limits
 
 
-class Settings(BaseModel):
+class Settings(LimitSettings):
     """Everything that an operator can set; names are the environment variables in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)
@@ -144,7 +146,11 @@ class Settings(BaseModel):
     trading_enabled: StrictFlag = False
     trading_worker_ingest_enabled: bool = True
     trading_worker_eval_enabled: bool = True
+    # Without any broker: prices are those of the table `market_fixtures`, and orders are filled
+    # at once under ids that begin with `fake-`.
     question_pipeline_test_mode: StrictFlag = False
+    # The time is the broker's own: a simulator's on this machine.
+    broker_clock: StrictFlag = False
 
     alpaca_api_key_id: SecretStr = SecretStr("")
     alpaca_api_secret_key: SecretStr = SecretStr("")
@@ -179,16 +185,13 @@ class Settings(BaseModel):
 
     firebase_project_id: str = ""
     firebase_keys_url: str = GOOGLE_KEYS
+    # Web pages that may call `account_api` from a browser: origins, separated by commas.
+    allowed_origins: Annotated[str, Field(pattern=_ORIGINS)] = ""
 
     google_cloud_project: str = ""
     google_cloud_region: str = ""
     deployment_name: str = "countersign"  # what Google's resources are named after
     pubsub_emulator_host: str = ""
-
-    hard_max_order_notional_usd: Annotated[Decimal, Field(gt=0)] = Decimal(1000)
-    hard_max_orders_per_day: Annotated[int, Field(ge=0)] = 20
-    hard_max_notional_usd_per_4h: Annotated[Decimal, Field(gt=0)] = Decimal(5000)
-    max_stream_symbols: Annotated[int, Field(ge=1)] = 30
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -262,10 +265,16 @@ class Settings(BaseModel):
                 " neither"
             )
         hosts = (self.alpaca_trading_base_url, self.alpaca_data_base_url)
-        if self.question_pipeline_test_mode and not all(map(_is_loopback, hosts)):
+        if self.broker_clock and not all(map(_is_loopback, hosts)):
             raise ValueError(
-                "QUESTION_PIPELINE_TEST_MODE takes the simulator's word for the time: it needs"
+                "BROKER_CLOCK takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"
+            )
+        live_key = self.alpaca_api_key_id.get_secret_value().startswith(_LIVE_KEY)
+        if self.question_pipeline_test_mode and (self.alpaca_allow_live or live_key):
+            raise ValueError(
+                "QUESTION_PIPELINE_TEST_MODE trades nothing: it goes neither with"
+                " ALPACA_ALLOW_LIVE nor with a live account's ALPACA_API_KEY_ID"
             )
         d1 = (
             self.cloudflare_api_token.get_secret_value(),
@@ -294,6 +303,13 @@ class Settings(BaseModel):
         return {name: value for name, value in given.items() if value not in {"", _NO_DATABASE}}
 
     @property
+    def broker_kind(self) -> Literal["live", "paper", "test"]:
+        """Whose account orders go to; those of `test` go to nobody."""
+        if self.question_pipeline_test_mode:
+            return "test"
+        return "live" if self.broker_is_live else "paper"
+
+    @property
     def broker_is_live(self) -> bool:
         """Whether orders would spend real money."""
         return self.alpaca_trading_base_url == f"https://{LIVE_HOST}"
@@ -310,4 +326,9 @@ class Settings(BaseModel):
             max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
             max_stream_symbols=self.max_stream_symbols,
             allow_unasked_live=self.alpaca_allow_unasked_live,
+            max_data_requests_per_minute=self.max_data_requests_per_minute,
+            max_evaluation_cost=self.max_evaluation_cost,
+            max_server_orders_per_day=self.hard_max_server_orders_per_day,
+            max_server_notional_usd_per_day=self.hard_max_server_notional_usd_per_day,
+            max_server_notional_usd_per_4h=self.hard_max_server_notional_usd_per_4h,
         )

@@ -15,6 +15,7 @@ from infra.simulator.ledger.ledger import Ledger
 from infra.simulator.market import calendar as calendars
 from infra.simulator.market.assets import Assets
 from infra.simulator.market.clock import SimulatedClock
+from infra.simulator.market.corporate_actions import CorporateActions
 from infra.simulator.market.market import Market
 from infra.simulator.market.option_market import OptionMarket
 from infra.simulator.market.recording import Recording
@@ -44,8 +45,9 @@ class BrokerState:
         self.market = Market(self.clock, self.calendar, recording, self.lock)
         self.options = OptionMarket(self.clock, self.lock)
         self.assets = Assets(self.market)
+        self.corporate_actions = CorporateActions()
         self.ledger = Ledger(database, self.lock)
-        self.valuation = Valuation(self.ledger, self.market)
+        self.valuation = Valuation(self.ledger, self.market, self.switches)
         self.order_validation = OrderValidation(
             self.ledger,
             self.market,
@@ -57,7 +59,13 @@ class BrokerState:
             self.faults,
         )
         self.matching = Matching(
-            self.ledger, self.market, self.calendar, self.clock, self.switches, self.faults
+            self.ledger,
+            self.market,
+            self.calendar,
+            self.clock,
+            self.switches,
+            self.faults,
+            self.corporate_actions,
         )
         self.clock.on_change(self.work)
         self.market.on_change(before=self.matching.settle, after=self.matching.work)
@@ -83,6 +91,7 @@ class BrokerState:
             self.market.forget_script()
             self.options.forget()
             self.assets.forget()
+            self.corporate_actions.forget()
             self.ledger.clear()
             if at is not None:
                 self.clock.reset(at)

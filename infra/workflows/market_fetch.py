@@ -17,8 +17,8 @@ from infra.alpaca.spot import SpotData
 SpotInput = StockInput | CryptoInput
 Cursors = Mapping[str, datetime]
 
-# How far back daily closes go: more than 250 sessions.
-HISTORY = timedelta(days=400)
+# How far back daily closes go: more than the 303 sessions that an index of 30 days takes.
+HISTORY = timedelta(days=500)
 # A day's bar is taken as final this long after midnight; by then every plan may see the tape, too.
 SETTLING = timedelta(minutes=20)
 
@@ -104,8 +104,8 @@ def _snapshots(reader: SpotData, symbols: Sequence[str], now: datetime) -> Fetch
 
 
 def _history(reader: SpotData, feed: str, symbols: Sequence[str], now: datetime) -> FetchResult:
-    today = reader.day_of(now - SETTLING)
-    fetched = reader.daily_closes(symbols, today - HISTORY, today)
+    until = now - SETTLING
+    fetched = reader.daily_closes(symbols, reader.day_of(until) - HISTORY, until)
     keys = tuple(_history_key(feed, symbol) for symbol in symbols)
     return FetchResult(fetched.found, cursors=keys, problems=fetched.problems)
 

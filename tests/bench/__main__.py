@@ -23,6 +23,7 @@ from infra.local.driver import Driver
 from infra.local.stack import WEBHOOK_SECRET, Stack, User, local_stack
 from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data
+from infra.runtime.settings import default_limits
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from tests.bench.snapshot import snapshot
@@ -61,8 +62,7 @@ def evaluation(stack: Stack, users: int) -> Iterator[tuple[str, float, float]]:
             )
 
     def tick() -> None:
-        with stack.database.transaction() as tx:
-            ask_all(tx, stack.simulator.clock.now())
+        ask_all(stack.database, default_limits(), stack.simulator.clock.now())
 
     def bare_inserts() -> None:
         with stack.database.transaction() as tx:
@@ -145,8 +145,8 @@ def counted() -> Iterator[list[str]]:
 def round_trips(stack: Stack) -> Iterator[tuple[str, int]]:
     """Statements of one evaluation: the same for one user and for all of them."""
     now = stack.simulator.clock.now()
-    with stack.database.transaction() as tx, counted() as statements:
-        ask_all(tx, now)
+    with counted() as statements:
+        ask_all(stack.database, default_limits(), now)
     yield "evaluate, nobody asked (statements)", len(statements)
     with stack.database.transaction() as tx, counted() as statements:
         market_data.last_fetches(tx)

@@ -96,7 +96,7 @@ def test_it_is_a_table_for_people_with_something_to_do_for_each_trouble(
         ("DATABASE_URL", "", {"settings", "database", "kill switch"}, "correct it"),
         ("HAIPHEN_API_URL", NOWHERE, {"dashboard"}, "HAIPHEN_API_URL"),
         ("ALPACA_API_SECRET_KEY", "wrong", {"broker", "market data", "calendar"}, "PK"),
-        ("ANSWER_WEBHOOK_SECRET", "whsec_not base64", {"secrets"}, "base64"),
+        ("ANSWER_WEBHOOK_SECRET", "whsec_not base64", {"secrets"}, "repair the secret"),
         ("ANSWER_WEBHOOK_SECRET", "", {"settings"}, "every answer would be refused"),
         ("GOOGLE_CLOUD_PROJECT", "another", {"topics"}, "GOOGLE_CLOUD_PROJECT"),
         ("DATABASE_POOL_SIZE", "0", {"settings"}, "correct it"),

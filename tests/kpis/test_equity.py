@@ -5,6 +5,7 @@ import statistics
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,3 +109,22 @@ def test_a_quiet_account_never_fell_and_has_no_sharpe_ratio(db: Database) -> Non
         found = recomputed.figures(tx, day.day, day.since + timedelta(days=1))
 
     assert (found["Max drawdown"], found["Sharpe ratio"]) == ("0.00%", "—")
+
+
+# The last sinks below zero and rises again: its returns alone would read as a gain. The first are
+# Vibe-Trading pull request 958's.
+@pytest.mark.parametrize(
+    "curve",
+    [[100, -20, -50, -120], [-20, -50, -100], [100, 0, 50, 80], [100, 150, 200, -1, 5, 10]],
+)
+def test_an_account_below_zero_has_no_ratio(db: Database, curve: list[int]) -> None:
+    day = Day(1)
+    day.source_rows.rows["account_equity"].clear()
+    for number, equity in enumerate(curve):
+        day.source_rows.equity(day.opens + number * QUARTER, equity)
+
+    with db.transaction() as tx:
+        day.source_rows.save(tx)
+        found = recomputed.figures(tx, day.day, day.since + timedelta(days=1))
+
+    assert found["Sharpe ratio"] == recomputed.DASH

@@ -111,7 +111,7 @@ def test_who_plans_changes_nothing_and_who_applies_is_approved(deployment: Deplo
 # What a deployment leaves at its default, and why.
 LEFT_ALONE = {
     "database_url": "Cloud SQL instead",
-    "question_pipeline_test_mode": "the simulator's, refused away from this machine",
+    "broker_clock": "the simulator's, refused away from this machine",
     "snapshot_endpoint": "the dashboard's contract",
     "firebase_keys_url": "Google's",
     "cloudflare_api_url": "Cloudflare's",

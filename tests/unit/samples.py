@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from common.config import TradingConfig
-from common.guardrails.facts import Account, Asset, BrokerFacts, Exposure, Facts
+from common.guardrails.facts import Account, BrokerFacts, Exposure, Facts, ServerExposure
 from common.market import NEW_YORK, Metric, Quote, Snapshot
+from common.orders.asset import Asset
 from common.orders.order import Order
+from common.positions import Holding
 from common.questions import Confirmation
 from common.server_limits import ServerLimits
 
@@ -108,8 +110,14 @@ def broker(**changes: Any) -> BrokerFacts:
         "quote": Quote("SPY", Decimal("491.99"), Decimal("492.01"), NOON),
         "previous_close": Decimal(500),
         "market_is_open": True,
-        "asset": Asset(tradable=True, fractionable=True),
-        "account": Account(blocked=False, buying_power=Decimal(1000)),
+        "asset": Asset(tradable=True, fractionable=True, marginable=True),
+        "account": Account(
+            blocked=False,
+            buying_power=Decimal(1000),
+            cash_buying_power=Decimal(1000),
+            crypto_active=True,
+        ),
+        "holding": Holding(Decimal(2), Decimal(2)),
     }
     return BrokerFacts(**values | changes)
 
@@ -122,6 +130,7 @@ def exposure(**changes: Any) -> Exposure:
         "day_pnl": Decimal(0),
         "outcome_pending": None,
         "controls": (),
+        "all_users": ServerExposure(0, Decimal(0), Decimal(0)),
     }
     return Exposure(**values | changes)
 

@@ -9,7 +9,10 @@ from common.actions import Action, ClosePosition, ProposeOrder, default_time_in_
 from common.errors import MalformedMessageError
 from common.market import Quote
 from common.model import Model
+from common.orders.asset import Asset
 from tests.unit.samples import NOON, order
+
+STOCK = Asset(tradable=True, fractionable=True)
 
 
 class Holder(Model):
@@ -74,22 +77,22 @@ QUOTE = Quote("SPY", Decimal("100.00"), Decimal("100.10"), NOON)
 def test_a_limit_lies_beyond_the_far_side_by_its_offset(side: str, offset: str, limit: str) -> None:
     limited = order(side=side, notional_usd=None, qty=Decimal(2), limit_offset_pct=Decimal(offset))
 
-    assert limited.limit_for(QUOTE) == Decimal(limit)
-    assert limited.cost_at(QUOTE) == 2 * Decimal(limit)
+    assert limited.limit_for(QUOTE, STOCK) == Decimal(limit)
+    assert limited.cost_at(QUOTE, STOCK) == 2 * Decimal(limit)
 
 
 def test_a_limit_below_a_dollar_has_four_decimals() -> None:
     penny = Quote("X", Decimal("0.5000"), Decimal("0.5001"), NOON)
 
-    assert order(limit_offset_pct=Decimal("0.5")).limit_for(penny) == Decimal("0.5026")
+    assert order(limit_offset_pct=Decimal("0.5")).limit_for(penny, STOCK) == Decimal("0.5026")
 
 
 def test_a_market_order_costs_its_notional_or_its_quantity_at_the_far_side() -> None:
-    assert order().limit_for(QUOTE) is None
-    assert order().cost_at(QUOTE) == Decimal(10)
-    assert order(notional_usd=None, qty=Decimal(3)).cost_at(QUOTE) == Decimal("300.30")
+    assert order().limit_for(QUOTE, STOCK) is None
+    assert order().cost_at(QUOTE, STOCK) == Decimal(10)
+    assert order(notional_usd=None, qty=Decimal(3)).cost_at(QUOTE, STOCK) == Decimal("300.30")
     selling = order(side="sell", notional_usd=None, qty=Decimal(3))
-    assert selling.cost_at(QUOTE) == Decimal(300)
+    assert selling.cost_at(QUOTE, STOCK) == Decimal(300)
 
 
 @given(
@@ -105,10 +108,10 @@ def test_a_reservation_never_covers_less_than_the_limit_allows(
     quote = Quote("SPY", bid, bid + spread, NOON)
     limited = order(side=side, notional_usd=None, qty=qty, limit_offset_pct=offset)
 
-    limit = limited.limit_for(quote)
+    limit = limited.limit_for(quote, STOCK)
 
     assert limit is not None
-    assert limited.cost_at(quote) >= qty * limit
+    assert limited.cost_at(quote, STOCK) >= qty * limit
 
 
 def test_a_limit_order_goes_out_with_its_limit() -> None:

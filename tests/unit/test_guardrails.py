@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config import TradingConfig
+from common.drift import Drift
 from common.guardrails import GUARDRAILS, deny
-from common.guardrails.facts import Account, Asset, BrokerFacts, Control, DenialCode, Facts
+from common.guardrails.facts import Account, BrokerFacts, Control, DenialCode, Facts
 from common.market import Quote
+from common.orders.asset import Asset
 from common.orders.order import Order
+from common.positions import Holding
 from common.rules.base import Position
 from tests.unit.samples import (
     NOON,
@@ -44,6 +47,90 @@ SELL_ONE = order(side="sell", notional_usd=None, qty=Decimal(1))
 def test_an_order_with_everything_in_order_passes() -> None:
     assert deny(order(), facts()) is None
 
+
+COINS = {"id": "coins", "source": "alpaca", "asset_class": "crypto", "symbols": ["SHIB/USD"]}
+COIN = Asset(tradable=True, fractionable=True, price_increment=Decimal("0.00000001"))
+
+
+def coins(symbol: str = "SHIB/USD", **changes: Any) -> Facts:
+    """Facts that let `coin_order()` pass every check."""
+    account = Account(blocked=False, buying_power=None, cash_buying_power=Decimal(1000))
+    values: dict[str, Any] = {
+        "quote": Quote(symbol, Decimal("0.00001239"), Decimal("0.00001241"), NOON),
+        "asset": COIN,
+        "account": replace(account, crypto_active=True),
+        "previous_close": None,
+    }
+    watched = [*document()["data_inputs"], COINS | {"symbols": [symbol]}]
+    return facts(config=config(data_inputs=watched), broker=broker(**values | changes))
+
+
+def coin_order(**changes: Any) -> Order:
+    values = {"symbol": "SHIB/USD", "asset_class": "crypto", "time_in_force": "gtc"}
+    return order(**values | {"seen_price": Decimal("0.0000124")} | changes)
+
+
+def limited(**changes: Any) -> Order:
+    return coin_order(
+        notional_usd=None, qty=Decimal(2_000_000), limit_offset_pct=Decimal("0.5"), **changes
+    )
+
+
+NO_CASH = Account(blocked=False, buying_power=Decimal(200), cash_buying_power=Decimal("9.99"))
+ONLY_BY_THE_BROKERS_RULES: list[tuple[DenialCode, Order, Facts]] = [
+    (DenialCode.CURRENCY_NOT_SUPPORTED, coin_order(symbol="ETH/BTC"), coins("ETH/BTC")),
+    (DenialCode.CURRENCY_NOT_SUPPORTED, coin_order(symbol="BTC/USDT"), coins("BTC/USDT")),
+    (
+        DenialCode.CURRENCY_NOT_SUPPORTED,
+        order(),
+        facts(broker=broker(account=Account(False, Decimal(1000), currency="EUR"))),
+    ),
+    # A grid that has no price as low as the coin's: nothing is sent at 0.
+    (
+        DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER,
+        limited(),
+        coins(asset=replace(COIN, price_increment=Decimal("0.01"))),
+    ),
+    (
+        DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER,
+        coin_order(),
+        coins(asset=replace(COIN, min_qty=Decimal(1_000_000))),
+    ),
+    (
+        DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER,
+        limited(),
+        coins(asset=replace(COIN, qty_increment=Decimal(300_000))),
+    ),
+    (DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER, coin_order(notional_usd=Decimal("9.99")), coins()),
+    (
+        DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER,
+        order(notional_usd=None, qty=Decimal("0.002")),
+        facts(),
+    ),
+    (
+        DenialCode.INSUFFICIENT_BUYING_POWER,
+        coin_order(),
+        coins(account=replace(NO_CASH, crypto_active=True)),
+    ),
+    (
+        DenialCode.INSUFFICIENT_BUYING_POWER,
+        order(),
+        facts(broker=broker(asset=Asset(tradable=True, fractionable=True), account=NO_CASH)),
+    ),
+    (
+        DenialCode.ACCOUNT_BLOCKED,
+        coin_order(),
+        coins(account=Account(blocked=False, buying_power=None, cash_buying_power=Decimal(1000))),
+    ),
+    (
+        DenialCode.DAY_TRADE_LIMIT,
+        order(side="sell"),
+        facts(
+            broker=broker(account=Account(False, Decimal(1000), day_trades_left=0)),
+            exposure=exposure(position=held("2"), opposite_filled_today=True),
+        ),
+    ),
+]
 
 # Facts in which nothing but the named guardrail stands between the order and the broker.
 ONLY: list[tuple[DenialCode, Order, Facts]] = [
@@ -98,12 +185,12 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
     (
         DenialCode.ASSET_NOT_TRADABLE,
         order(),
-        facts(broker=broker(asset=Asset(tradable=False, fractionable=True))),
+        facts(broker=broker(asset=Asset(tradable=False, fractionable=True, marginable=True))),
     ),
     (
         DenialCode.ASSET_NOT_TRADABLE,
         order(),
-        facts(broker=broker(asset=Asset(tradable=True, fractionable=False))),
+        facts(broker=broker(asset=Asset(tradable=True, fractionable=False, marginable=True))),
     ),
     (DenialCode.ASSET_NOT_TRADABLE, order(), facts(broker=broker(asset=None))),
     (
@@ -125,6 +212,35 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
     (DenialCode.PRICE_DRIFT, order(), facts(broker=quoted("486.99", "487.01"))),
     (DenialCode.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=Decimal(984)))),
     (DenialCode.CORPORATE_ACTION, order(), facts(broker=broker(previous_close=None))),
+    (DenialCode.CORPORATE_ACTION, order(), facts(exposure=exposure(changed_basis="split"))),
+    (
+        DenialCode.POSITION_DRIFT,
+        order(),
+        facts(exposure=exposure(drift=Drift("SPY", Decimal(2), Decimal(1)))),
+    ),
+    (
+        DenialCode.POSITION_DRIFT,
+        SELL_ONE,
+        facts(
+            server=server(max_order_notional_usd=Decimal(1000)),
+            config=guarded(max_notional_usd_per_4h=1000),
+            exposure=exposure(position=held("2"), units_of_all=Decimal(3)),
+        ),
+    ),
+    (DenialCode.NOT_HELD, order(side="sell"), facts()),
+    (
+        DenialCode.NOT_HELD,
+        order(side="sell"),
+        facts(
+            broker=broker(holding=Holding(Decimal(2), Decimal(0))),
+            exposure=exposure(position=held("2")),
+        ),
+    ),
+    (
+        DenialCode.NOT_HELD,
+        order(side="sell"),
+        facts(broker=broker(holding=None), exposure=exposure(position=held("2"))),
+    ),
     (
         DenialCode.MAX_ORDER_NOTIONAL,
         order(),
@@ -163,6 +279,19 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
         facts(server=server(max_notional_usd_per_4h=Decimal(9))),
     ),
     (DenialCode.OUTCOME_PENDING, order(), facts(exposure=exposure(outcome_pending="order-7"))),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(server=server(max_server_orders_per_day=0))),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_day=Decimal("9.99"))),
+    ),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_4h=Decimal("9.99"))),
+    ),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(exposure=exposure(all_users=None))),
+    *ONLY_BY_THE_BROKERS_RULES,
 ]
 
 
@@ -192,7 +321,8 @@ def test_the_order_passes_when_only_that_guardrail_is_removed(
 
 
 def test_every_code_is_tripped_by_some_example() -> None:
-    assert {code for code, _, _ in ONLY} == set(DenialCode)
+    by_turn = {DenialCode.REQUEST_LIMIT}  # denied before any guardrail is asked
+    assert {code for code, _, _ in ONLY} == set(DenialCode) - by_turn
 
 
 @pytest.mark.parametrize(
@@ -313,7 +443,7 @@ def test_a_whole_quantity_needs_no_fractionable_asset() -> None:
     whole = order(notional_usd=None, qty=Decimal(1))
     given_facts = facts(
         config=guarded(max_notional_usd_per_4h=1000),
-        broker=broker(asset=Asset(tradable=True, fractionable=False)),
+        broker=broker(asset=Asset(tradable=True, fractionable=False, marginable=True)),
     )
 
     assert deny(whole, given_facts) is None
@@ -321,7 +451,7 @@ def test_a_whole_quantity_needs_no_fractionable_asset() -> None:
 
 @given(
     used=st.decimals(0, 200, places=2),
-    notional=st.decimals("0.01", 200, places=2),
+    notional=st.decimals(1, 200, places=2),
     user_limit=st.integers(1, 200),
     ceiling=st.integers(1, 200),
 )

@@ -131,7 +131,7 @@ def test_crypto_takes_no_day_orders() -> None:
     whole = wide()
     whole["rules"][1]["on_answer_match"]["time_in_force"] = "day"
 
-    with pytest.raises(MalformedMessageError, match="crypto takes gtc or ioc"):
+    with pytest.raises(MalformedMessageError, match="crypto orders take gtc or ioc"):
         validate(whole, LIMITS)
 
 
@@ -154,7 +154,7 @@ def test_every_number_above_a_ceiling_is_named_at_once() -> None:
     said = str(refused.value)
     assert "guardrails.max_orders_per_day: must be at most 20" in said
     assert "guardrails.max_notional_usd_per_4h: must be at most 5000" in said
-    assert "distinct stock symbols: must be at most 30" in said
+    assert "distinct symbols: must be at most 30" in said
 
 
 WRONG: dict[str, list[Any]] = {

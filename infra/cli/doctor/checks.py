@@ -19,6 +19,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         "check DATABASE_URL or CLOUD_SQL_INSTANCE, and the way there",
     ),
     ("kpi views", internal_checks.kpi_views, "see to the database first"),
+    ("configs", internal_checks.configs, "see to the database first"),
     ("kill switch", internal_checks.switches, "see to the database first"),
     ("broker", external_checks.broker, "check the keys, and whether the broker can be reached"),
     (
@@ -37,6 +38,7 @@ _CONTRADICTING = (
     "ALPACA_TRADING_BASE_URL",
     "ALPACA_DATA_BASE_URL",
     "QUESTION_PIPELINE_TEST_MODE",
+    "BROKER_CLOCK",
 )
 
 

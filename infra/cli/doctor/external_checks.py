@@ -20,7 +20,9 @@ def broker(environment: Environment) -> Iterator[CheckResult]:
     """Check that the keys open the account that is meant: paper, or live with both keys turned."""
     known = environment.settings
     kind = "live" if known.broker_is_live else "paper"
-    where = "the simulator" if known.question_pipeline_test_mode else f"the {kind} account"
+    where = "the simulator" if known.broker_clock else f"the {kind} account"
+    if known.question_pipeline_test_mode:
+        where = "test mode (no broker)"
     try:
         account = environment.trading.account()
     except BrokerRefusedError as error:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from standardwebhooks import Webhook
-
 from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
 from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
 from infra.postgres.trading import controls
+from infra.postgres.users import set_aside_configs
 from infra.runtime.settings import SettingsError, is_secret_name
 from infra.workflows import kpi_snapshot
 
@@ -48,7 +47,7 @@ def _switches(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("switches", "warn", message, advice)
     if known.question_pipeline_test_mode:
         message, advice = (
-            "QUESTION_PIPELINE_TEST_MODE: the simulator trades",
+            "QUESTION_PIPELINE_TEST_MODE: no broker, every order is fake",
             "leave it out to trade",
         )
         yield CheckResult("switches", "warn", message, advice)
@@ -65,13 +64,7 @@ def secrets(environment: Environment) -> Iterator[CheckResult]:
     for name, given in environment.settings.secrets.items():
         variable = name.upper()
         try:
-            value = environment.secrets.reveal(name)
-            if name == "answer_webhook_secret":
-                Webhook(value)
-        except ValueError:
-            message, advice = f"{variable} is not a webhook secret", "it must be whsec_ and base64"
-            yield CheckResult("secrets", "fail", message, advice)
-            continue
+            environment.secrets.reveal(name)
         except SettingsError as error:
             yield CheckResult("secrets", "fail", str(error), "repair the secret, then look again")
             continue
@@ -120,3 +113,15 @@ def switches(environment: Environment) -> Iterator[CheckResult]:
         )
     if not against:
         yield CheckResult("kill switch", "ok", "nobody has halted trading")
+
+
+def configs(environment: Environment) -> Iterator[CheckResult]:
+    """Name the users' configs that are left out of evaluation, and why."""
+    with environment.database.transaction() as tx:
+        found = set_aside_configs.all_of_them(tx)
+    for each in found:
+        who = f"{each['firebase_uid'] or 'nobody'} ({each['users']} users)"
+        message = f"config {each['config_key']} of {who} is set aside: {each['reason']}"
+        yield CheckResult("configs", "warn", message, "its users can replace it; see GET config")
+    if not found:
+        yield CheckResult("configs", "ok", "no config is set aside")

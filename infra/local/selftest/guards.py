@@ -1,10 +1,12 @@
 """One scenario and more for every guardrail: only that guard stands between a yes and the broker.
 
-Behind two of them stands the broker itself: it does not trade what is not tradable, nor on credit.
+Behind three of them stands the broker itself: it does not trade what is not tradable, nor what is
+too small, nor on credit.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from common.guardrails.facts import DenialCode
 from infra.local.driver import RunError
@@ -12,12 +14,15 @@ from infra.local.selftest import scenarios
 from infra.local.selftest.conditions import (
     Attempt,
     account_blocked,
+    account_currency,
     config,
     fault,
     halt,
     limits,
     meanwhile,
     no_faults,
+    others_leave,
+    others_reserve,
     price,
     resume,
     spend_everything,
@@ -77,6 +82,21 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         DenialCode.ASSET_NOT_TRADABLE,
         "the broker suspends the symbol",
         meanwhile(tradable(yes=False), tradable(yes=True)),
+    ),
+    DenialScenario(
+        DenialCode.CURRENCY_NOT_SUPPORTED,
+        "the broker keeps the account in euros",
+        meanwhile(account_currency("EUR"), account_currency("USD")),
+    ),
+    DenialScenario(
+        DenialCode.ORDER_NOT_ACCEPTED_BY_BROKER,
+        "0.005 shares at $98; the broker takes no fraction that is worth less than a dollar",
+        scenarios.sliver,
+    ),
+    DenialScenario(
+        DenialCode.DAY_TRADE_LIMIT,
+        "bought and sold on one day; the account has made its three day trades",
+        scenarios.day_trade,
     ),
     DenialScenario(
         DenialCode.ACCOUNT_BLOCKED,
@@ -147,6 +167,26 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         DenialCode.OUTCOME_PENDING,
         "the broker's answer to an order is lost; then a second order",
         scenarios.unknown,
+    ),
+    DenialScenario(
+        DenialCode.NOT_HELD,
+        "a yes to sell one share by somebody who holds none",
+        scenarios.short,
+    ),
+    DenialScenario(
+        DenialCode.POSITION_DRIFT,
+        "half of what the user bought is gone from the broker's books; then a yes to sell",
+        scenarios.drifted,
+    ),
+    DenialScenario(
+        DenialCode.REQUEST_LIMIT,
+        "the minute's requests are spent, and the yes expires before the next ones",
+        scenarios.late_for_a_request,
+    ),
+    DenialScenario(
+        DenialCode.SERVER_CAP_REACHED,
+        "all users together have reserved what the server allows in four hours",
+        meanwhile(others_reserve(Decimal(50_000)), others_leave),
     ),
     # The last one: the day is over then.
     DenialScenario(

@@ -65,9 +65,9 @@ SCENARIOS: Mapping[str, RuleScenario] = {
         {"fast": 1, "slow": 2, "timeframe": "1Min", "direction": "down"},
     ),
     "rsi_threshold": RuleScenario(
-        "an index of three closes below 30",
-        4,
-        {"period": 2, "timeframe": "1Min", "threshold": 30, "direction": "below"},
+        "an index of two days below 30",
+        3,
+        {"period": 2, "timeframe": "1Day", "threshold": 30, "direction": "below"},
     ),
     "volume_above_average": RuleScenario(
         "three times an average day's volume", 2, {"factor": 3, "days": 2}

@@ -6,18 +6,27 @@ from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID
 
+from common.drift import SETTLED_AFTER
 from common.market import next_trading_day_start
 from common.messages import OrderApproved, QuestionCreated
 from common.questions import Answer, Decision
+from common.request_budget import USUAL_LIMIT
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
-from infra.local.selftest.conditions import Attempt, Condition, limits, no_faults
+from infra.local.selftest.conditions import (
+    Attempt,
+    Condition,
+    day_trades_made,
+    limits,
+    no_faults,
+)
 from infra.local.selftest.trader import MINUTE, PRICE, RULE, Trader, rule
 from infra.local.stack import WEBHOOK_SECRET
-from infra.postgres.trading import confirmations, orders
+from infra.postgres.trading import confirmations, orders, request_budget
 
 _YES = Decimal(10)
 _PATIENCE_SECONDS = 10
+_SALE = {"action": "propose_order", "side": "sell", "qty": 1, "notional_usd": None}
 
 
 def forged(trader: Trader) -> UUID:
@@ -70,6 +79,25 @@ def blocked(trader: Trader) -> UUID:
     question = trader.ask()
     trader.change(guardrails={"symbols_blocklist": [trader.symbol]})
     return trader.say_yes(question)
+
+
+def sliver(trader: Trader) -> UUID:
+    """Order a fraction of a share that is worth less than a dollar."""
+    action = {"action": "propose_order", "side": "buy", "notional_usd": None, "qty": "0.005"}
+    trader.change(rules=[{"id": RULE, "on_answer_match": action}])
+    return trader.say_yes(trader.ask())
+
+
+def day_trade(trader: Trader) -> UUID:
+    """Buy, and sell on the same day, when the account may make no further day trade."""
+    trader.buy()
+    trader.change(rules=[{"id": RULE, "on_answer_match": {"side": "sell", "notional_usd": 5}}])
+    question = trader.ask()
+    day_trades_made(trader)
+    try:
+        return trader.say_yes(question)
+    finally:
+        no_faults(trader)
 
 
 def sized(notional_usd: str) -> Attempt:
@@ -132,6 +160,37 @@ def unknown(trader: Trader) -> UUID:
         no_faults(trader)
     _settle(trader)
     return order_id
+
+
+def short(trader: Trader) -> UUID:
+    """Say yes to the sale of a share that nobody holds."""
+    trader.change(rules=[{"id": RULE, "on_answer_match": _SALE}])
+    return trader.say_yes(trader.ask())
+
+
+def drifted(trader: Trader) -> UUID:
+    """Buy two shares, lose one of them in the broker's books, and say yes to a sale."""
+    buy = {"action": "propose_order", "side": "buy", "qty": 2, "notional_usd": None}
+    trader.change(rules=[{"id": RULE, "on_answer_match": buy}])
+    trader.buy()
+    trader.drive.advance(SETTLED_AFTER + MINUTE)
+    ledger, at = trader.simulator.ledger, trader.simulator.clock.now_ns()
+    ledger.charge_coins(trader.symbol, Decimal(1), at)
+    trader.change(rules=[{"id": RULE, "on_answer_match": _SALE}])
+    return trader.say_yes(trader.ask())
+
+
+def late_for_a_request(trader: Trader) -> UUID:
+    """Spend what the broker allows in a minute, and say yes to what expires within it."""
+    trader.change(rules=[{"id": RULE, "question_ttl_seconds": 30}])
+    question = trader.ask()
+    with trader.stack.database.transaction() as tx:
+        request_budget.take(tx, USUAL_LIMIT, trader.simulator.clock.now())
+    try:
+        return trader.say_yes(question)
+    finally:
+        with trader.stack.database.transaction() as tx:
+            tx.run("DELETE FROM request_budget")
 
 
 def closing(trader: Trader) -> UUID:

@@ -33,6 +33,7 @@ def _store(tx: Transaction, facts: Sequence[Snapshot], now: datetime) -> int:
         }
         for fact in facts
     ]
+    _correct(tx, rows, now)
     return tx.run(
         """
         INSERT INTO market_data_snapshots
@@ -49,12 +50,44 @@ def _store(tx: Transaction, facts: Sequence[Snapshot], now: datetime) -> int:
     )
 
 
+def _correct(tx: Transaction, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
+    """Correct the stored bars that the feed has corrected, and keep what they said before.
+
+    Of the running day's bar every look is a fact of its own; these are of days and minutes that
+    are over.
+    """
+    tx.run(
+        """
+        WITH corrected AS (
+            SELECT s.id, s.price AS old_price, s.volume AS old_volume, s.raw AS old_raw,
+                   fact.price, fact.volume, fact.raw
+            FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS fact (
+                symbol text, feed text, metric text, price numeric, volume numeric,
+                as_of timestamptz, raw jsonb)
+            JOIN market_data_snapshots s
+              ON s.symbol = fact.symbol AND s.metric = fact.metric AND s.feed = fact.feed
+             AND s.as_of = fact.as_of
+            WHERE fact.metric IN ('prev_close', 'daily_close', 'minute_bar')
+              AND s.price <> fact.price
+        ), kept AS (
+            INSERT INTO market_data_corrections (snapshot_id, price, volume, raw, corrected_at)
+            SELECT id, old_price, old_volume, old_raw, :now FROM corrected
+        )
+        UPDATE market_data_snapshots s SET (price, volume, raw) = (c.price, c.volume, c.raw)
+        FROM corrected c WHERE s.id = c.id
+        """,
+        rows=to_json(rows),
+        now=now,
+    )
+
+
 def latest(
     tx: Transaction, needs: Mapping[MarketDataKey, int]
 ) -> dict[MarketDataKey, tuple[Snapshot, ...]]:
-    """Read the newest `count` facts per (symbol, metric, feed), oldest first.
+    """Read the newest `count` facts per (symbol, metric, feed), oldest first, on today's basis.
 
-    One index descent per key; a key of which nothing is known is absent.
+    One index descent per key; a key of which nothing is known is absent. What was stored before a
+    split is restated for it; `raw` stays what the broker sent.
     """
     wanted = [
         {"symbol": symbol, "metric": metric, "feed": feed, "wanted": count}
@@ -63,7 +96,8 @@ def latest(
     rows = tx.rows(
         """
         SELECT fact.id, fact.symbol, fact.asset_class, fact.feed, fact.metric,
-               fact.price, fact.volume, fact.as_of, fact.raw
+               coalesce(fact.price * basis.ratio, fact.price) AS price,
+               coalesce(fact.volume / basis.ratio, fact.volume) AS volume, fact.as_of, fact.raw
         FROM jsonb_to_recordset(CAST(:wanted AS jsonb))
             AS k (symbol text, metric text, feed text, wanted integer)
         CROSS JOIN LATERAL (
@@ -71,6 +105,14 @@ def latest(
             WHERE s.symbol = k.symbol AND s.metric = k.metric AND s.feed = k.feed
             ORDER BY s.as_of DESC LIMIT k.wanted
         ) AS fact
+        LEFT JOIN LATERAL (
+            SELECT utils_statistics.product(a.old_rate) / utils_statistics.product(a.new_rate)
+                AS ratio
+            FROM corporate_actions a
+            WHERE a.symbol = fact.symbol AND a.effect = 'shares' AND a.applied_at IS NOT NULL
+              AND a.ex_date > CAST(fact.as_of AT TIME ZONE 'America/New_York' AS date)
+            HAVING count(*) > 0
+        ) AS basis ON true
         ORDER BY fact.as_of
         """,
         wanted=to_json(wanted),

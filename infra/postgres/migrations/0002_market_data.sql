@@ -1,4 +1,4 @@
--- Facts about the market, append-only. The unique index is also how the latest row of a
+-- Facts about the market, append-only but for corrections of the feed. The unique index is also how the latest row of a
 -- (symbol, metric, feed) is found: one descent, whatever the size of the table.
 
 CREATE TABLE market_data_snapshots (
@@ -27,3 +27,14 @@ CREATE TABLE ingest_cursors (
     input_key      text PRIMARY KEY,
     last_fetch_at  timestamptz NOT NULL
 );
+
+-- What a bar said before the feed corrected it: decisions that were made on it stay traceable.
+CREATE TABLE market_data_corrections (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    snapshot_id  bigint NOT NULL REFERENCES market_data_snapshots (id) ON DELETE CASCADE,
+    price        numeric,
+    volume       numeric,
+    raw          jsonb,
+    corrected_at timestamptz NOT NULL
+);
+CREATE INDEX market_data_corrections_of_snapshot ON market_data_corrections (snapshot_id);

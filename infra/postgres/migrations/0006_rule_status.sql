@@ -11,3 +11,11 @@ CREATE TABLE rule_status (
     evaluated_at timestamptz NOT NULL,
     PRIMARY KEY (config_key, rule_id, symbol)
 );
+
+-- Configs that the last evaluation left out, so that the others go on: invalid, too expensive, or
+-- failing whenever they are evaluated.
+CREATE TABLE set_aside_configs (
+    config_key text PRIMARY KEY,
+    reason     text NOT NULL,
+    since      timestamptz NOT NULL
+);

@@ -11,12 +11,35 @@ LANGUAGE sql STABLE BEGIN ATOMIC
            ELSE of_symbol END;
 END;
 
+CREATE AGGREGATE utils_statistics.product(numeric) (
+    SFUNC = numeric_mul, STYPE = numeric, INITCOND = '1'
+);
+
+-- What a price from one day is multiplied by to read on the basis of another, later one; NULL where
+-- it is on that basis already.
+CREATE FUNCTION utils_statistics.basis_ratio(of_symbol text, known_on date, today date)
+RETURNS numeric
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT CASE WHEN count(*) > 0 THEN utils_statistics.product(a.old_rate)
+                                       / utils_statistics.product(a.new_rate) END
+    FROM corporate_actions a
+    WHERE a.symbol = of_symbol AND a.effect = 'shares' AND a.applied_at IS NOT NULL
+      AND a.ex_date > known_on AND a.ex_date <= today;
+END;
+
+-- A price that was known on one day, on the basis of another, later one.
+CREATE FUNCTION utils_statistics.restated(price numeric, of_symbol text, known_on date, today date)
+RETURNS numeric
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT coalesce(price * utils_statistics.basis_ratio(of_symbol, known_on, today), price);
+END;
+
 -- The newest price of a stock or crypto pair before an instant, from whichever feed has it: one
 -- index descent per feed, whatever the length of history.
 CREATE FUNCTION utils_statistics.spot_price(of_symbol text, of_metric text, before timestamptz)
-RETURNS TABLE (price numeric)
+RETURNS TABLE (price numeric, known_on date)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT newest.price
+    SELECT newest.price, CAST(newest.as_of AT TIME ZONE 'America/New_York' AS date)
     FROM (VALUES ('iex'), ('sip'), ('delayed_sip'), ('us')) AS known (feed)
     CROSS JOIN LATERAL (
         SELECT s.price, s.as_of FROM market_data_snapshots s
@@ -49,7 +72,10 @@ END;
 CREATE FUNCTION utils_statistics.last_price(of_symbol text, asset_class text, before timestamptz)
 RETURNS TABLE (price numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT spot.price FROM utils_statistics.spot_price(of_symbol, 'last_trade', before) AS spot
+    SELECT utils_statistics.restated(
+               spot.price, of_symbol, spot.known_on,
+               CAST((before - interval '1 microsecond') AT TIME ZONE 'America/New_York' AS date))
+    FROM utils_statistics.spot_price(of_symbol, 'last_trade', before) AS spot
     WHERE asset_class <> 'us_option'
     UNION ALL
     SELECT option.price FROM utils_statistics.option_price(of_symbol, before) AS option
@@ -60,7 +86,9 @@ END;
 CREATE FUNCTION utils_statistics.previous_close(of_symbol text, asset_class text, day timestamptz)
 RETURNS TABLE (price numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT spot.price FROM utils_statistics.spot_price(of_symbol, 'prev_close', day) AS spot
+    SELECT utils_statistics.restated(spot.price, of_symbol, spot.known_on,
+                                     CAST(day AT TIME ZONE 'America/New_York' AS date))
+    FROM utils_statistics.spot_price(of_symbol, 'prev_close', day) AS spot
     WHERE asset_class <> 'us_option'
     UNION ALL
     SELECT option.price FROM utils_statistics.option_price(of_symbol, day) AS option

@@ -1,20 +1,41 @@
 -- What a day made of the trades. A trade's `units` are its quantity times the contract multiplier,
 -- below zero when short.
 
--- Every part of an execution that belongs to a trade that was open at some time of a span.
+-- Every part of an execution that belongs to a trade that was open at some time of a span, and every
+-- adjustment of one. A restatement takes the old shares away and brings the new ones at the same cost;
+-- at the midnight with which a span begins it lies before the span.
 CREATE FUNCTION utils_statistics.trade_changes(
     since timestamptz, until timestamptz, of_user text DEFAULT NULL)
 RETURNS TABLE (trade_id integer, symbol text, asset_class text, units numeric, price numeric,
                filled_at timestamptz, fill_id bigint)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT t.id, t.symbol, t.asset_class, a.qty * utils_statistics.multiplier(t.asset_class),
-           f.price, f.filled_at, f.id
-    FROM trades t
+    WITH alive AS NOT MATERIALIZED (
+        SELECT t.id, t.symbol, t.asset_class,
+               utils_statistics.multiplier(t.asset_class) AS multiplier
+        FROM trades t
+        WHERE tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(since, until, '[]')
+          AND (of_user IS NULL OR t.firebase_uid = of_user)
+    )
+    SELECT t.id, t.symbol, t.asset_class, a.qty * t.multiplier, f.price, f.filled_at, f.id
+    FROM alive t
     JOIN trade_fills a ON a.trade_id = t.id
     JOIN fills f ON f.id = a.fill_id
-    WHERE tstzrange(t.opened_at, t.closed_at, '[]') && tstzrange(since, until, '[]')
-      AND f.filled_at < until
-      AND (of_user IS NULL OR t.firebase_uid = of_user);
+    WHERE f.filled_at < until
+    UNION ALL
+    SELECT t.id, t.symbol, t.asset_class, part.qty * t.multiplier, part.price,
+           CASE WHEN p.is_restatement AND p.effective_at = since
+                THEN p.effective_at - interval '1 microsecond' ELSE p.effective_at END,
+           part.number
+    FROM alive t
+    JOIN position_adjustments p ON p.trade_id = t.id
+    CROSS JOIN LATERAL (
+        SELECT -p.qty_before, p.entry_before, 2 * p.id WHERE p.is_restatement
+        UNION ALL
+        SELECT p.qty_after, p.entry_after, 2 * p.id + 1 WHERE p.is_restatement
+        UNION ALL
+        SELECT p.qty_after - p.qty_before, p.price, 2 * p.id WHERE NOT p.is_restatement
+    ) AS part (qty, price, number)
+    WHERE p.effective_at < until;
 END;
 
 -- Realized so far that day + change of unrealized since the previous close, for each trade:

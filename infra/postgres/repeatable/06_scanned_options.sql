@@ -1,12 +1,16 @@
 -- Scanned option contracts: those whose snapshots a day's option inputs stored.
 
 -- Sample deviation of the daily log returns of 20 sessions that were over, annualised; NULL when
--- there are fewer. All closes are one feed's: feeds differ by their last prints.
+-- there are fewer. All closes are one feed's: feeds differ by their last prints. They are restated for
+-- splits; NULL also where two neighbours lie so far apart that they cannot be on one basis.
 CREATE FUNCTION utils_statistics.historical_volatility(of_symbol text, before timestamptz)
 RETURNS numeric
 LANGUAGE sql STABLE BEGIN ATOMIC
     WITH closes AS (
-        SELECT known.feed, s.as_of, s.price
+        SELECT known.feed, s.as_of,
+               utils_statistics.restated(
+                   s.price, of_symbol, CAST(s.as_of AT TIME ZONE 'America/New_York' AS date),
+                   CAST(before AT TIME ZONE 'America/New_York' AS date)) AS price
         FROM (VALUES ('iex'), ('sip'), ('delayed_sip')) AS known (feed)
         CROSS JOIN LATERAL (
             SELECT c.as_of, c.price FROM market_data_snapshots c
@@ -16,12 +20,13 @@ LANGUAGE sql STABLE BEGIN ATOMIC
         ) AS s
     ),
     returns AS (
-        SELECT feed, as_of, ln(price / lag(price) OVER (PARTITION BY feed ORDER BY as_of)) AS r
-        FROM closes
+        SELECT feed, as_of, ln(ratio) AS r, abs(ratio - 1) AS change
+        FROM (SELECT feed, as_of, price / lag(price) OVER (PARTITION BY feed ORDER BY as_of) AS ratio
+              FROM closes) AS neighbours
     ),
     volatilities AS (
         SELECT feed, max(as_of) AS as_of, stddev_samp(r) * sqrt(252::numeric) AS volatility
-        FROM returns GROUP BY feed HAVING count(r) = 20
+        FROM returns GROUP BY feed HAVING count(r) = 20 AND max(change) < 0.3
     )
     SELECT volatility FROM volatilities ORDER BY as_of DESC, feed LIMIT 1;
 END;

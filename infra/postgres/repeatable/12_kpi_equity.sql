@@ -1,5 +1,6 @@
 -- KPIs 9 and 10 at several instants. The drawdown is that of all the day's quarters of an hour; the
--- returns are the regular session's, each between two quarters that follow each other.
+-- returns are the regular session's, each between two quarters that follow each other. An account
+-- that sank to zero or below has no returns, and so no ratio of them.
 CREATE FUNCTION utils_statistics.equity_figures(
     report_date date, since timestamptz, untils timestamptz[])
 RETURNS TABLE (instant integer, kpi_name text, value numeric)
@@ -20,7 +21,9 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     FROM generate_series(1, array_upper(untils, 1)) AS i (instant)
     CROSS JOIN LATERAL (
         SELECT max(1 - c.equity / nullif(greatest(c.peak, 0), 0)) AS drawdown,
-               avg(c.return) / nullif(stddev_samp(c.return), 0) * sqrt(26 * 252::numeric) AS sharpe
+               CASE WHEN min(c.equity) > 0
+                    THEN avg(c.return) / nullif(stddev_samp(c.return), 0) * sqrt(26 * 252::numeric)
+                    END AS sharpe
         FROM curve c WHERE c.bucket < i.instant
     ) AS so_far
     CROSS JOIN LATERAL (VALUES ('Max drawdown', so_far.drawdown), ('Sharpe ratio', so_far.sharpe))

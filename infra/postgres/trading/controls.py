@@ -24,7 +24,7 @@ def active_controls(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[
     """Read what stands against a user's trading now: everybody's switch, then his own."""
     rows = tx.rows(
         """
-        SELECT state, reason FROM trading_controls
+        SELECT CAST(:uid AS text) AS firebase_uid, state, reason FROM trading_controls
         WHERE scope IN (:everybody, :uid) AND state <> 'active' AND (until IS NULL OR until > :now)
         ORDER BY scope <> :everybody
         """,

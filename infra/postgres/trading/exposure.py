@@ -4,24 +4,35 @@ import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from common.guardrails.facts import NOTIONAL_WINDOW, Exposure
+from common.drift import SETTLED_AFTER, Drift
+from common.guardrails.facts import NOTIONAL_WINDOW, Exposure, ServerExposure
 from common.market import trading_day, trading_day_start
 from common.orders.order import Order
 from common.orders.status import REJECTED, SUBMITTING
 from common.rules.base import Position
 from infra.postgres.database import Transaction
 from infra.postgres.trading import controls
+from infra.postgres.trading.order_columns import IS_OPEN
 
 # A send takes seconds: what is still being sent after this long was interrupted by a crash.
 INTERRUPTED_AFTER = timedelta(minutes=1)
 
 
-def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Exposure:
+def of(
+    tx: Transaction,
+    order: Order,
+    now: datetime,
+    *,
+    with_pnl: bool,
+    with_day_trades: bool = False,
+) -> Exposure:
     """Read the counters, the position and the switches, without the order at hand.
 
-    The day's profit and loss costs a look at every trade of the day: only `with_pnl`.
+    The day's profit and loss costs a look at every trade of the day: only `with_pnl`. Whether the
+    order would make a day trade is looked up only where the broker counts them.
     """
     taken = reserved(tx, order.firebase_uid, now, without=order.id)
     return Exposure(
@@ -30,7 +41,10 @@ def of(tx: Transaction, order: Order, now: datetime, *, with_pnl: bool) -> Expos
         position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_pending_before(tx, order, now),
+        opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
         controls=controls.active_controls(tx, order.firebase_uid, now),
+        **_books(tx, order, now),
+        all_users=reserved_by_all(tx, now, without=order.id),
     )
 
 
@@ -51,7 +65,8 @@ def reserved(
     """
     row = tx.rows(
         """
-        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+        SELECT CAST(:uid AS text) AS firebase_uid,
+               count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
                coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
                    AS notional_in_window
         FROM trade_orders
@@ -66,7 +81,34 @@ def reserved(
         without=without,
         rejected=REJECTED,
     )[0]
-    return Reserved(**row)
+    return Reserved(row["orders_today"], row["notional_in_window"])
+
+
+def reserved_by_all(tx: Transaction, now: datetime, *, without: UUID) -> ServerExposure:
+    """Sum what all users have reserved.
+
+    Whoever reserves takes his turn until the transaction ends, so that no two orders fit into the
+    same last room. Every holder of this lock has the lock of his user already.
+    """
+    tx.rows("SELECT pg_advisory_xact_lock(hashtextextended('server caps', 0))")
+    row = tx.rows(
+        """
+        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at >= :day_start), 0)
+                   AS notional_today,
+               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
+                   AS notional_in_window
+        FROM trade_orders
+        WHERE id <> :without AND status <> :rejected
+          AND reserved_at >= least(CAST(:day_start AS timestamptz),
+                                   CAST(:window_start AS timestamptz))
+        """,
+        day_start=trading_day_start(now),
+        window_start=now - NOTIONAL_WINDOW,
+        without=without,
+        rejected=REJECTED,
+    )[0]
+    return ServerExposure(**row)
 
 
 def _position(tx: Transaction, order: Order) -> Position | None:
@@ -81,11 +123,27 @@ def _position(tx: Transaction, order: Order) -> Position | None:
     return Position(**row) if row else None
 
 
+def _opposite_filled_today(tx: Transaction, order: Order, now: datetime) -> bool:
+    """Tell whether the other side of the order was filled today: the account is one for all."""
+    return bool(
+        tx.rows(
+            """
+            SELECT 1 FROM fills
+            WHERE filled_at >= :day_start AND symbol = :symbol AND side <> :side LIMIT 1
+            """,
+            day_start=trading_day_start(now),
+            symbol=order.symbol,
+            side=order.side,
+        )
+    )
+
+
 def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
     """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
     row = tx.rows(
         """
-        SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+        SELECT CAST(:uid AS text) AS firebase_uid,
+               CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
         FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
         """,
         day=trading_day(now),
@@ -95,11 +153,53 @@ def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None
     return pnl
 
 
+def _books(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
+    """Read what is known of the symbol beside the user's own position."""
+    row = tx.rows(
+        f"""
+        SELECT (SELECT coalesce(sum(t.qty), 0) FROM trades t
+                WHERE t.symbol = :symbol AND t.closed_at IS NULL) AS units_of_all,
+               EXISTS (SELECT FROM trade_orders o
+                       WHERE o.symbol = :symbol AND o.id <> :id AND o.updated_at >= :settled)
+               OR EXISTS (SELECT FROM trade_orders o
+                          WHERE o.symbol = :symbol AND o.id <> :id AND o.status <> 'approved'
+                            AND {IS_OPEN}) AS is_moving,
+               (SELECT a.id FROM corporate_actions a
+                WHERE a.symbol = :symbol AND a.applied_at > question.asked_at
+                  AND a.ex_date > question.asked_at - interval '3 days'
+                UNION ALL
+                SELECT a.id FROM corporate_actions a
+                JOIN trades t ON t.symbol = a.symbol AND t.firebase_uid = :uid
+                             AND t.closed_at IS NULL
+                             AND t.opened_at < a.ex_date AT TIME ZONE 'America/New_York'
+                WHERE a.symbol = :symbol AND a.effect = 'unexplained' AND a.resolved_at IS NULL
+                  AND a.ex_date <= CAST(:today AS date)
+                LIMIT 1) AS changed_basis,
+               d.symbol, d.ours, d.brokers
+        FROM (SELECT coalesce((SELECT c.asked_at FROM confirmations c
+                               WHERE c.question_id = CAST(:question_id AS uuid)),
+                              CAST(:created_at AS timestamptz)) AS asked_at) AS question
+        LEFT JOIN position_drifts d ON d.symbol = replace(:symbol, '/', '')
+            AND EXISTS (SELECT FROM trades t WHERE t.firebase_uid = :uid AND t.symbol = :symbol
+                          AND t.closed_at IS NULL)
+        """,
+        symbol=order.symbol,
+        id=order.id,
+        uid=order.firebase_uid,
+        settled=now - SETTLED_AFTER,
+        question_id=order.question_id,
+        created_at=order.created_at,
+        today=trading_day(now),
+    )[0]
+    symbol, ours, brokers = (row.pop(name) for name in ("symbol", "ours", "brokers"))
+    return row | {"drift": Drift(symbol, ours, brokers) if symbol else None}
+
+
 def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[UUID]:
     """Name the user's orders whose outcome nobody knows, the oldest first."""
     rows = tx.rows(
         """
-        SELECT id FROM trade_orders
+        SELECT firebase_uid, id FROM trade_orders
         WHERE firebase_uid = :uid AND status = :submitting
           AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
         ORDER BY reserved_at, id

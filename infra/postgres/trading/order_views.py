@@ -6,7 +6,7 @@ from infra.postgres.database import Row, Transaction
 from infra.postgres.pages import Cursor, Page, page
 from infra.postgres.trading.order_columns import SHOWN
 
-_ORDERS = f"SELECT {', '.join(SHOWN)} FROM trade_orders WHERE firebase_uid = :uid"
+_ORDERS = f"SELECT firebase_uid, {', '.join(SHOWN)} FROM trade_orders WHERE firebase_uid = :uid"
 
 
 def of_user(

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from common.guardrails.facts import Denied
 from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
+from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order, client_order_id
 from common.orders.status import (
@@ -76,11 +77,17 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
     return Order(**_present(row))
 
 
-def reserve(tx: Transaction, order: Order, quote: Quote, now: datetime) -> Order:
+def reserve(tx: Transaction, order: Order, quote: Quote, asset: Asset, now: datetime) -> Order:
     """Take the slot and what the order may cost, fix its limit, and claim it for sending."""
-    limit_price = order.limit_for(quote)
-    changes = {"limit_price": limit_price, "reserved_usd": order.cost_at(quote)}
-    assignments = "reserved_at = :now, reserved_usd = :reserved_usd, limit_price = :limit_price"
+    limit_price = order.limit_for(quote, asset)
+    changes = {
+        "limit_price": limit_price,
+        "reserved_usd": order.cost_at(quote, asset),
+        "qty": order.qty,
+    }
+    assignments = (
+        "reserved_at = :now, reserved_usd = :reserved_usd, limit_price = :limit_price, qty = :qty"
+    )
     _move(tx, order, SUBMITTING, now, assignments, changes)
     return replace(order, status=SUBMITTING, limit_price=limit_price)
 
@@ -140,6 +147,17 @@ def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: dateti
         filled_qty=filled_qty,
         filled_avg_price=broker_order.filled_avg_price,
         broker_updated_at=broker_order.updated_at or order.broker_updated_at,
+    )
+
+
+def note_reason(tx: Transaction, order_id: UUID, reason: str, now: datetime) -> None:
+    """Remember why an open order is about to end; its owner is told when it has ended."""
+    tx.run(
+        "UPDATE trade_orders SET reason = :reason, updated_at = :now"
+        f" WHERE id = :id AND reason IS NULL AND {IS_OPEN}",
+        id=order_id,
+        reason=reason,
+        now=now,
     )
 
 

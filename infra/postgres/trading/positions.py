@@ -38,14 +38,19 @@ def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Positio
     held: dict[str, list[Position]] = {}
     for row in tx.rows(
         """
-        SELECT DISTINCT t.symbol, t.qty, t.avg_entry_price
+        SELECT DISTINCT t.symbol, t.qty, t.avg_entry_price, NOT EXISTS (
+                   SELECT FROM corporate_actions a
+                   WHERE a.symbol = t.symbol AND a.effect = 'unexplained'
+                     AND a.resolved_at IS NULL
+                     AND t.opened_at < a.ex_date AT TIME ZONE 'America/New_York'
+               ) AS is_explained
         FROM trades t JOIN user_trading_config c USING (firebase_uid)
         WHERE c.enabled AND c.config_key = :config_key AND t.closed_at IS NULL
         ORDER BY t.symbol, t.avg_entry_price, t.qty
         """,
         config_key=config_key,
     ):
-        held.setdefault(row["symbol"], []).append(Position(row["qty"], row["avg_entry_price"]))
+        held.setdefault(row.pop("symbol"), []).append(Position(**row))
     return held
 
 
@@ -56,6 +61,14 @@ def totals(tx: Transaction) -> dict[str, Decimal]:
         " WHERE closed_at IS NULL GROUP BY 1"
     )
     return {row["symbol"]: row["qty"] for row in rows}
+
+
+def held_stocks(tx: Transaction) -> set[str]:
+    """Name the stocks that some user holds."""
+    rows = tx.rows(
+        "SELECT DISTINCT symbol FROM trades WHERE closed_at IS NULL AND asset_class = 'us_equity'"
+    )
+    return {row["symbol"] for row in rows}
 
 
 def moving(tx: Transaction, since: datetime) -> list[str]:

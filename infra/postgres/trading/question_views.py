@@ -8,7 +8,8 @@ from infra.postgres.pages import Cursor, Page, page
 # What nobody answered in time has expired, also before it was closed.
 _QUESTIONS = """
     SELECT * FROM (
-        SELECT c.question_id AS id, c.rule_id, q.question_text AS text, c.asked_at, c.expires_at,
+        SELECT c.firebase_uid, c.question_id AS id, c.rule_id, q.question_text AS text,
+               c.asked_at, c.expires_at,
                CASE WHEN c.status = 'pending' AND c.expires_at < :now THEN 'expired'
                     ELSE c.status END AS status,
                c.answer, c.answered_at, c.decided_at, q.metadata AS terms, o.id AS order_id

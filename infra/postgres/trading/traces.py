@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"(\w+)=(.*?)(?= \w+=|$)")
 def read(tx: Transaction, firebase_uid: str, order_id: UUID) -> dict[str, Any] | None:
     """Read the chain of an order of a user; another user's is none."""
     order = order_views.one(tx, firebase_uid, order_id)
-    consent = _consent(tx, order_id)
+    consent = _consent(tx, firebase_uid, order_id)
     if order is None or consent is None:
         return None
     return {
@@ -26,8 +26,8 @@ def read(tx: Transaction, firebase_uid: str, order_id: UUID) -> dict[str, Any] |
         "answer": _part(consent, "answer_") if consent["answer_value"] is not None else None,
         "guardrails": _guardrails(order, _part(consent, "guard_")),
         "broker_order": _at_broker(order) if order["broker_order_id"] else None,
-        "fills": _fills(tx, order_id),
-        "trades": _trades(tx, order_id),
+        "fills": _fills(tx, firebase_uid, order_id),
+        "trades": _trades(tx, firebase_uid, order_id),
     }
 
 
@@ -37,11 +37,11 @@ def owner_of(tx: Transaction, order_id: UUID) -> str | None:
     return row["firebase_uid"] if row else None
 
 
-def _consent(tx: Transaction, order_id: UUID) -> Row | None:
+def _consent(tx: Transaction, firebase_uid: str, order_id: UUID) -> Row | None:
     """Read what led to an order, from the opportunity to the reservation."""
     return tx.row(
         """
-        SELECT p.snapshot_ids,
+        SELECT o.firebase_uid, p.snapshot_ids,
                p.id AS opportunity_id, p.symbol AS opportunity_symbol,
                p.price AS opportunity_price, p.reference AS opportunity_reference,
                p.pct AS opportunity_pct, p.as_of AS opportunity_as_of,
@@ -59,8 +59,9 @@ def _consent(tx: Transaction, order_id: UUID) -> Row | None:
         JOIN opportunities p ON p.id = o.opportunity_id
         LEFT JOIN questions q ON q.id = o.question_id
         LEFT JOIN confirmations c ON c.question_id = o.question_id
-        WHERE o.id = :id
+        WHERE o.id = :id AND o.firebase_uid = :uid
         """,
+        uid=firebase_uid,
         id=order_id,
     )
 
@@ -104,21 +105,27 @@ def _snapshots(tx: Transaction, ids: list[int]) -> list[Row]:
     )
 
 
-def _fills(tx: Transaction, order_id: UUID) -> list[Row]:
+def _fills(tx: Transaction, firebase_uid: str, order_id: UUID) -> list[Row]:
     return tx.rows(
-        "SELECT id, qty, price, cum_qty, filled_at FROM fills WHERE order_id = :id ORDER BY id",
+        """
+        SELECT o.firebase_uid, f.id, f.qty, f.price, f.cum_qty, f.filled_at
+        FROM fills f JOIN trade_orders o ON o.id = f.order_id
+        WHERE o.id = :id AND o.firebase_uid = :uid ORDER BY f.id
+        """,
+        uid=firebase_uid,
         id=order_id,
     )
 
 
-def _trades(tx: Transaction, order_id: UUID) -> list[Row]:
+def _trades(tx: Transaction, firebase_uid: str, order_id: UUID) -> list[Row]:
     """Read the trades that the order's fills belong to, and how many units of each are its."""
     return tx.rows(
         """
-        SELECT t.id, t.symbol, sum(tf.qty) AS qty_of_order, t.qty, t.avg_entry_price,
-               t.realized_pnl, t.opened_at, t.closed_at, t.opening_order_id
+        SELECT t.firebase_uid, t.id, t.symbol, sum(tf.qty) AS qty_of_order, t.qty,
+               t.avg_entry_price, t.realized_pnl, t.opened_at, t.closed_at, t.opening_order_id
         FROM fills f JOIN trade_fills tf ON tf.fill_id = f.id JOIN trades t ON t.id = tf.trade_id
-        WHERE f.order_id = :id GROUP BY t.id ORDER BY t.id
+        WHERE f.order_id = :id AND t.firebase_uid = :uid GROUP BY t.id ORDER BY t.id
         """,
+        uid=firebase_uid,
         id=order_id,
     )

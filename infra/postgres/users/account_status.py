@@ -22,7 +22,7 @@ def waiting(tx: Transaction, firebase_uid: str, now: datetime) -> Waiting:
     """Count and name it, without locking anything."""
     row = tx.rows(
         """
-        SELECT count(*) AS questions FROM confirmations
+        SELECT CAST(:uid AS text) AS firebase_uid, count(*) AS questions FROM confirmations
         WHERE firebase_uid = :uid AND status = 'pending' AND expires_at >= :now
         """,
         uid=firebase_uid,
@@ -61,7 +61,8 @@ def rules(tx: Transaction, firebase_uid: str, config_key: str) -> list[Row]:
     """
     return tx.rows(
         """
-        SELECT r.rule_id, r.symbol, r.outcome, r.observed, r.evaluated_at,
+        SELECT CAST(:uid AS text) AS firebase_uid,
+               r.rule_id, r.symbol, r.outcome, r.observed, r.evaluated_at,
                (SELECT max(p.fired_at) FROM opportunities p
                 WHERE p.firebase_uid = :uid AND p.rule_id = r.rule_id AND p.symbol = r.symbol)
                    AS last_fired_at,
@@ -80,7 +81,7 @@ def asked(tx: Transaction, firebase_uid: str, now: datetime) -> list[Row]:
     """Read when each rule last fired for the user, and its question that he has not answered."""
     return tx.rows(
         """
-        SELECT fired.key AS rule_id, CAST(fired.value AS timestamptz) AS fired_at,
+        SELECT s.firebase_uid, fired.key AS rule_id, CAST(fired.value AS timestamptz) AS fired_at,
                c.question_id
         FROM user_trading_state s
         CROSS JOIN LATERAL jsonb_each_text(coalesce(s.context -> 'last_fired', '{}')) AS fired

@@ -9,9 +9,13 @@ from typing import Any
 from common.config import TradingConfig, merge
 from common.errors import MalformedMessageError
 from common.model import parse_json
+from common.server_limits import ServerLimits
+from common.validation import too_expensive
 from infra.postgres.database import Transaction, to_json
 
 log = logging.getLogger(__name__)
+
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,19 @@ class SharedConfig:
     config: TradingConfig
 
 
-def active(tx: Transaction) -> list[SharedConfig]:
-    """Read the distinct configs of all enabled users, however many share each."""
+@dataclass(frozen=True)
+class ActiveConfigs:
+    """The distinct configs of all enabled users, and by key why others are set aside."""
+
+    shared: list[SharedConfig]
+    set_aside: dict[str, str]
+
+
+def active(tx: Transaction, limits: ServerLimits) -> ActiveConfigs:
+    """Read the distinct configs of all enabled users, however many share each.
+
+    One that cannot be read, or costs more than the server allows, is set aside.
+    """
     rows = tx.rows(
         """
         SELECT c.config_key, CAST(c.config AS text) AS config,
@@ -34,8 +49,14 @@ def active(tx: Transaction) -> list[SharedConfig]:
         ORDER BY c.config_key
         """
     )
-    found = ((r["config_key"], _effective(r)) for r in rows)
-    return [SharedConfig(key, config) for key, config in found if config and config.enabled]
+    found = ActiveConfigs([], {})
+    for row in rows:
+        config, problem = _examined(row["template"] or "{}", row["config"], limits)
+        if problem is not None:
+            found.set_aside[row["config_key"]] = problem
+        if problem is None and config is not None and config.enabled:
+            found.shared.append(SharedConfig(row["config_key"], config))
+    return found
 
 
 def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
@@ -84,6 +105,19 @@ def _effective(row: dict[str, Any]) -> TradingConfig | None:
     except MalformedMessageError as error:
         log.error("stored config %s is invalid: %s", row["config_key"], error)  # noqa: TRY400
         return None
+
+
+@functools.lru_cache(maxsize=4096)
+def _examined(
+    template: str, override: str, limits: ServerLimits
+) -> tuple[TradingConfig | None, str | None]:
+    """Return a config, and why it must be set aside; whatever is wrong with it is its own."""
+    try:
+        config = _merged(template, override)
+        config.needs()
+        return config, too_expensive(config, limits)
+    except Exception as error:  # noqa: BLE001 (stored by anybody, at any time)
+        return None, f"invalid: {error}"[:_LONGEST_REASON]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,12 +1,12 @@
 """A user's own trading config: read it, and replace it under his lock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from common.config import merge
 from common.model import content_hash
-from infra.postgres.database import Row, Transaction, to_json
+from infra.postgres.database import Transaction, to_json
 
 Document = dict[str, Any]
 
@@ -34,9 +34,10 @@ class UserConfig:
         return content_hash([self.template_name, self.override, self.merged, self.enabled])
 
 
+_FIELDS = [each.name for each in fields(UserConfig)]
 _SELECT = """
-    SELECT c.template_name, coalesce(t.config, '{}') AS template, c.config AS override, c.enabled,
-           c.updated_at, c.config_key
+    SELECT c.firebase_uid, c.template_name, coalesce(t.config, '{}') AS template,
+           c.config AS override, c.enabled, c.updated_at, c.config_key
     FROM user_trading_config c LEFT JOIN trading_config_templates t ON t.name = c.template_name
     WHERE c.firebase_uid = :uid
 """
@@ -45,7 +46,7 @@ _SELECT = """
 def read(tx: Transaction, firebase_uid: str) -> UserConfig | None:
     """Read a user's config, enabled or not, valid or not."""
     row = tx.row(_SELECT, uid=firebase_uid)
-    return UserConfig(**row) if row else None
+    return UserConfig(**{each: row[each] for each in _FIELDS}) if row else None
 
 
 def lock(tx: Transaction, firebase_uid: str) -> UserConfig | None:
@@ -56,16 +57,8 @@ def lock(tx: Transaction, firebase_uid: str) -> UserConfig | None:
     tx.run(
         "INSERT INTO users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING", uid=firebase_uid
     )
-    tx.rows("SELECT 1 FROM users WHERE firebase_uid = :uid FOR UPDATE", uid=firebase_uid)
+    tx.rows("SELECT firebase_uid FROM users WHERE firebase_uid = :uid FOR UPDATE", uid=firebase_uid)
     return read(tx, firebase_uid)
-
-
-def template(tx: Transaction, name: str) -> Document | None:
-    """Read a template."""
-    row: Row | None = tx.row(
-        "SELECT config FROM trading_config_templates WHERE name = :name", name=name
-    )
-    return row["config"] if row else None
 
 
 def save(

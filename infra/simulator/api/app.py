@@ -13,7 +13,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from infra.simulator.api import failures
 from infra.simulator.api.control import control_api, control_market
-from infra.simulator.api.data import crypto_api, data_api, option_data_api
+from infra.simulator.api.data import (
+    corporate_actions_api,
+    crypto_api,
+    data_api,
+    option_data_api,
+)
 from infra.simulator.api.trading import account_api, contracts_api, orders_api, reference_api
 from infra.simulator.errors import ApiError, not_found
 from infra.simulator.faults.fault import Fault
@@ -21,7 +26,7 @@ from infra.simulator.state import BrokerState
 
 _CONTROL = "/sim"
 _APIS = (
-    *(data_api, crypto_api, option_data_api),
+    *(data_api, crypto_api, option_data_api, corporate_actions_api),
     *(orders_api, account_api, reference_api, contracts_api),
     *(control_api, control_market),
 )

@@ -66,7 +66,7 @@ def rate_headers(limit: int, remaining: int, reset_at: int) -> dict[str, str]:
 
 def is_data(path: str) -> bool:
     """Whether a path belongs to the data API; its limits are counted apart (section 1)."""
-    return path.startswith(("/v2/stocks", "/v1beta"))
+    return path.startswith(("/v2/stocks", "/v1"))
 
 
 def cut(reply: flask.Response) -> flask.Response:

@@ -19,9 +19,10 @@ and a marketable order fills at the price it was placed at, not at the one the c
 
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from infra.simulator.execution.restatement import restate
 from infra.simulator.execution.valuation import Valuation
 from infra.simulator.faults.faults import Faults
 from infra.simulator.faults.order_fault import OrderFault
@@ -30,10 +31,12 @@ from infra.simulator.ledger.ledger import Ledger
 from infra.simulator.ledger.orders import Order, Status
 from infra.simulator.market.calendar import Calendar
 from infra.simulator.market.clock import SimulatedClock
+from infra.simulator.market.corporate_actions import CorporateActions
 from infra.simulator.market.market import Market
 from infra.simulator.market.symbols import is_crypto
 from infra.simulator.market.timestamps import SECOND, from_datetime, to_datetime
 
+_SMALLEST_PART = Decimal("1e-9")
 _ENDED_AT = {
     Status.CANCELED: "canceled_at",
     Status.EXPIRED: "expired_at",
@@ -52,10 +55,12 @@ class Matching:
         clock: SimulatedClock,
         switches: Switches,
         faults: Faults,
+        corporate_actions: CorporateActions,
     ) -> None:
         self._books, self._market, self._calendar = ledger, market, calendar
         self._clock, self._switches, self._faults = clock, switches, faults
-        self._valuation = Valuation(ledger, market)
+        self._corporate_actions = corporate_actions
+        self._valuation = Valuation(ledger, market, switches)
         self._worked = clock.now_ns()
 
     def work(self) -> None:
@@ -75,12 +80,14 @@ class Matching:
             orders = self._books.open_orders()
             # After the clock was reset to an earlier instant there is nothing in between.
             for moment in self._moments(orders, min(self._worked, now), now) if orders else ():
+                self._apply_corporate_actions(moment)
                 for order in self._books.open_orders():
                     self._advance(order, moment)
+            self._apply_corporate_actions(now)
         self._worked = now
 
     def _moments(self, orders: Iterable[Order], after: int, now: int) -> list[int]:
-        found = {after, now}
+        found = {after, now, *self._corporate_actions.moments()}
         for symbol in {order.symbol for order in orders}:
             found.update(self._market.tape(symbol).moments(after, now))
         first, last = (to_datetime(instant).date() for instant in (after, now))
@@ -132,7 +139,7 @@ class Matching:
             price = order_fault.price(order, price)
             left = self._quantity(order, price)
             if part := order_fault.part(order, left, moment):
-                order = self._books.execute(order, part, price, moment, leaves=left - part)
+                order = self._execute(order, part, price, moment, left - part)
                 order_fault.executions += 1
                 if order.is_open and order_fault.executions == 1:
                     self._faults.count("partial_fill")
@@ -154,8 +161,25 @@ class Matching:
             return False
         order = self._activated(order, self._worked)
         left = self._quantity(order, price)
-        self._books.execute(order, left, price, self._worked, leaves=Decimal(0))
+        self._execute(order, left, price, self._worked, Decimal(0))
         return True
+
+    def _apply_corporate_actions(self, moment: int) -> None:
+        """Restate what is held; what is still open of the old shares is canceled first."""
+        for action in self._corporate_actions.take_due(moment):
+            for order in self._books.open_orders(action.symbol):
+                self.end(order, Status.CANCELED, moment)
+            restate(self._books, action)
+
+    def _execute(
+        self, order: Order, qty: Decimal, price: Decimal, moment: int, leaves: Decimal
+    ) -> Order:
+        """Fill a quantity; of coins that are bought the broker keeps its fee."""
+        order = self._books.execute(order, qty, price, moment, leaves=leaves)
+        if order.is_buy and is_crypto(order.symbol):
+            fee = (qty * self._switches.coin_fee_rate).quantize(_SMALLEST_PART, ROUND_HALF_UP)
+            self._books.charge_coins(order.symbol, fee, moment)
+        return order
 
     def _expire(self, order: Order) -> None:
         expires = self._switches.unfilled_day_order_expires

@@ -2,6 +2,12 @@
 
 Refusals come as HTTP errors at submission, never as a later `rejected` (section 5.3). Only facts
 about account, asset and market are looked at here; the form of the order was checked before.
+
+What is refused was seen by others: coins below $10 ("cost basis must be >= minimal amount of order
+10", ccxt pull request 30101, of pairs in USD), below their least quantity (docs.alpaca.markets,
+"Crypto Spot Trading"), on margin (alpaca-trade-api-csharp issue 547), day trades
+(code 40310100, Alpaca-API issue 11). The words for a price or a quantity off the increments and
+for an account without crypto are ours: no answer was found.
 """
 
 import uuid
@@ -11,22 +17,24 @@ from decimal import Decimal
 
 from infra.simulator.decimals import money
 from infra.simulator.errors import ApiError, forbidden, unprocessable
+from infra.simulator.execution import day_trades
 from infra.simulator.execution.order_request import OrderRequest
 from infra.simulator.execution.valuation import Valuation
 from infra.simulator.faults.faults import Faults
 from infra.simulator.faults.switches import Switches
 from infra.simulator.ledger.ledger import Ledger
 from infra.simulator.ledger.orders import Order, Status, affordable
-from infra.simulator.market.assets import Assets
+from infra.simulator.market.assets import Asset, Assets
 from infra.simulator.market.calendar import Calendar
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.market import Market
 from infra.simulator.market.symbols import is_crypto
 from infra.simulator.market.timestamps import from_datetime
 
+_DAY_TRADES, _FREE_OF_DAY_TRADE_RULE = 3, Decimal(25_000)
 # Orders "good till cancelled" are not: the broker ends them after 90 days (section 5.1).
 _LONGEST_LIFE = timedelta(days=90)
-_SMALLEST_COST = Decimal(1)
+_SMALLEST_COST, _SMALLEST_COIN_COST = Decimal(1), Decimal(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class OrderValidation:
         self._check_wash_trade(request)
         if intent.endswith("_to_close"):
             self._check_available(request)
+            self._check_day_trades(request)
         else:
             self._check_opening(request, intent)
         order = self._order(request, intent)
@@ -63,6 +72,8 @@ class OrderValidation:
             raise unprocessable(f'asset "{request.symbol}" not found')
         if not asset.tradable or asset.status != "active":
             raise unprocessable(f'asset "{request.symbol}" is not tradable')
+        if is_crypto(request.symbol):
+            _check_grid(request, asset)
         if not request.fractional:
             return
         if not asset.fractionable:
@@ -121,8 +132,22 @@ class OrderValidation:
             **({"related_orders": [order.id for order in orders]} if orders else {}),
         )
 
+    def _check_day_trades(self, request: OrderRequest) -> None:
+        """Refuse the fourth day trade of a small account; the order that closes makes it."""
+        fills, now = self.ledger.fills(), self.clock.now_ns()
+        made = self.switches.daytrade_count + day_trades.count(fills, now)
+        small = self.valuation.values().equity < _FREE_OF_DAY_TRADE_RULE
+        another = day_trades.would_be_one(fills, now, request.symbol, request.side)
+        if self.switches.day_trade_rule and small and made >= _DAY_TRADES and another:
+            body = {"code": 40310100}
+            message = "trade denied due to pattern day trading protection"
+            raise ApiError(403, {**body, "message": message})
+
     def _check_opening(self, request: OrderRequest, intent: str) -> None:
         asset = self.assets.get(request.symbol)
+        coins = is_crypto(request.symbol)
+        if coins and self.switches.crypto_status != "ACTIVE":
+            raise forbidden("account is not allowed to trade crypto")
         if intent == "sell_to_open" and request.fractional:
             raise unprocessable("fractional orders cannot be sold short")
         if intent == "sell_to_open" and not (asset and asset.shortable):
@@ -133,11 +158,12 @@ class OrderValidation:
         if cost is None:
             # No source says what the broker answers without any price: refuse rather than guess.
             raise forbidden(f'asset "{request.symbol}" has no price yet')
-        if request.fractional and cost < _SMALLEST_COST:
-            raise forbidden("cost basis must be >= minimal amount of order 1")
+        least = _SMALLEST_COIN_COST if coins else _SMALLEST_COST
+        if (coins or request.fractional) and cost < least:
+            raise forbidden(f"cost basis must be >= minimal amount of order {least}")
         values = self.valuation.values()
-        is_coin = is_crypto(request.symbol)
-        power = values.non_marginable_buying_power if is_coin else values.buying_power
+        on_margin = not coins and asset is not None and asset.marginable
+        power = values.buying_power if on_margin else values.non_marginable_buying_power
         if cost > power:
             raise forbidden(
                 "insufficient buying power", buying_power=money(power), cost_basis=money(cost)
@@ -192,6 +218,17 @@ class OrderValidation:
             return from_datetime(current.extended_close)
         session = self.calendar.next_closing(start)
         return from_datetime(session.extended_close if request.extended_hours else session.close)
+
+
+def _check_grid(request: OrderRequest, asset: Asset) -> None:
+    """Refuse a price or a quantity off the asset's increments, or below its least quantity."""
+    price, qty = request.limit_price, request.qty
+    if price is not None and price % asset.price_increment:
+        raise unprocessable(f"invalid limit_price {price}: not a multiple of the price increment")
+    if qty is not None and qty < asset.min_order_size:
+        raise forbidden(f"qty must be >= minimal qty of order {money(asset.min_order_size)}")
+    if qty is not None and qty % asset.min_trade_increment:
+        raise unprocessable(f"invalid qty {qty}: not a multiple of the trade increment")
 
 
 def _could_cross(request: OrderRequest, other: Order) -> bool:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from infra.simulator.faults.switches import Switches
 from infra.simulator.ledger.ledger import Account, Ledger
 from infra.simulator.ledger.orders import Order
 from infra.simulator.ledger.positions import Position, cents
 from infra.simulator.market.market import Market
 
-MULTIPLIER = 4
 _INITIAL, _MAINTENANCE = Decimal("0.5"), Decimal("0.3")
 # Shorts must be covered some day: they are valued 3 % above the ask (section 5.3).
 SHORT_MARGIN = Decimal("1.03")
@@ -22,6 +22,7 @@ class AccountValues:
     long_value: Decimal
     short_value: Decimal
     reserved: Decimal
+    multiplier: int
 
     @property
     def equity(self) -> Decimal:
@@ -45,8 +46,8 @@ class AccountValues:
 
     @property
     def buying_power(self) -> Decimal:
-        """What new orders may cost: four times the equity, less what is held or reserved."""
-        return self._power(MULTIPLIER)
+        """What new orders may cost: a multiple of the equity, less what is held or reserved."""
+        return self._power(self.multiplier)
 
     @property
     def regt_buying_power(self) -> Decimal:
@@ -66,8 +67,8 @@ class AccountValues:
 class Valuation:
     """Prices positions and open orders from the market."""
 
-    def __init__(self, ledger: Ledger, market: Market) -> None:
-        self._books, self._market = ledger, market
+    def __init__(self, ledger: Ledger, market: Market, switches: Switches) -> None:
+        self._books, self._market, self._switches = ledger, market, switches
 
     def values(self, at: int | None = None) -> AccountValues:
         """Return the account's figures at an instant (default: now)."""
@@ -77,6 +78,7 @@ class Valuation:
             long_value=sum((v for v in values if v > 0), Decimal(0)),
             short_value=sum((v for v in values if v < 0), Decimal(0)),
             reserved=sum((self.reserved(o) for o in self._books.open_orders()), Decimal(0)),
+            multiplier=self._switches.multiplier,
         )
 
     def price(self, position: Position, at: int | None = None) -> Decimal:

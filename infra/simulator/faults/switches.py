@@ -1,6 +1,7 @@
 """Behaviours on which the sources disagree, or that differ between accounts: one switch each."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass
@@ -22,6 +23,11 @@ class Switches:
     fractional_limit_orders: bool = False
     """Whether limit orders may be fractional or by notional (section 5.1, sources disagree)."""
 
+    coin_fee_rate: Decimal = Decimal(0)
+    """The share of bought coins that the broker keeps as its fee, 0.0025 in the lowest tier; the
+    order shows none of it (alpaca-py issue 374, alpaca-java issue 148). The page on paper trading
+    says that there are no fees, issue 374 saw them there. A sale's fee, in dollars, is left out."""
+
     fill_delay_seconds: float = 0.0
     """How long, in simulated time, an order stays `pending_new` before it is worked at all."""
 
@@ -33,6 +39,25 @@ class Switches:
 
     enforce_rate_limits: bool = False
     """Whether more than 200 requests in a simulated minute are answered with 429 (section 1)."""
+
+    crypto_status: str = "ACTIVE"
+    """The account's `crypto_status`; unless it is ACTIVE no coin can be bought (Alpaca's page
+    "Crypto Trading" lists INACTIVE, ACTIVE and SUBMISSION_FAILED)."""
+
+    currency: str = "USD"
+    """The account's `currency`: local currency accounts are kept in another one (Alpaca's page
+    "Local Currency Trading")."""
+
+    multiplier: int = 4
+    """How often buying power counts the account's worth: 4, 2, or 1 for a cash account."""
+
+    day_trade_rule: bool = False
+    """Whether a fourth day trade in five days is refused while the account is worth less than
+    25,000 USD, and the account shows `daytrade_count` (FINRA rule 4210; the fields were removed
+    from the API in July 2026, the refusal is alpaca-trade-api-python issue 184's)."""
+
+    daytrade_count: int = 0
+    """How many day trades the account made before; those of today are counted on top."""
 
     account_blocked: bool = False
     """Whether `GET /v2/account` says that the account is blocked. Orders are taken all the same, so

@@ -49,6 +49,9 @@ def _of_account(ledger: Ledger) -> Iterator[str]:
         sign = 1 if fill.side == "buy" else -1
         cash -= cents(fill.qty * fill.price) * sign
         held[fill.symbol] += fill.qty * sign
+    for adjustment in ledger.adjustments():
+        cash += adjustment.cash
+        held[adjustment.symbol] += adjustment.qty
     if cash != ledger.account().cash:
         yield f"cash {ledger.account().cash}, by the executions {cash}"
     positions = {position.symbol: position.qty for position in ledger.positions()}

@@ -13,13 +13,14 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from infra.simulator.ledger.adjustments import Adjustment
 from infra.simulator.ledger.orders import CLOSED, Fill, Order, Status
 from infra.simulator.ledger.positions import Position, cents
 from infra.simulator.ledger.rows import Table
 
 START_CASH = Decimal(100_000)
 
-_LAYOUT = 1
+_LAYOUT = 2
 _INDEXES = (("orders", "client_order_id"), ("orders", "status"), ("fills", "order_id"))
 # Stamps of one instant follow each other by about a millisecond, as on paper: a fill's time differs
 # from its order's even while the simulated clock stands. The odd nanoseconds vary the digits.
@@ -53,6 +54,7 @@ class Ledger:
         self._fills = Table(self._connection, "fills", Fill)
         self._positions = Table(self._connection, "positions", Position)
         self._account = Table(self._connection, "account", Account)
+        self._adjustments = Table(self._connection, "adjustments", Adjustment)
         for table, column in _INDEXES:
             self._connection.execute(
                 f"CREATE INDEX IF NOT EXISTS {table}_{column} ON {table} ({column})"
@@ -161,10 +163,37 @@ class Ledger:
             self._account.put(replace(account, cash=account.cash - paid))
             return filled
 
+    def adjust(self, adjustment: Adjustment, after: Position | None) -> None:
+        """Change a position without an order: `after` is what is held then, None for nothing."""
+        with self.transaction():
+            self._adjustments.put(adjustment)
+            account = self.account()
+            self._account.put(replace(account, cash=account.cash + adjustment.cash))
+            if after is None:
+                self._positions.delete("symbol = ?", [adjustment.symbol])
+            else:
+                self._positions.put(after)
+
+    def adjustments(self) -> list[Adjustment]:
+        """Return every change of a position that no order made, oldest first."""
+        with self._lock:
+            return self._adjustments.find()
+
+    def charge_coins(self, symbol: str, qty: Decimal, at: int) -> None:
+        """Take a fee in the coin from what was bought."""
+        held = self.position(symbol)
+        if held and qty:
+            fee = Adjustment(str(uuid.uuid4()), symbol, "coin_fee", -qty, Decimal(0), at)
+            self.adjust(fee, replace(held, qty=held.qty - qty) if held.qty > qty else None)
+
     def clear(self) -> None:
         """Begin again with an empty book and the starting cash."""
         with self.transaction():
-            for table in (self._orders, self._fills, self._positions, self._account):
+            tables = (
+                *(self._orders, self._fills, self._positions, self._account),
+                self._adjustments,
+            )
+            for table in tables:
                 table.delete()
             self._before.clear()
             self._account.put(Account(str(uuid.uuid4()), START_CASH, START_CASH, "", 0))

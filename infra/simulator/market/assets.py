@@ -1,7 +1,14 @@
-"""Which instruments can be traded, and how."""
+"""Which instruments can be traded, and how.
+
+The grid of a crypto pair is that of assets recorded in 2026: prices and quantities in steps of
+1e-9 (SOL/USDT, UNI/USD, LTC/USDT, BTC/USD). Earlier answers had coarser ones, which `put` sets:
+BTC/USD prices by 1 (Alpaca's page "Crypto Spot Trading"), DOGE by 0.0000005 (ccxt's alpaca.ts),
+BCH/BTC by 0.000001 and quantities by 0.001 (alpaca-py pull request 175).
+"""
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from typing import Any
 
 from infra.simulator.market.market import Market
@@ -21,6 +28,9 @@ class Asset:
     marginable: bool = True
     shortable: bool = True
     fractionable: bool = True
+    price_increment: Decimal = Decimal("1e-9")
+    min_trade_increment: Decimal = Decimal("1e-9")
+    min_order_size: Decimal = Decimal("1e-9")
 
     @property
     def id(self) -> str:
@@ -37,7 +47,11 @@ class Assets:
 
     def put(self, symbol: str, **changes: Any) -> None:
         """Set fields of an asset, for example `tradable=False`; makes an unknown one known."""
-        self._changed[symbol] = replace(self._changed.get(symbol, usual(symbol)), **changes)
+        numbers = {each.name for each in fields(Asset) if each.type is Decimal}
+        exact = {name: Decimal(str(changes[name])) for name in numbers & changes.keys()}
+        self._changed[symbol] = replace(
+            self._changed.get(symbol, usual(symbol)), **(changes | exact)
+        )
 
     def get(self, symbol: str) -> Asset | None:
         """Return the asset, or None when the broker does not know the symbol."""

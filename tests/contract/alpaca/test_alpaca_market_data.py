@@ -1,7 +1,7 @@
 """Our reader of market data: against the simulator, and against answers that cannot be right."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -188,7 +188,7 @@ class TestSnapshots:
         answer(simulator, {"bars": bars, "next_page_token": None}, "/v2/stocks/bars")
 
         fetched = data.spot("iex").daily_closes(
-            ["AAPL", "SPY"], date(2026, 2, 1), date(2026, 2, 10)
+            ["AAPL", "SPY"], date(2026, 2, 1), datetime(2026, 2, 10, 12, tzinfo=UTC)
         )
 
         closes = [(each.symbol, each.price) for each in fetched.found]
@@ -324,8 +324,12 @@ class TestDailyCloses:
     def test_the_request_says_all_that_decides_about_the_prices(
         self, data: AlpacaMarketData, asked: list[dict[str, str]]
     ) -> None:
-        data.spot("delayed_sip").daily_closes(["SPY"], date(2025, 7, 1), date(2026, 2, 10))
-        data.spot(CRYPTO_FEED).daily_closes(["BTC/USD"], date(2025, 7, 1), date(2026, 2, 10))
+        data.spot("delayed_sip").daily_closes(
+            ["SPY"], date(2025, 7, 1), datetime(2026, 2, 10, 12, tzinfo=UTC)
+        )
+        data.spot(CRYPTO_FEED).daily_closes(
+            ["BTC/USD"], date(2025, 7, 1), datetime(2026, 2, 10, 12, tzinfo=UTC)
+        )
 
         stock, crypto = asked
         assert stock == {
@@ -356,7 +360,9 @@ class TestDailyCloses:
         answer(simulator, {"bars": {"A": bars[2:], "B": None}, "next_page_token": "y"}, path)
         answer(simulator, {"bars": None, "next_page_token": None}, path)
 
-        fetched = data.spot("iex").daily_closes(["A", "B"], date(2026, 1, 1), date(2026, 2, 4))
+        fetched = data.spot("iex").daily_closes(
+            ["A", "B"], date(2026, 1, 1), datetime(2026, 2, 4, 12, tzinfo=UTC)
+        )
 
         assert [(each.symbol, str(each.price)) for each in fetched.found] == [
             ("A", "2"),
@@ -372,7 +378,9 @@ class TestDailyCloses:
             answer(simulator, {"bars": {}, "next_page_token": "x"}, "/v2/stocks/bars")
 
         with pytest.raises(TransientError, match="circle"):
-            data.spot("iex").daily_closes(["A"], date(2026, 1, 1), date(2026, 2, 4))
+            data.spot("iex").daily_closes(
+                ["A"], date(2026, 1, 1), datetime(2026, 2, 4, 12, tzinfo=UTC)
+            )
 
 
 def test_crypto_quotes_are_read_by_their_feed(

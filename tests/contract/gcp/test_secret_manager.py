@@ -228,13 +228,13 @@ class TestSettings:
     @pytest.fixture
     def known(self, secrets: SecretManager) -> Secrets:
         given = {"DATABASE_URL": "postgresql://localhost/x", "ALPACA_API_SECRET_KEY": NAME}
-        plain = {"SIGNING_SECRET": "plain-value"}
+        plain = {"SIGNING_SECRET": "plain-secret-value"}
         return Secrets(Settings.from_environment(given | plain), secrets.read)
 
     def test_a_name_stands_for_its_present_value_and_anything_else_for_itself(
         self, known: Secrets, google: Google
     ) -> None:
-        assert known.reveal("signing_secret") == "plain-value"
+        assert known.reveal("signing_secret") == "plain-secret-value"
         assert google.asked == []
         assert known.reveal("alpaca_api_secret_key") == SECRET
 

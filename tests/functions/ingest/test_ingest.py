@@ -55,7 +55,8 @@ def test_different_inputs_of_several_users_are_fetched_as_one_union(
     reply = function("ingest").post("/")
 
     assert reply.get_json() == {"inputs": 2, "facts": 12, "stored": 12}
-    assert data_requests(simulator, broker_url) - before == 1 + 1  # and the one that asks
+    # One of prices, the day's one of corporate actions, and the one that asks.
+    assert data_requests(simulator, broker_url) - before == 1 + 1 + 1
 
 
 def test_a_tick_repeated_by_the_scheduler_fetches_nothing(db: Database) -> None:

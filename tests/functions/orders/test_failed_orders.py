@@ -54,6 +54,23 @@ def test_a_rejected_order_asks_once_and_a_yes_is_a_new_order(
     assert [o.client_order_id for o in simulator.ledger.orders()] == [f"cs-{again}"]
 
 
+def test_what_no_repetition_can_help_is_explained_and_not_asked_again(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    asks_again(db)
+    body = {"code": 40310100, "message": "trade denied due to pattern day trading protection"}
+    simulator.faults.add("status", status=403, method="POST", path="/v2/orders", body=body)
+    order_id = approved(db)
+    submit(order_id)
+
+    row = order_row(db, order_id)
+
+    assert row["status"] == "rejected"
+    assert row["reason"].startswith("it would be one day trade more than the account may make: ")
+    assert "pattern day trading protection" in row["reason"]
+    assert pending(db) == []
+
+
 def test_leaving_it_orders_nothing(db: Database, simulator: SimulatedBroker) -> None:
     asks_again(db)
     refuse(simulator)

@@ -6,11 +6,8 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from functions import wiring
-from functions.orders import position_drift
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import NOON
 from tests.functions.orders.test_reconcile_orders import reconcile
 from tests.functions.steps import approved, submit
 
@@ -62,7 +59,7 @@ def test_a_symbol_with_a_fill_on_its_way_is_not_compared(
     simulator.work()
 
     assert simulator.ledger.positions() != []
-    assert position_drift.compare(db, wiring.current().trading, NOON) == []
+    assert reconcile()["position_drift"] == []
 
 
 def test_unreadable_positions_do_not_stop_the_reconciliation(

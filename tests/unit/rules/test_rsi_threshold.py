@@ -1,4 +1,6 @@
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from itertools import accumulate, pairwise
 
@@ -6,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.rules.rsi_threshold import rsi_of
+from common.market import Session
+from common.rules.base import SymbolView
+from common.rules.rsi_threshold import SETTLED, closes_until, rsi_of
 from tests.unit.rules.facts import (
+    MINUTE,
     NOON,
     condition,
     days,
@@ -45,6 +50,13 @@ def wilder(closes: Sequence[Decimal], period: int) -> Decimal:
         return 100 - 100 / (1 + gain / loss)
 
 
+def opening(*closes: object, now: datetime = NOON) -> SymbolView:
+    """The first closed minutes of a session, and the trade of the last of them."""
+    session = Session(now - len(closes) * MINUTE, now + timedelta(hours=4))
+    seen = trades(closes[-1], until=now)
+    return view(*minutes(*closes, until=now), *seen, now=now, session=session)
+
+
 @pytest.mark.parametrize(
     ("count", "expected"), [(15, "70.46"), (16, "66.25"), (17, "66.48"), (18, "69.35")]
 )
@@ -68,39 +80,79 @@ def test_it_is_wilders_index(count: int, expected: str) -> None:
     ],
 )
 def test_it_fires_at_the_threshold_and_beyond(closes: list[object], below: str, above: str) -> None:
-    known = view(*minutes(*closes), *trades(closes[-1]))
+    known = opening(*closes)
 
     assert (reason(BELOW.evaluate(known)), reason(ABOVE.evaluate(known))) == (below, above)
 
 
 def test_it_says_what_it_saw() -> None:
-    bars, seen = minutes(100, 93, 96), trades(95)
+    known = opening(100, 93, 96)
 
-    outcome = fired(BELOW.evaluate(view(*bars, *seen)))
+    outcome = fired(BELOW.evaluate(known))
 
-    assert (outcome.price, outcome.values) == (Decimal(95), {"rsi": "30"})
-    assert set(outcome.snapshot_ids) == {each.id for each in [*bars, *seen]}
+    assert (outcome.price, outcome.values) == (Decimal(96), {"rsi": "30"})
+    assert set(outcome.snapshot_ids) == {each.id for kind in known.facts.values() for each in kind}
 
 
 def test_of_days_the_last_trade_is_todays_close() -> None:
     daily = condition("rsi_threshold", period=2, timeframe="1Day", threshold=30, direction="below")
-    past = days(100, 93)
+    past = days(*[100] * 15, 93)
 
-    outcome = fired(daily.evaluate(view(*past, *trades(96))))
+    outcome = fired(daily.evaluate(view(*past, *trades("94.5"))))
 
-    assert reason(daily.evaluate(view(*past, *trades("96.01")))) == "not_met"
+    assert reason(daily.evaluate(view(*past, *trades("94.51")))) == "not_met"
     assert reason(daily.evaluate(view(*days(93), *trades(96)))) == "no_data"
-    assert len(outcome.snapshot_ids) == len(set(outcome.snapshot_ids)) == 3
+    assert len(outcome.snapshot_ids) == len(set(outcome.snapshot_ids)) == 17
+
+
+def test_it_is_silent_until_what_came_before_no_longer_shows() -> None:
+    daily = condition("rsi_threshold", period=2, timeframe="1Day", threshold=30, direction="below")
+
+    outcome = silent(daily.evaluate(view(*days(*[100] * 14, 93), *trades(96))))
+
+    assert outcome.observed == {"missing": "warm-up", "found": "16", "needed": "17"}
+    late = view(*minutes(100, 93, 96), *trades(96))  # the session began hours before them
+    assert silent(BELOW.evaluate(late)).observed["missing"] == "warm-up"
+    coins = view(
+        *minutes(100, 93, 96, symbol="BTC/USD"),
+        *trades(96, symbol="BTC/USD"),
+        session=Session(NOON - 3 * MINUTE, NOON + timedelta(hours=4)),
+        symbol="BTC/USD",
+    )
+    assert silent(BELOW.evaluate(coins)).observed["missing"] == "warm-up"
+
+
+@pytest.mark.parametrize("period", range(2, 31))
+def test_what_came_before_moves_the_index_by_at_most_a_hundredth(period: int) -> None:
+    closes = [Decimal(100 + number * 7 % 13) for number in range(closes_until(period, SETTLED) - 1)]
+    # The worst that can have come before: all of the first changes were gains, or losses.
+    fallen = [closes[0] - 13 * number for number in range(period + 1)]
+    risen = [closes[0] + 13 * number for number in range(period + 1)]
+
+    indexes = [rsi_of([*before[:0:-1], *closes], period) for before in (fallen, risen)]
+
+    assert abs(indexes[0] - indexes[1]) <= Decimal("0.02")
+
+
+def test_while_prices_stand_still_the_index_stays() -> None:
+    moved = [Decimal(price) for price in TEXTBOOK]
+
+    indexes = {rsi_of([*moved, *[moved[-1]] * still], 14) for still in (0, 1, 50, 500, 5000)}
+
+    assert len(indexes) == 1
 
 
 def test_one_close_less_than_it_needs_is_too_few() -> None:
-    outcome = silent(BELOW.evaluate(view(*minutes(100, 93), *trades(93))))
+    outcome = silent(BELOW.evaluate(opening(100, 93)))
 
     assert outcome.observed == {"missing": "history", "found": "2", "needed": "3"}
 
 
 def test_without_a_fresh_trade_there_is_nothing_to_ask() -> None:
-    assert reason(BELOW.evaluate(view(*minutes(100, 93, 96)))) == "no_data"
+    known = opening(100, 93, 96)
+    untraded = {key: facts for key, facts in known.facts.items() if key[1] != "last_trade"}
+
+    assert reason(BELOW.evaluate(replace(known, facts=untraded))) == "no_data"
 
 
 @pytest.mark.parametrize(
@@ -151,9 +203,7 @@ def test_turning_prices_upside_down_mirrors_the_index(prices: list[Decimal]) -> 
 def test_shifting_all_times_changes_nothing(shift: int) -> None:
     later = NOON.replace(hour=10) + shift * (NOON - NOON.replace(minute=0, hour=11)) / 60
 
-    known = view(*minutes(100, 93, 96, until=later), *trades(96, until=later), now=later)
-
-    assert reason(BELOW.evaluate(known)) == "fired"
+    assert reason(BELOW.evaluate(opening(100, 93, 96, now=later))) == "fired"
 
 
 @pytest.mark.parametrize(("direction", "threshold"), [("below", 25), ("above", 70)])
@@ -164,7 +214,7 @@ def test_on_recorded_minutes_it_fires_where_the_index_was_extreme(
     extreme = condition("rsi_threshold", timeframe="1Min", threshold=threshold, direction=direction)
     expected = []
     for count in range(15, len(rows) + 1):
-        index = wilder([row.close for row in rows[max(0, count - 140) : count]], 14)
+        index = wilder([row.close for row in rows[:count]], 14)
         if index <= threshold if direction == "below" else index >= threshold:
             expected.append(rows[count - 1].ends)
 
@@ -180,7 +230,7 @@ def test_on_recorded_days_it_fires_while_the_running_day_is_weak() -> None:
     expected = [
         row.ends
         for row in minutes_of("SPY", "2013-10-08")
-        if wilder([*past[-139:], row.close], 14) <= Decimal("41.5")
+        if wilder([*past[-(closes_until(14, SETTLED) - 1) :], row.close], 14) <= Decimal("41.5")
     ]
 
     assert firings(weak, "SPY", "2013-10-08") == expected

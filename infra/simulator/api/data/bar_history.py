@@ -24,10 +24,11 @@ from infra.simulator.market.timestamps import (
 )
 
 _LARGEST_PAGE = 10_000
-_ADJUSTMENTS = {"raw", "split", "dividend", "spin-off", "all"}
 _FEEDS = {"iex", "sip", "otc", "boats"}
 # Without a realtime plan the last quarter of an hour of the consolidated tape is not shown.
 _SIP_DELAY = 15 * MINUTE
+Adjusted = Callable[[str, Bar], Bar]
+
 _TIMEFRAME = re.compile(r"(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)")
 _LONGEST = {"Min": 59, "Hour": 23, "Day": 1, "Week": 1}
 
@@ -44,9 +45,16 @@ class _Query:
 
 
 def bars_page(
-    market: Market, clock: SimulatedClock, symbols: Sequence[str], arguments: Mapping[str, str]
+    market: Market,
+    clock: SimulatedClock,
+    symbols: Sequence[str],
+    arguments: Mapping[str, str],
+    adjusted: Adjusted,
 ) -> tuple[dict[str, list[Any]], str | None]:
-    """Return one page of bars by symbol, sorted by symbol then time, and the token of the next."""
+    """Return one page of bars by symbol, sorted by symbol then time, and the token of the next.
+
+    `adjusted` restates a bar from before a split, where the request asks for that.
+    """
     now = clock.now_ns()
     query = _query(arguments, now)
     found = [
@@ -58,7 +66,7 @@ def bars_page(
     page = found[: query.limit]
     bars: dict[str, list[Any]] = {}
     for symbol, bar in page:
-        bars.setdefault(symbol, []).append(wire_data.bar(bar))
+        bars.setdefault(symbol, []).append(wire_data.bar(adjusted(symbol, bar)))
     return bars, _token(*page[-1]) if len(found) > len(page) else None
 
 
@@ -101,7 +109,6 @@ def _first_day(day: date, query: _Query) -> date:
 def _query(arguments: Mapping[str, str], now: int) -> _Query:
     count, unit = _timeframe(arguments.get("timeframe", ""))
     is_sip = _checked(arguments, "feed", _FEEDS, "iex") == "sip"
-    _check_adjustments(arguments.get("adjustment", "raw"))
     today = new_york_midnight(new_york_date(now))
     end = _instant(arguments, "end", now - _SIP_DELAY if is_sip else now)
     if is_sip and end > now - _SIP_DELAY:
@@ -128,12 +135,6 @@ def _timeframe(text: str) -> tuple[int, str]:
     if not allowed:
         raise bad_data_request(f"invalid timeframe: {text}")
     return count, unit
-
-
-def _check_adjustments(text: str) -> None:
-    for adjustment in text.split(","):
-        if adjustment not in _ADJUSTMENTS:
-            raise bad_data_request(f"invalid adjustment: {adjustment}")
 
 
 def _checked(arguments: Mapping[str, str], name: str, allowed: set[str], default: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import flask
 
 from infra.simulator.api.data import wire_crypto
+from infra.simulator.api.data.adjusted_bars import raw
 from infra.simulator.api.data.bar_history import bars_page
 from infra.simulator.api.data.views import Views, listed
 from infra.simulator.errors import bad_data_request
@@ -44,7 +45,7 @@ def blueprint(broker: BrokerState) -> flask.Blueprint:
 
     @routes.get("/bars")
     def bars(venue: str) -> Json:  # noqa: ARG001
-        page, token = bars_page(broker.market, broker.clock, _pairs(), flask.request.args)
+        page, token = bars_page(broker.market, broker.clock, _pairs(), flask.request.args, raw)
         return {"bars": page, "next_page_token": token}
 
     return routes

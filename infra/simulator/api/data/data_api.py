@@ -1,11 +1,12 @@
 """The stock data API (section 2): snapshots, latest values and historical bars."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flask
 
 from infra.simulator.api.data import wire_data
+from infra.simulator.api.data.adjusted_bars import adjusted
 from infra.simulator.api.data.bar_history import bars_page
 from infra.simulator.api.data.views import Views, listed
 from infra.simulator.errors import ApiError, bad_data_request
@@ -60,13 +61,13 @@ def blueprint(broker: BrokerState) -> flask.Blueprint:
 
     @routes.get("/bars")
     def bars() -> Json:
-        found, token = bars_page(broker.market, broker.clock, _symbols(), flask.request.args)
+        found, token = _page(broker, _symbols())
         return {"bars": found, "next_page_token": token, **_currency()}
 
     @routes.get("/<symbol>/bars")
     def bars_of_one(symbol: str) -> Json:
         wanted = [_checked(symbol)]
-        found, token = bars_page(broker.market, broker.clock, wanted, flask.request.args)
+        found, token = _page(broker, wanted)
         return {"bars": found.get(symbol), "symbol": symbol, "next_page_token": token}
 
     return routes
@@ -95,3 +96,9 @@ def _check_feed() -> None:
 def _currency() -> Json:
     currency = flask.request.args.get("currency")
     return {"currency": currency} if currency else {}
+
+
+def _page(broker: BrokerState, symbols: Sequence[str]) -> tuple[Json, str | None]:
+    arguments = flask.request.args
+    basis = adjusted(broker.corporate_actions, arguments, broker.clock.now_ns())
+    return bars_page(broker.market, broker.clock, symbols, arguments, basis)

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from infra.simulator.api.trading import wire_account, wire_orders
 from infra.simulator.errors import bad_input, not_found, not_simulated
+from infra.simulator.execution import day_trades
 from infra.simulator.ledger.orders import Fill
 from infra.simulator.ledger.positions import Position
 from infra.simulator.market.assets import usual
@@ -25,8 +26,12 @@ def blueprint(broker: BrokerState) -> flask.Blueprint:
 
     @routes.get("/account")
     def account() -> Json:
-        blocked = broker.switches.account_blocked
-        return wire_account.account(broker.valuation.values(), blocked=blocked)
+        counted = day_trades.count(broker.ledger.fills(), broker.clock.now_ns())
+        return wire_account.account(
+            broker.valuation.values(),
+            broker.switches,
+            broker.switches.daytrade_count + counted,
+        )
 
     @routes.get("/account/activities/FILL")
     def fills() -> ResponseReturnValue:

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from infra.simulator.decimals import cut, money
-from infra.simulator.execution.valuation import MULTIPLIER, AccountValues
+from infra.simulator.execution.valuation import AccountValues
+from infra.simulator.faults.switches import Switches
 from infra.simulator.ledger.positions import Position
 from infra.simulator.market.assets import Asset
 from infra.simulator.market.symbols import asset_class, held_as
@@ -60,17 +61,21 @@ def last_close(view: View, today: date) -> Decimal | None:
     return bar.close if bar else None
 
 
-def account(values: AccountValues, *, blocked: bool = False) -> dict[str, Any]:
-    """Return the Account object, without the pattern-day-trader fields removed in July 2026."""
+def account(values: AccountValues, switches: Switches, day_trades: int) -> dict[str, Any]:
+    """Return the Account object.
+
+    The pattern-day-trader fields, removed in July 2026, stand in it only while the rule is on.
+    """
+    counted = {"pattern_day_trader": False, "daytrade_count": day_trades}
     power = money(values.buying_power)
     free_cash = money(values.non_marginable_buying_power)
-    return {
+    return (counted if switches.day_trade_rule else {}) | {
         "id": values.account.id,
         "account_number": "PA" + values.account.id.replace("-", "")[:10].upper(),
         "status": "ACTIVE",
-        "crypto_status": "ACTIVE",
+        "crypto_status": switches.crypto_status,
         "crypto_tier": 1,
-        "currency": "USD",
+        "currency": switches.currency,
         "options_approved_level": 3,
         "options_trading_level": 3,
         "buying_power": power,
@@ -90,13 +95,13 @@ def account(values: AccountValues, *, blocked: bool = False) -> dict[str, Any]:
         "maintenance_margin": money(values.maintenance_margin),
         "last_maintenance_margin": "0",
         "sma": money(values.equity),
-        "multiplier": str(MULTIPLIER),
+        "multiplier": str(switches.multiplier),
         "intraday_adjustments": "0",
         "pending_reg_taf_fees": "0",
         "shorting_enabled": True,
         "trading_blocked": False,
         "transfers_blocked": False,
-        "account_blocked": blocked,
+        "account_blocked": switches.account_blocked,
         "trade_suspended_by_user": False,
         "created_at": _CREATED,
         "balance_asof": values.account.balance_asof,

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from infra.simulator.decimals import money
 from infra.simulator.market.assets import Asset
 from infra.simulator.market.calendar import Calendar, Session
 from infra.simulator.market.clock import SimulatedClock
@@ -61,9 +62,9 @@ def _crypto_asset(asset: Asset) -> dict[str, Any]:
         "easy_to_borrow": False,
         "fractionable": asset.fractionable,
         "attributes": [],
-        "min_order_size": "0.000000001",
-        "min_trade_increment": "0.000000001",
-        "price_increment": "0.01",
+        "min_order_size": money(asset.min_order_size),
+        "min_trade_increment": money(asset.min_trade_increment),
+        "price_increment": money(asset.price_increment),
     }
 
 

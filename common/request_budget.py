@@ -1,0 +1,57 @@
+"""The broker's limit on requests, shared by all instances: orders first, in the order of their yes.
+
+The broker counts requests of a minute. Where its minutes begin is not known, so that no 60 seconds
+may hold more than the limit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+MINUTE = timedelta(minutes=1)
+# Trading requests a minute, until a response says otherwise.
+USUAL_LIMIT = 200
+# What reconciliation, look-ups and the calendar may need of it.
+KEPT_FOR_OTHERS = 40
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """What a response said: requests per minute, how many remain, and until when."""
+
+    per_minute: int
+    remaining: int
+    resets_at: datetime
+
+
+@dataclass(frozen=True)
+class RequestBudget:
+    """What orders may use: `used` are the requests of the last minute by the second, in order."""
+
+    used: Sequence[tuple[datetime, int]]
+    said: RateLimit | None = None
+
+    @property
+    def per_minute(self) -> int:
+        """How many requests orders may make in any minute; one at least."""
+        limit = self.said.per_minute if self.said else USUAL_LIMIT
+        return max(limit - KEPT_FOR_OTHERS, 1)
+
+    def free(self, now: datetime) -> int:
+        """How many may be made at once."""
+        spent = sum(count for second, count in self.used if second > now - MINUTE)
+        free = self.per_minute - spent
+        if self.said and self.said.resets_at > now:
+            free = min(free, self.said.remaining)
+        return max(free, 0)
+
+    def served_by(self, ahead: int, now: datetime) -> datetime:
+        """When a request can be made that waits behind `ahead` others."""
+        missing = ahead + 1 - self.free(now)
+        if missing <= 0:
+            return now
+        for second, count in self.used:
+            missing -= count if second > now - MINUTE else 0
+            if missing <= 0:
+                return second + MINUTE
+        return now + MINUTE * (1 + -(-missing // self.per_minute))

@@ -1,0 +1,75 @@
+"""The request budget of all instances (`request_budget`, `request_limit`)."""
+
+from datetime import datetime, timedelta
+
+from common.orders.order import Order
+from common.request_budget import MINUTE, RateLimit, RequestBudget
+from infra.postgres.database import Transaction
+
+# One decides at a time, over all instances.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('request budget', 0))"
+_KEPT = timedelta(minutes=5)
+
+
+def lock(tx: Transaction, now: datetime) -> RequestBudget:
+    """Read the budget; nobody else takes anything of it until the transaction ends."""
+    tx.rows(_LOCK)
+    return read(tx, now)
+
+
+def read(tx: Transaction, now: datetime) -> RequestBudget:
+    """Read the budget as it stands."""
+    used = tx.rows(
+        "SELECT second, used FROM request_budget WHERE second > :since ORDER BY second",
+        since=now - MINUTE,
+    )
+    said = tx.row("SELECT per_minute, remaining, resets_at FROM request_limit")
+    limit = RateLimit(**said) if said else None
+    return RequestBudget([(row["second"], row["used"]) for row in used], limit)
+
+
+def take(tx: Transaction, count: int, now: datetime) -> None:
+    """Take requests of the budget, and forget what counts no more."""
+    if not count:
+        return
+    tx.run("DELETE FROM request_budget WHERE second < :before", before=now - _KEPT)
+    tx.run(
+        """
+        INSERT INTO request_budget (second, used)
+        VALUES (date_trunc('second', CAST(:now AS timestamptz)), :count)
+        ON CONFLICT (second) DO UPDATE SET used = request_budget.used + excluded.used
+        """,
+        now=now,
+        count=count,
+    )
+    tx.run("UPDATE request_limit SET remaining = greatest(remaining - :count, 0)", count=count)
+
+
+def observe(tx: Transaction, said: RateLimit, now: datetime) -> None:
+    """Remember what the broker's last response said of its limit."""
+    tx.run(
+        """
+        INSERT INTO request_limit (per_minute, remaining, resets_at, seen_at)
+        VALUES (:per_minute, :remaining, :resets_at, :now)
+        ON CONFLICT (only_row) DO UPDATE
+        SET (per_minute, remaining, resets_at, seen_at)
+            = (excluded.per_minute, excluded.remaining, excluded.resets_at, excluded.seen_at)
+        WHERE (request_limit.resets_at, -request_limit.remaining)
+            < (excluded.resets_at, -excluded.remaining)
+        """,
+        per_minute=said.per_minute,
+        remaining=said.remaining,
+        resets_at=said.resets_at,
+        now=now,
+    )
+
+
+def ahead(tx: Transaction, order: Order) -> int:
+    """Count the approved orders whose yes came before this one's, and that were not claimed yet."""
+    row = tx.rows(
+        "SELECT count(*) AS n FROM trade_orders WHERE status = 'approved'"
+        " AND (created_at, id) < (:created_at, CAST(:id AS uuid))",
+        created_at=order.created_at,
+        id=order.id,
+    )[0]
+    return int(row["n"])

@@ -1,0 +1,49 @@
+"""What a corporate action makes of a position in the broker's books."""
+
+import uuid
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
+
+from infra.simulator.ledger.adjustments import Adjustment
+from infra.simulator.ledger.ledger import Ledger
+from infra.simulator.ledger.positions import Position, cents
+from infra.simulator.market.corporate_actions import CorporateAction
+
+_SMALLEST_PART = Decimal("1e-9")
+
+
+def restate(ledger: Ledger, action: CorporateAction) -> None:
+    """Turn the shares into others, or into cash; an action that does neither changes nothing."""
+    held = ledger.position(action.symbol)
+    if held is None:
+        return
+    if action.cash is not None:
+        _adjust(ledger, action, action.symbol, -held.qty, None, cents(held.qty * action.cash))
+    elif action.rates is not None:
+        new, old = action.rates
+        qty = (held.qty * new / old).quantize(_SMALLEST_PART, ROUND_HALF_UP)
+        entry = held.avg_entry_price * old / new
+        _become(ledger, action, held, replace(held, qty=qty, avg_entry_price=entry))
+
+
+def _become(ledger: Ledger, action: CorporateAction, held: Position, after: Position) -> None:
+    if action.symbol_after == action.symbol:
+        _adjust(ledger, action, action.symbol, after.qty - held.qty, after)
+        return
+    _adjust(ledger, action, action.symbol, -held.qty, None)
+    other = ledger.position(action.symbol_after)
+    renamed = replace(after, symbol=action.symbol_after)
+    joined = other.after(after.qty, after.avg_entry_price) if other else renamed
+    _adjust(ledger, action, action.symbol_after, after.qty, joined)
+
+
+def _adjust(
+    ledger: Ledger,
+    action: CorporateAction,
+    symbol: str,
+    qty: Decimal,
+    after: Position | None,
+    cash: Decimal = Decimal(0),
+) -> None:
+    change = Adjustment(str(uuid.uuid4()), symbol, action.kind, qty, cash, action.at)
+    ledger.adjust(change, after)

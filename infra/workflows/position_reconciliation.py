@@ -1,0 +1,121 @@
+"""Our positions against the broker's books, which stand above ours (design section 3.12).
+
+Each difference is explained by what the broker says: corporate actions, trades by hand, fees in
+the coin. What nothing explains is stored, and denies the orders of whoever holds the symbol.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from common.drift import POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
+from common.errors import BrokerRefusedError, TransientError
+from common.market import trading_day
+from common.positions import Execution, Holding
+from infra.alpaca.market_data import AlpacaMarketData
+from infra.alpaca.trading import AlpacaTrading
+from infra.postgres.database import Database
+from infra.postgres.trading import corporate_actions, differences, positions
+from infra.workflows import restatement
+from infra.workflows.difference_explanation import explain
+
+log = logging.getLogger(__name__)
+
+# How far back trades by hand are looked for when a difference is found.
+_LOOKED_BACK = timedelta(days=7)
+
+
+def reconcile_positions(
+    database: Database, market_data: AlpacaMarketData, trading: AlpacaTrading, now: datetime
+) -> list[dict[str, str]]:
+    """Report each symbol of which we and the account hold different units, and explain it.
+
+    The broker is read first: what is filled in between has changed recently on our side.
+    """
+    try:
+        at_broker = trading.positions()
+        found = _differences(database, at_broker, now)
+        if found and _apply_corporate_actions(database, market_data, found, now):
+            found = _differences(database, at_broker, now)
+        executions = list(trading.executions(now - _LOOKED_BACK)) if found else []
+    except (TransientError, BrokerRefusedError) as error:
+        log.warning("positions are not compared: %s", error)
+        return []
+    explained = _explain(database, found, at_broker, executions, now)
+    _store(database, at_broker, now)
+    return [_reported(drift, explained.get(drift.symbol)) for drift in found]
+
+
+def _differences(
+    database: Database, at_broker: Mapping[str, Holding], now: datetime
+) -> list[Drift]:
+    with database.transaction() as tx:
+        ours = positions.totals(tx)
+        for symbol, qty in differences.manual_holdings(tx).items():
+            ours[symbol] = ours.get(symbol, 0) + qty
+        moving = positions.moving(tx, now - SETTLED_AFTER)
+    brokers = {symbol: holding.qty for symbol, holding in at_broker.items()}
+    return drifts(ours, brokers, moving)
+
+
+def _apply_corporate_actions(
+    database: Database, market_data: AlpacaMarketData, found: Sequence[Drift], now: datetime
+) -> int:
+    """Ask what happened to the stocks that differ; return how many actions were applied."""
+    with database.transaction() as tx:
+        stocks = positions.held_stocks(tx) & {each.symbol for each in found}
+    try:
+        return restatement.refresh(database, market_data, sorted(stocks), now)
+    except (TransientError, BrokerRefusedError) as error:
+        log.warning("corporate actions are not known: %s", error)
+        return 0
+
+
+def _explain(
+    database: Database,
+    found: Sequence[Drift],
+    at_broker: Mapping[str, Holding],
+    executions: Sequence[Execution],
+    now: datetime,
+) -> dict[str, str]:
+    """Explain each symbol in a transaction of its own; return what explained it."""
+    explained = {}
+    for drift in found:
+        own = [each for each in executions if each.symbol == drift.symbol]
+        holding = at_broker.get(drift.symbol)
+        with database.transaction() as tx:
+            why = explain(tx, drift.symbol, holding, own, now)
+        if why is not None:
+            explained[drift.symbol] = why
+    return explained
+
+
+def _store(database: Database, at_broker: Mapping[str, Holding], now: datetime) -> None:
+    """Remember what is still different; a gap of an earlier day with equal books was a move."""
+    rest = _differences(database, at_broker, now)
+    with database.transaction() as tx:
+        differences.store(tx, rest, positions.moving(tx, now - SETTLED_AFTER), now)
+        for gap in corporate_actions.unexplained(tx):
+            if gap.kind == "gap" and gap.symbol not in {each.symbol for each in rest}:
+                corporate_actions.resolve_gaps(tx, gap.symbol, trading_day(now), now)
+
+
+def _reported(drift: Drift, explained: str | None) -> dict[str, str]:
+    level = logging.WARNING if explained else logging.ERROR
+    log.log(
+        level,
+        "%s: %s: we hold %s, the broker says %s (%s)",
+        POSITION_DRIFT,
+        drift.symbol,
+        drift.ours,
+        drift.brokers,
+        explained or "unexplained",
+        extra={"event": "position_drift", "symbol": drift.symbol, "explained": explained or ""},
+    )
+    return {
+        "code": POSITION_DRIFT,
+        "symbol": drift.symbol,
+        "ours": str(drift.ours),
+        "brokers": str(drift.brokers),
+        "explained_by": explained or "",
+    }

@@ -1,0 +1,51 @@
+"""Brings prices and positions to one basis: fetches corporate actions, and applies what is due."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from common.market import trading_day
+from infra.alpaca.market_data import AlpacaMarketData
+from infra.postgres.database import Database
+from infra.postgres.trading import corporate_actions
+
+log = logging.getLogger(__name__)
+
+# As far back as daily closes go. The broker lists actions by their process date, which can lie some
+# weeks after the ex-date.
+_PAST, _AHEAD = timedelta(days=400), timedelta(days=60)
+
+
+def refresh(
+    database: Database, market_data: AlpacaMarketData, symbols: Sequence[str], now: datetime
+) -> int:
+    """Fetch the corporate actions of stocks and apply what is due; return how many were applied.
+
+    Raises TransientError or BrokerRefusedError when the broker does not say.
+    """
+    today = trading_day(now)
+    if symbols:
+        said = market_data.corporate_actions(sorted(symbols), today - _PAST, today + _AHEAD)
+        for issue in said.problems:
+            log.warning("%s: %s", issue.subject, issue.reason)
+        with database.transaction() as tx:
+            corporate_actions.store(tx, said.found, now)
+    return apply_due(database, now)
+
+
+def apply_due(database: Database, now: datetime) -> int:
+    """Apply what is known and due, each action in a transaction of its own."""
+    with database.transaction() as tx:
+        due = corporate_actions.due(tx, trading_day(now))
+    for action in due:
+        with database.transaction() as tx:
+            restated = corporate_actions.apply(tx, action, now)
+        log.warning(
+            "%s of %s on %s: %d trades restated",
+            action.kind,
+            action.symbol,
+            action.ex_date,
+            restated,
+            extra={"event": "corporate_action", "symbol": action.symbol, "kind": action.kind},
+        )
+    return len(due)
