@@ -1,4 +1,4 @@
-"""terraform/.terraform.lock.hcl, where it is present: every provider, for the pipeline's machines."""
+"""terraform/.terraform.lock.hcl, where it is present: all providers, for all machines."""
 
 import re
 

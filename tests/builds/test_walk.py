@@ -1,7 +1,7 @@
 """The commands of docs/deploy.md are run in their order, in a clean checkout.
 
-What begins with `gcloud` needs Google and is replaced; so is `terraform`, which is run for real over
-a stand-in of Google's provider in tests/terraform. All else is what it is.
+What begins with `gcloud` needs Google and is replaced; so is `terraform`, which is run for real
+over a stand-in of Google's provider in tests/terraform. All else is what it is.
 """
 
 import re
