@@ -109,6 +109,7 @@ def local_stack(
         migrate(database)
         _enroll(database, users)
         dashboard = DashboardReceiver(folder / "dashboard.sqlite", INTERNAL_TOKEN, SIGNING_SECRET)
+        running.callback(dashboard.close)
         dashboard_server = start(HttpServer(dashboard.app, ports.dashboard))
         broker_server = start(HttpServer(simulator.app, ports.broker))
         app_server = start(HttpServer(app.app))
