@@ -53,6 +53,11 @@ class Quote:
     as_of: datetime
 
     @property
+    def is_crossed(self) -> bool:
+        """Whether the bid is above the ask: bad data, however narrow it looks."""
+        return self.bid > self.ask > 0
+
+    @property
     def mid(self) -> Decimal | None:
         """The middle of both sides, None when one is empty."""
         return (self.bid + self.ask) / 2 if self.bid > 0 and self.ask > 0 else None

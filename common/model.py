@@ -3,10 +3,22 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from common.errors import MalformedMessageError
@@ -36,6 +48,12 @@ Exact = Annotated[
     PlainSerializer(plain, return_type=str, when_used="json"),
 ]
 Usd = Annotated[Exact, Field(gt=0, max_digits=14, decimal_places=2)]
+# An instant of our time. Go programs write the year 1 for a time that was never set, and arithmetic
+# at the ends of the calendar overflows.
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+]
 
 
 class Model(BaseModel):
@@ -62,6 +80,37 @@ class WireModel(BaseModel):
     """What somebody else says, as a frozen value: keys that we do not know are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class TolerantModel(WireModel):
+    """A wire model that is read as far as it can be.
+
+    An odd value of a field that may be missing counts as missing. `unread` says which values were
+    odd, and why.
+    """
+
+    _unread: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The problems of the values that were left out."""
+        return self._unread
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _leave_out_what_is_odd(cls, raw: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return read(raw)
+        except ValidationError as error:
+            odd = {each["loc"][0] for each in error.errors() if each["loc"]}
+            if not isinstance(raw, dict) or not odd & raw.keys():
+                raise
+            try:
+                found = read({key: value for key, value in raw.items() if key not in odd})
+            except ValidationError:  # one that is needed: say what was odd, not that it is missing
+                raise error from None
+            found._unread = tuple(problems(error))  # noqa: SLF001 (of this very class)
+            return found
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -6,7 +6,8 @@ from datetime import datetime
 import flask
 import functions_framework
 
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, position_drift, stalled
 from functions.orders.broker_orders import BrokerOrders
@@ -29,7 +30,8 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         expired = confirmations.expire_due(tx, now)
         withdrawn = confirmations.withdraw_obsolete(tx, enabled_rules(tx), now)
         open_orders = orders.open_orders(tx)
-    fetched = broker_orders.fetch(open_orders, app.trading, now)
+        lately_ended = orders.lately_ended(tx, now - broker_orders.LATE_EXECUTIONS)
+    fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
     changed = record(fetched, app.database, now)
     recovered = stalled.recover(app.database, fetched.absent, now)
     drift = position_drift.compare(app.database, app.trading, now)

@@ -26,7 +26,8 @@ from common.guardrails import deny
 from common.guardrails.facts import BrokerFacts, DenialCode, Denied, Facts
 from common.market import next_trading_day_start
 from common.messages import OrderApproved
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
 from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
 from functions import edge, wiring

@@ -22,6 +22,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     market.market_is_open,
     market.asset_is_tradable,
     limits.account_is_not_blocked,
+    market.quote_is_not_crossed,
     market.price_is_fresh,
     market.spread_is_narrow,
     market.price_is_not_split,

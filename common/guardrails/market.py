@@ -30,6 +30,16 @@ def asset_is_tradable(order: Order, facts: Facts) -> Denied | None:
     return None
 
 
+def quote_is_not_crossed(order: Order, facts: Facts) -> Denied | None:
+    """A bid above the ask is bad data: nobody can say what the market is."""
+    quote = facts.broker.quote
+    if quote is not None and quote.is_crossed:
+        return Denied(
+            DenialCode.QUOTE_CROSSED, {"symbol": order.symbol, "bid": quote.bid, "ask": quote.ask}
+        )
+    return None
+
+
 def price_is_fresh(order: Order, facts: Facts) -> Denied | None:
     """A quote with both sides, young enough for the user's config."""
     quote = facts.broker.quote

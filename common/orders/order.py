@@ -6,11 +6,9 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, AwareDatetime, Field
-
 from common.market import AssetClass, Quote
-from common.model import WireModel, plain
-from common.orders.status import EXPIRED, REJECTED, may_follow
+from common.model import plain
+from common.orders.status import EXPIRED, REJECTED
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit"]
@@ -108,42 +106,3 @@ class Order:
 def _on_grid(price: Decimal, rounding: str) -> Decimal:
     """Round to what the broker takes: cents from one dollar on, hundredths of a cent below."""
     return price.quantize(_CENT if price >= 1 else _SUB_CENT, rounding)
-
-
-class BrokerOrder(WireModel):
-    """The broker's word on an order (alpaca-api.md section 5.2); unknown keys are ignored."""
-
-    broker_order_id: str = Field(
-        validation_alias=AliasChoices("id", "broker_order_id"), min_length=1
-    )
-    client_order_id: str
-    symbol: str
-    side: Side
-    status: str
-    filled_qty: Decimal = Field(default=Decimal(0), ge=0, allow_inf_nan=False)
-    filled_avg_price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
-    submitted_at: AwareDatetime
-    filled_at: AwareDatetime | None = None
-    updated_at: AwareDatetime | None = None
-
-    @property
-    def last_change(self) -> datetime:
-        """When the broker last touched it."""
-        return self.filled_at or self.updated_at or self.submitted_at
-
-    def is_news_of(self, order: Order) -> bool:
-        """Whether it tells more than what is known; readings may come twice, late and reordered.
-
-        The executed quantity only grows, and the broker's own time of change tells two readings of
-        the same quantity apart.
-        """
-        known = (order.status, order.filled_qty, order.filled_avg_price)
-        if known == (self.status, self.filled_qty, self.filled_avg_price):
-            return False
-        if self.filled_qty < order.filled_qty or not may_follow(order.status, self.status):
-            return False
-        return not (
-            self.updated_at
-            and order.broker_updated_at
-            and self.updated_at < order.broker_updated_at
-        )

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from common.errors import OutcomeUnknownError, TransientError
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
 from common.orders.status import SUBMITTING
 from infra.alpaca.trading import AlpacaTrading
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 CLOCK_SKEW = timedelta(minutes=5)
 # What is open no more and was submitted earlier than this is looked up one by one, not listed.
 LISTED = timedelta(days=1)
+# For this long the broker may still report an execution of an order that it has ended.
+LATE_EXECUTIONS = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,27 @@ class BrokerOrders:
         return [*self.absent, *self.unreadable]
 
 
-def fetch(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -> BrokerOrders:
+def fetch(
+    open_orders: Sequence[Order],
+    lately_ended: Sequence[Order],
+    trading: AlpacaTrading,
+    now: datetime,
+) -> BrokerOrders:
     """List what is open at the broker, then what has ended, then look up what neither shows.
 
+    Those that ended a moment ago are only listed: most often nothing more comes of them.
     Raises TransientError when the broker does not answer.
     """
-    broker_order = _listed(open_orders, trading, "open")
-    ended = [each for each in _missing(open_orders, broker_order) if each.created_at > now - LISTED]
-    broker_order |= _listed(ended, trading, "closed")
+    listed = _listed(open_orders, trading, "open")
+    ended = [*_missing(open_orders, listed), *lately_ended]
+    recent = [each for each in ended if each.created_at > now - LISTED]
+    listed |= _listed(recent, trading, "closed")
     found: list[tuple[Order, BrokerOrder]] = []
     absent: list[Order] = []
     unreadable: list[Order] = []
     for order in open_orders:
         try:
-            reading = broker_order.get(order.client_order_id) or _look_up(order, trading)
+            reading = listed.get(order.client_order_id) or _look_up(order, trading)
         except (TransientError, OutcomeUnknownError) as error:
             log.warning("order %s: %s", order.id, error)
             unreadable.append(order)
@@ -58,6 +68,8 @@ def fetch(open_orders: Sequence[Order], trading: AlpacaTrading, now: datetime) -
             absent.append(order)
         else:
             found.append((order, reading))
+    late = [each for each in lately_ended if each.client_order_id in listed]
+    found += [(each, listed[each.client_order_id]) for each in late]
     return BrokerOrders(found, absent, unreadable)
 
 
@@ -68,11 +80,12 @@ def _listed(
     if not wanted:
         return {}
     since = min(order.created_at for order in wanted) - CLOCK_SKEW
-    return {each.client_order_id: each for each in trading.orders(status, since)}
+    listed = trading.orders(status, since)
+    return {each.client_order_id: each for each in listed if each.client_order_id}
 
 
-def _missing(open_orders: Sequence[Order], broker_order: Iterable[str]) -> list[Order]:
-    known = set(broker_order)
+def _missing(open_orders: Sequence[Order], listed: Iterable[str]) -> list[Order]:
+    known = set(listed)
     return [order for order in open_orders if order.client_order_id not in known]
 
 

@@ -4,7 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from common.errors import BrokerRefusedError
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
 from common.questions import try_again_text
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, orders, positions

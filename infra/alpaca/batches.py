@@ -1,7 +1,7 @@
 """Many symbols in few requests; what is wrong with one symbol must not lose the others."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -81,14 +81,22 @@ def parse(model: type[_Model], raw: object) -> _Model:
 
 
 def parse_each(
-    parts: Mapping[str, Any], read: Callable[[str, Any], Sequence[_Item]]
+    parts: Mapping[str, Any], read: Callable[[str, Any], Iterable[_Item | Issue]]
 ) -> tuple[list[_Item], list[Issue]]:
-    """Turn each symbol's part into items; one that cannot be read loses only itself."""
+    """Turn each symbol's part into items; what cannot be read loses only itself.
+
+    A reader yields a problem for each fragment that it leaves out, or raises MalformedMessageError
+    when nothing more of the symbol can be read.
+    """
     items: list[_Item] = []
     unreadable: list[Issue] = []
     for symbol, raw in parts.items():
         try:
-            items += read(symbol, raw)
+            for each in read(symbol, raw):
+                if isinstance(each, Issue):
+                    unreadable.append(each)
+                else:
+                    items.append(each)
         except MalformedMessageError as error:
             unreadable.append(Issue(symbol, str(error)))
     return items, unreadable

@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import Field
 
 from common.model import WireModel
-from common.options import ChainBounds, OptionContract, OptionStyle, OptionType
-from infra.alpaca.batches import BatchResult, parse, parse_each, part, read_isolating
+from common.occ import OptionType
+from common.options import ChainBounds, OptionContract, OptionStyle
+from infra.alpaca.batches import BatchResult, parse, parse_each, read_isolating
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import window_params
 from infra.alpaca.pages import pages
@@ -38,10 +39,15 @@ def option_contracts(
     def read(batch: Any) -> dict[str, Any]:
         asked = pages(http, "/v2/options/contracts", {"underlying_symbols": batch[0], **params})
         rows = [row for page in asked for row in page.get("option_contracts") or []]
-        return {str(part(row).get("symbol")): row for row in rows}
+        return {_name(number, row): row for number, row in enumerate(rows)}
 
     rows, refused = read_isolating(read, [underlying])
     known, unreadable = parse_each(
         rows, lambda _, raw: [OptionContract(**dict(parse(_Contract, raw)))]
     )
     return BatchResult(tuple(known), (*refused, *unreadable))
+
+
+def _name(number: int, row: Any) -> str:
+    """Name a row of the list, also one that is no contract."""
+    return str(row.get("symbol")) if isinstance(row, dict) else f"row {number}"

@@ -6,41 +6,50 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from common.errors import MalformedMessageError
 from common.market import AssetClass, Metric, Snapshot, trading_day
-from common.model import WireModel
-from infra.alpaca.batches import parse
+from common.model import Instant, TolerantModel
+from infra.alpaca.batches import Issue, parse
+from infra.alpaca.quotes import Price, Size
 
 _MINUTE = timedelta(minutes=1)
 
 
-class WireTrade(WireModel):
+class WireTrade(TolerantModel):
     """A print on the tape."""
 
-    price: Decimal = Field(alias="p", gt=0, allow_inf_nan=False)
-    at: AwareDatetime = Field(alias="t")
-    size: Decimal = Field(alias="s", default=Decimal(0))
+    price: Price = Field(alias="p")
+    at: Instant = Field(alias="t")
+    size: Size = Field(alias="s", default=Decimal(0))
 
 
-class WireBar(WireModel):
+class WireBar(TolerantModel):
     """A bar; its time is its opening."""
 
-    close: Decimal = Field(alias="c", gt=0, allow_inf_nan=False)
-    opens_at: AwareDatetime = Field(alias="t")
-    volume: Decimal = Field(alias="v", default=Decimal(0))
-    open: Decimal | None = Field(alias="o", default=None, gt=0, allow_inf_nan=False)
-    high: Decimal | None = Field(alias="h", default=None, gt=0, allow_inf_nan=False)
-    low: Decimal | None = Field(alias="l", default=None, gt=0, allow_inf_nan=False)
+    close: Price = Field(alias="c")
+    opens_at: Instant = Field(alias="t")
+    volume: Size = Field(alias="v", default=Decimal(0))
+    open: Price | None = Field(alias="o", default=None)
+    high: Price | None = Field(alias="h", default=None)
+    low: Price | None = Field(alias="l", default=None)
 
 
-class _SymbolSnapshot(WireModel):
+class _SymbolSnapshot(TolerantModel):
     """Every part may be missing or null: then there is no such fact."""
 
     latest_trade: WireTrade | None = Field(alias="latestTrade", default=None)
     minute_bar: WireBar | None = Field(alias="minuteBar", default=None)
     daily_bar: WireBar | None = Field(alias="dailyBar", default=None)
     previous_bar: WireBar | None = Field(alias="prevDailyBar", default=None)
+
+    def problems(self, symbol: str) -> Iterator[Issue]:
+        """Report what was left out, of the snapshot and of its parts."""
+        parts = (self.latest_trade, self.minute_bar, self.daily_bar, self.previous_bar)
+        for each in (self, *(part for part in parts if part)):
+            for text in each.unread:
+                yield Issue(symbol, f"left out: {text}")
 
 
 @dataclass(frozen=True)
@@ -74,15 +83,21 @@ def crypto(feed: str) -> Market:
     return Market("crypto", feed, lambda at: at.astimezone(UTC).date())
 
 
-def snapshot_facts(market: Market, symbol: str, raw: Any, now: datetime) -> list[Snapshot]:
-    """Return what a snapshot tells; nothing without a trade. Raises MalformedMessageError."""
+def snapshot_facts(
+    market: Market, symbol: str, raw: Any, now: datetime
+) -> Iterator[Snapshot | Issue]:
+    """Yield what a snapshot tells, nothing without a trade, and what of it cannot be read.
+
+    Raises MalformedMessageError when it is no snapshot.
+    """
     known = parse(_SymbolSnapshot, raw)
+    yield from known.problems(symbol)
     trade = known.latest_trade
     if trade is None:
-        return []
-    last = market.fact(symbol, "last_trade", trade.price, trade.size, trade.at, raw["latestTrade"])
-    days = _day_facts(market, symbol, raw, known, trade.at)
-    return [last, *days, *_minute_facts(market, symbol, raw, known, max(now, trade.at))]
+        return
+    yield market.fact(symbol, "last_trade", trade.price, trade.size, trade.at, raw["latestTrade"])
+    yield from _day_facts(market, symbol, raw, known, trade.at)
+    yield from _minute_facts(market, symbol, raw, known, max(now, trade.at))
 
 
 def latest_trade(market: Market, symbol: str, raw: Any) -> Snapshot:
@@ -90,14 +105,16 @@ def latest_trade(market: Market, symbol: str, raw: Any) -> Snapshot:
     return _trade_fact(market, symbol, parse(WireTrade, raw), raw)
 
 
-def daily_closes(market: Market, symbol: str, raw: Any, today: date) -> list[Snapshot]:
-    """Return the closes of the days that are over. Raises MalformedMessageError."""
-    bars = [(parse(WireBar, each), each) for each in raw]
-    return [
-        market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)
-        for bar, each in bars
-        if market.day_of(bar.opens_at) < today
-    ]
+def daily_closes(market: Market, symbol: str, raw: Any, today: date) -> Iterator[Snapshot | Issue]:
+    """Yield the closes of the days that are over, and which bars cannot be read."""
+    for each in raw:
+        try:
+            bar = parse(WireBar, each)
+        except MalformedMessageError as error:
+            yield Issue(symbol, str(error))
+            continue
+        if market.day_of(bar.opens_at) < today:
+            yield market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)
 
 
 def _trade_fact(market: Market, symbol: str, trade: WireTrade, raw: Any) -> Snapshot:

@@ -1,15 +1,17 @@
 """Alpaca's market data: one reader per market, and the latest quotes of any."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
-from common.errors import MalformedMessageError, TransientError
 from common.market import CRYPTO_FEED, Quote
-from infra.alpaca.batches import BATCH_SIZE, batches, part
+from infra.alpaca.batches import BATCH_SIZE, batches, parse_each, part
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import OptionData
 from infra.alpaca.quotes import quote_of
 from infra.alpaca.spot import SpotData, crypto_venue, stock_venue
+
+log = logging.getLogger(__name__)
 
 __all__ = ["BATCH_SIZE", "AlpacaMarketData"]
 
@@ -29,12 +31,15 @@ class AlpacaMarketData:
     def latest_quotes(self, symbols: Sequence[str], feed: str) -> dict[str, Quote]:
         """Return the latest quote of each known symbol (`…/quotes/latest`, `…/latest/quotes`).
 
-        Raises TransientError when one cannot be read: an order depends on it.
+        One that cannot be read is left out and logged: it loses only itself.
         """
         found: dict[str, Quote] = {}
         for batch in batches(symbols):
-            for symbol, raw in part(self._quotes(batch, feed), "quotes").items():
-                found[symbol] = _quote(symbol, raw)
+            parts = part(self._quotes(batch, feed), "quotes")
+            quotes, unreadable = parse_each(parts, lambda symbol, raw: [quote_of(symbol, raw)])
+            found |= {each.symbol: each for each in quotes}
+            for each in unreadable:
+                log.warning("no quote of %s: %s", each.subject, each.reason)
         return found
 
     def _quotes(self, symbols: Sequence[str], feed: str) -> Any:
@@ -42,10 +47,3 @@ class AlpacaMarketData:
         if feed == CRYPTO_FEED:
             return self._http.get(f"/v1beta3/crypto/{CRYPTO_FEED}/latest/quotes", wanted)
         return self._http.get("/v2/stocks/quotes/latest", {**wanted, "feed": feed})
-
-
-def _quote(symbol: str, raw: Any) -> Quote:
-    try:
-        return quote_of(symbol, raw)
-    except MalformedMessageError as error:
-        raise TransientError(str(error)) from error

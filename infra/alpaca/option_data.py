@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from common.market import trading_day
-from common.model import WireModel, plain
+from common.model import TolerantModel, plain
 from common.options import ChainBounds, OptionContract, OptionSnapshot
 from infra.alpaca.batches import BATCH_SIZE, BatchResult, parse, parse_each, part, read_isolating
 from infra.alpaca.facts import WireBar, WireTrade
@@ -21,22 +21,25 @@ _PATH = "/v1beta1/options/snapshots"
 _LARGEST_PAGE = "1000"
 
 
-class _Greeks(WireModel):
-    delta: Decimal | None = None
-    gamma: Decimal | None = None
-    theta: Decimal | None = None
-    vega: Decimal | None = None
-    rho: Decimal | None = None
+_Number = Annotated[Decimal, Field(gt=-(10**9), lt=10**9, allow_inf_nan=False)]
 
 
-class _OptionSnapshot(WireModel):
+class _Greeks(TolerantModel):
+    delta: _Number | None = None
+    gamma: _Number | None = None
+    theta: _Number | None = None
+    vega: _Number | None = None
+    rho: _Number | None = None
+
+
+class _OptionSnapshot(TolerantModel):
     """Every part may be missing: greeks and volatility need a two-sided quote to be worked out."""
 
     latest_quote: WireQuote | None = Field(alias="latestQuote", default=None)
     latest_trade: WireTrade | None = Field(alias="latestTrade", default=None)
     daily_bar: WireBar | None = Field(alias="dailyBar", default=None)
     greeks: _Greeks | None = None
-    implied_volatility: Decimal | None = Field(alias="impliedVolatility", default=None)
+    implied_volatility: _Number | None = Field(alias="impliedVolatility", default=None)
 
 
 class OptionData:
@@ -112,6 +115,8 @@ def _snapshot(
     """Return the snapshot, or nothing when there is neither quote nor trade to date it by."""
     known = parse(_OptionSnapshot, raw)
     quote, trade, greeks = known.latest_quote, known.latest_trade, known.greeks or _Greeks()
+    if quote is not None and quote.bid > quote.ask > 0:
+        quote = None  # crossed: bad data
     times = [each.at for each in (quote, trade) if each]
     if not times:
         return []

@@ -1,23 +1,29 @@
 """Quotes as the broker words them; the parts that stocks, crypto and options share."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from common.market import Quote
-from common.model import WireModel
+from common.model import Instant, TolerantModel
 from infra.alpaca.batches import parse
 
+# What is above is no price (USD) and no size (units), and would be too much for a table.
+_MOST = 10**15
+Price = Annotated[Decimal, Field(gt=0, lt=_MOST, allow_inf_nan=False)]
+# A size, or the price of a side, which is 0 where nobody bids or asks.
+Size = Annotated[Decimal, Field(ge=0, lt=_MOST, allow_inf_nan=False)]
 
-class WireQuote(WireModel):
+
+class WireQuote(TolerantModel):
     """Best bid and ask; a side that is empty has price and size 0."""
 
-    bid: Decimal = Field(alias="bp", ge=0, allow_inf_nan=False)
-    ask: Decimal = Field(alias="ap", ge=0, allow_inf_nan=False)
-    at: AwareDatetime = Field(alias="t")
-    bid_size: Decimal | None = Field(alias="bs", default=None)
-    ask_size: Decimal | None = Field(alias="as", default=None)
+    bid: Size = Field(alias="bp")
+    ask: Size = Field(alias="ap")
+    at: Instant = Field(alias="t")
+    bid_size: Size | None = Field(alias="bs", default=None)
+    ask_size: Size | None = Field(alias="as", default=None)
 
 
 def quote_of(symbol: str, raw: Any) -> Quote:

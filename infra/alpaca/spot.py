@@ -1,12 +1,12 @@
 """Stocks and crypto pairs (sections 2 and 3): snapshots, past closes and latest trades as facts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from common.market import CRYPTO_FEED, NEW_YORK, Snapshot
-from infra.alpaca.batches import BatchResult, missing, parse_each, part, read_isolating
+from infra.alpaca.batches import BatchResult, Issue, missing, parse_each, part, read_isolating
 from infra.alpaca.facts import Market, crypto, daily_closes, latest_trade, snapshot_facts, stocks
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.pages import pages
@@ -15,7 +15,7 @@ _LARGEST_PAGE = "10000"
 # The history has no delayed feed: it shows the consolidated tape, once that is old enough.
 _HISTORY_FEED = {"delayed_sip": "sip"}
 
-ReadPart = Callable[[str, Any], Sequence[Snapshot]]
+ReadPart = Callable[[str, Any], Iterable[Snapshot | Issue]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class SpotData:
         found: dict[str, list[Any]] = {}
         for page in pages(self._http, f"{self._venue.root}/bars", params):
             for symbol, bars in part(page, "bars").items():
-                found.setdefault(symbol, []).extend(bars or [])
+                rows = bars if isinstance(bars, list) else [bars]
+                found.setdefault(symbol, []).extend(rows if bars else [])
         return found
 
     def _get(self, what: str, symbols: Sequence[str]) -> Any:

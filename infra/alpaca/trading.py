@@ -12,7 +12,8 @@ from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientErro
 from common.guardrails.facts import Account, Asset
 from common.model import problems
 from common.options import ChainBounds, OptionContract
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
 from infra.alpaca import calendar as calendars
@@ -57,7 +58,7 @@ class AlpacaTrading:
             raise OutcomeUnknownError("the order is there, but cannot be read") from error
         if adopted is None:
             raise OutcomeUnknownError("the broker says that the order is there, and hides it")
-        if adopted.symbol != order.symbol or adopted.side != order.side:
+        if adopted.contradicts(order):
             raise OutcomeUnknownError("the order's id is taken by another order") from refusal
         return adopted
 
@@ -110,9 +111,9 @@ class AlpacaTrading:
             orders = [order for each in page if (order := _listed(each))]
             yield from (order for order in orders if order.broker_order_id not in seen)
             seen.update(order.broker_order_id for order in orders)
-            if len(page) < _PAGE or not orders or orders[-1].submitted_at <= after:
+            last = max((each.submitted_at or after for each in orders), default=after)
+            if len(page) < _PAGE or last <= after:
                 return
-            last = orders[-1].submitted_at
             # A page may end between orders of one instant: the next one begins with it once more.
             after = last - _INSTANT if last - _INSTANT > after else last
 
@@ -160,7 +161,15 @@ def _listed(document: Any) -> BrokerOrder | None:
 
 def _order(document: Any) -> BrokerOrder:
     try:
-        return BrokerOrder.model_validate(document)
+        found = BrokerOrder.model_validate(document)
     except ValidationError as error:
         # The broker did act: that its answer is not readable must not look like a refusal.
         raise OutcomeUnknownError(f"broker sent an unreadable order: {problems(error)}") from error
+    if found.oddities:
+        log.warning(
+            "order %s is odd: %s",
+            found.client_order_id,
+            "; ".join(found.oddities),
+            extra={"event": "odd_broker_order", "broker_order_id": found.broker_order_id},
+        )
+    return found

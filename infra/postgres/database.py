@@ -1,30 +1,17 @@
 """Connections to Postgres and the one way to run a transaction."""
 
 import json
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from decimal import Decimal
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.dbapi
 
-from common.errors import OutcomeUnknownError, TransientError
-
-pg8000.dbapi.paramstyle = "named"
-
-_JSON, _JSONB = 114, 3802
-# Serialization failure, deadlock, shutdown and start-up of the server, too many connections: the
-# transaction was rolled back as a whole, so that running it again is safe.
-_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
-
-# An instance that vanished without a goodbye holds its locks no longer than this.
-_SESSION = """
-    SET idle_in_transaction_session_timeout = '60s';
-    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
-"""
+from common.errors import TradingError, TransientError
+from infra.postgres.connection import Connection, DriverError, translated
+from infra.runtime.database_url import connection_arguments
 
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
 _LOCK_KEY = "hashtextextended(:name, 0)"
@@ -34,16 +21,19 @@ Row = dict[str, Any]
 
 
 class Transaction:
-    """Runs SQL with named parameters (`:name`) inside one open transaction."""
+    """Runs SQL with named parameters (`:name`) inside one open transaction.
 
-    def __init__(self, connection: pg8000.dbapi.Connection) -> None:
-        self._cursor = connection.cursor()
+    After a statement has failed, no other can be run, unless it failed within a savepoint.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows, each as a dict by column name."""
-        self._execute(sql, parameters)
-        names = [column[0] for column in self._cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
+        cursor = self._execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def row(self, sql: str, **parameters: object) -> Row | None:
         """Return the only row, or None; more than one is a bug in the query."""
@@ -54,20 +44,28 @@ class Transaction:
 
     def run(self, sql: str, **parameters: object) -> int:
         """Execute a statement and return how many rows it touched."""
-        self._execute(sql, parameters)
-        return int(self._cursor.rowcount)
+        return int(self._execute(sql, parameters).rowcount)
 
-    def _execute(self, sql: str, parameters: dict[str, object]) -> None:
-        with _database_errors():
-            self._cursor.execute(sql, parameters)
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo the block alone when it raises, so that the transaction can go on."""
+        self.run("SAVEPOINT piece")
+        try:
+            yield
+        except Exception:
+            self._connection.roll_back("ROLLBACK TO SAVEPOINT piece; RELEASE SAVEPOINT piece")
+            raise
+        self.run("RELEASE SAVEPOINT piece")
+
+    def _execute(self, sql: str, parameters: dict[str, object]) -> pg8000.dbapi.Cursor:
+        return self._connection.execute(sql, parameters)
 
 
 class Session:
     """One connection, for as many transactions as its holder needs, one after the other."""
 
-    def __init__(self, connection: pg8000.dbapi.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.broken = False
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -76,37 +74,13 @@ class Session:
         Raises OutcomeUnknownError when the connection was lost while committing: the commit may
         have happened, and every caller is idempotent by its natural key.
         """
-        with self._marking_broken(), _database_errors():
-            if not self._connection._in_transaction:  # noqa: SLF001 (pg8000's only way to ask)
-                self._connection.execute_simple("BEGIN")
+        self._connection.begin()
         try:
             yield Transaction(self._connection)
         except BaseException:
-            self._roll_back()
+            self._connection.roll_back()
             raise
-        self._commit()
-
-    def _commit(self) -> None:
-        try:
-            with self._marking_broken(), _database_errors():
-                self._connection.commit()
-        except TransientError as error:
-            raise OutcomeUnknownError("the connection was lost while committing") from error
-
-    def _roll_back(self) -> None:
-        try:
-            with self._marking_broken():
-                self._connection.rollback()
-        except (pg8000.dbapi.Error, OSError):
-            return  # the server rolls back what a lost connection left open
-
-    @contextmanager
-    def _marking_broken(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.broken = True
-            raise
+        self._connection.commit()
 
 
 class Database:
@@ -120,7 +94,7 @@ class Database:
         self._connect = connect
         self._timeout_seconds = timeout_seconds
         self._slots = threading.BoundedSemaphore(size)
-        self._idle: list[pg8000.dbapi.Connection] = []
+        self._idle: deque[Connection] = deque()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -134,7 +108,8 @@ class Database:
 
         The lock is the connection's: a crash of this process releases it.
         """
-        with self.session() as session:
+        with self._connection() as connection:
+            session = Session(connection)
             with session.transaction() as tx:
                 held = tx.rows(f"SELECT pg_try_advisory_lock({_LOCK_KEY}) AS held", name=name)
             if not held[0]["held"]:
@@ -143,134 +118,88 @@ class Database:
             try:
                 yield session
             finally:
-                self._unlock(session, name)
-
-    @staticmethod
-    def _unlock(session: Session, name: str) -> None:
-        """Give the lock back; where that fails, closing the connection gives it back."""
-        if session.broken:
-            return
-        try:
-            with session.transaction() as tx:
-                tx.rows(f"SELECT pg_advisory_unlock({_LOCK_KEY})", name=name)
-        except (TransientError, OutcomeUnknownError, pg8000.dbapi.Error):
-            session.broken = True
+                _unlock(connection, name)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Hold one connection; it goes back to the pool unless it broke."""
-        if not self._slots.acquire(timeout=self._timeout_seconds):
-            raise TransientError("no database connection became free in time")
-        try:
-            connection = self._check_out()
-            session = Session(connection)
-            try:
-                yield session
-            finally:
-                if session.broken:
-                    _close_quietly(connection)
-                else:
-                    self._idle.append(connection)
-        finally:
-            self._slots.release()
+        """Hold one connection; it goes back to the pool only in step and in no transaction."""
+        with self._connection() as connection:
+            yield Session(connection)
 
     def close(self) -> None:
         """Close the idle connections."""
-        while self._idle:
-            _close_quietly(self._idle.pop())
+        while (connection := self._take_idle()) is not None:
+            connection.close()
 
-    def _check_out(self) -> pg8000.dbapi.Connection:
-        """Return a connection with a transaction begun.
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        if not self._slots.acquire(timeout=self._timeout_seconds):
+            raise TransientError("no database connection became free in time")
+        held: list[Connection] = []  # known here before a transaction begins, so never left in one
+        try:
+            yield self._check_out(held)
+        finally:
+            for connection in held:
+                self._check_in(connection)
+            self._slots.release()
 
-        Beginning it is also how a connection that died while idle is found and replaced: nothing
-        was lost, and it costs no extra round trip.
+    def _check_in(self, connection: Connection) -> None:
+        if not connection.is_idle:
+            connection.roll_back()
+        if connection.is_idle:
+            self._idle.append(connection)
+            return
+        connection.discard()
+        if connection.is_lost:
+            self._discard_idle()
+
+    def _check_out(self, held: list[Connection]) -> Connection:
+        """Return a connection, with a transaction begun if it was idle.
+
+        Beginning it is also how a connection that died while idle is found: nothing was lost, and
+        it costs no extra round trip. What killed one has killed the others: finding out one by one
+        would cost each its own time-out.
         """
-        while self._idle:
-            connection = self._idle.pop()
-            try:
-                connection.execute_simple("BEGIN")
-            except (pg8000.dbapi.Error, OSError):
-                _close_quietly(connection)
-            else:
-                return connection
-        with _database_errors():
-            connection = self._connect()
-            try:
-                connection.execute_simple(_SESSION)
-            except BaseException:
-                _close_quietly(connection)
-                raise
-            connection.register_in_adapter(_JSON, _exact_json)
-            connection.register_in_adapter(_JSONB, _exact_json)
-            return connection
+        if (idle := self._take_idle()) is not None:
+            held.append(idle)
+            with suppress(TradingError, DriverError):
+                idle.begin()
+                return idle
+            held.remove(idle)
+            idle.discard()
+            self._discard_idle()
+        with translated():
+            held.append(Connection(self._connect()))
+        return held[0]
+
+    def _take_idle(self) -> Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _discard_idle(self) -> None:
+        while (connection := self._take_idle()) is not None:
+            connection.discard()
+
+
+def _unlock(connection: Connection, name: str) -> None:
+    """Give the lock back; where that fails, closing the connection gives it back."""
+    if not connection.can_go_on:
+        return
+    try:
+        with Session(connection).transaction() as tx:
+            tx.rows(f"SELECT pg_advisory_unlock({_LOCK_KEY})", name=name)
+    except (TradingError, DriverError):
+        connection.distrust()
 
 
 def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
-    """Return how to connect to a `postgresql://` URL, over TCP or (`?host=/folder`) a socket.
-
-    Raises ValueError, without quoting it, when the URL cannot be read.
-    """
-    try:
-        url = urlsplit(database_url)
-        port = url.port or 5432
-    except ValueError:
-        raise ValueError("not a URL: special characters of a password must be escaped") from None
-    if url.scheme not in {"postgresql", "postgres"}:
-        raise ValueError("must begin with postgresql://")
-    options = {name: values[-1] for name, values in parse_qs(url.query).items()}
-    host = options.get("host") or url.hostname or "localhost"
-    arguments: dict[str, Any] = {
-        "user": unquote(url.username or "postgres"),
-        "password": unquote(url.password) if url.password else None,
-        "database": unquote(url.path.removeprefix("/")) or "postgres",
-        "timeout": timeout_seconds,
-        "application_name": "countersign",
-    }
-    if host.startswith("/"):
-        # A socket needs no encryption: preparing for it would cost more than the connection.
-        arguments |= {"unix_sock": f"{host}/.s.PGSQL.{port}", "ssl_context": False}
-    else:
-        arguments |= {"host": host, "port": port, "ssl_context": _ssl_context(options)}
+    """Return how to connect to a `postgresql://` URL; raises ValueError when it cannot be read."""
+    arguments = connection_arguments(database_url, timeout_seconds=timeout_seconds)
     return lambda: pg8000.dbapi.connect(**arguments)
-
-
-def _ssl_context(options: Mapping[str, str]) -> ssl.SSLContext | bool | None:
-    """Read `sslmode` as libpq does; without one, SSL is used where the server offers it."""
-    mode = options.get("sslmode", "prefer")
-    if mode in {"verify-ca", "verify-full"}:
-        context = ssl.create_default_context(cafile=options.get("sslrootcert"))
-        context.check_hostname = mode == "verify-full"
-        return context
-    return {"disable": False, "allow": None, "prefer": None, "require": True}[mode]
 
 
 def to_json(document: object) -> str:
     """Serialise for a `jsonb` parameter: decimals as strings, exactly."""
     return json.dumps(document, default=str)
-
-
-def _exact_json(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal)
-
-
-def _close_quietly(connection: pg8000.dbapi.Connection) -> None:
-    try:
-        connection.close()
-    except (pg8000.dbapi.Error, OSError):
-        return
-
-
-@contextmanager
-def _database_errors() -> Iterator[None]:
-    """Translate what may be tried again; programming errors stay what they are."""
-    try:
-        yield
-    except pg8000.dbapi.InterfaceError as error:
-        raise TransientError("the database connection was lost") from error
-    except pg8000.dbapi.DatabaseError as error:
-        details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        if details.get("C") in _TRANSIENT_SQLSTATES:
-            raise TransientError(f"database: {details.get('M')}") from error
-        raise
-    except OSError as error:
-        raise TransientError("the database cannot be reached") from error

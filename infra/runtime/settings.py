@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 from common.errors import TradingError
 from common.market import StockFeed
 from common.server_limits import ServerLimits
-from infra.postgres.database import connector
+from infra.runtime.database_url import connection_arguments
 
 LIVE_HOST = "api.alpaca.markets"
 PAPER_HOST = "paper-api.alpaca.markets"
@@ -206,7 +206,7 @@ class Settings(BaseModel):
         if bool(given) == any(instance) or (not given and not all(instance)):
             raise ValueError("set either this or all of CLOUD_SQL_INSTANCE, DB_NAME and DB_USER")
         if given and given != _NO_DATABASE and not is_secret_name(given):
-            connector(given)
+            connection_arguments(given)
         return url
 
     @field_validator(*HEADER_SECRETS)

@@ -1,9 +1,5 @@
 """The simulated broker: the project's only test double, behind the broker's own protocol."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,26 +7,16 @@ from typing import Self
 import flask
 
 from infra.simulator.api.app import create_app
-from infra.simulator.execution.matching import Matching
-from infra.simulator.execution.order_validation import OrderValidation
-from infra.simulator.execution.valuation import Valuation
-from infra.simulator.faults.faults import Faults
-from infra.simulator.faults.switches import Switches
-from infra.simulator.ledger.ledger import Ledger
-from infra.simulator.market import calendar as calendars
-from infra.simulator.market.assets import Assets
 from infra.simulator.market.clock import SimulatedClock
-from infra.simulator.market.market import Market
-from infra.simulator.market.option_market import OptionMarket
 from infra.simulator.market.recording import Recording
-from infra.simulator.rate_limit import RateBudget
+from infra.simulator.state import BrokerState
 
 
-class SimulatedBroker:
+class SimulatedBroker(BrokerState):
     """One account at one simulated broker; `app` is the WSGI application to serve.
 
-    Reading from Python (`books.orders()`) looks only; requests, and setting the clock or a price,
-    let the market work the open orders first. The books outlive the process when `database` is a
+    Reading from Python (`ledger.orders()`) looks only; requests, and setting the clock or a price,
+    let the market work the open orders first. The ledger outlives the process when `database` is a
     file; prices and the clock do not.
     """
 
@@ -44,64 +30,15 @@ class SimulatedBroker:
         key_id: str = "sim-key",
         secret_key: str = "sim-secret",  # noqa: S107 (of the simulator only)
     ) -> None:
-        self.lock = threading.RLock()
-        self.key_id, self.secret_key = key_id, secret_key
-        self.clock = clock or SimulatedClock()
-        self.calendar = calendars.always_open() if always_open else calendars.nyse()
-        self.switches = Switches()
-        self.faults = Faults(self.clock.now, self.switches)
-        self.rate = RateBudget(self.clock)
-        self.market = Market(self.clock, self.calendar, recording, self.lock)
-        self.options = OptionMarket(self.clock, self.lock)
-        self.assets = Assets(self.market)
-        self.ledger = Ledger(database, self.lock)
-        self.valuation = Valuation(self.ledger, self.market)
-        self.order_validation = OrderValidation(
-            self.ledger,
-            self.market,
-            self.assets,
-            self.calendar,
-            self.clock,
-            self.switches,
-            self.valuation,
-            self.faults,
+        super().__init__(
+            clock,
+            database=database,
+            recording=recording,
+            always_open=always_open,
+            key_id=key_id,
+            secret_key=secret_key,
         )
-        self.matching = Matching(
-            self.ledger, self.market, self.calendar, self.clock, self.switches, self.faults
-        )
-        self.clock.on_change(self.work)
-        self.market.on_change(before=self.matching.settle, after=self.matching.work)
-        self.work()
         self.app: flask.Flask = create_app(self)
-
-    def work(self) -> None:
-        """Bring the open orders up to the clock's time."""
-        with self.lock:
-            self.matching.work()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Give one request the simulator for itself; keep all of its changes or none."""
-        with self.lock:
-            self.matching.work()
-            with self.ledger.transaction():
-                yield
-
-    def reset(self, at: datetime | None = None) -> None:
-        """Begin again: empty books, no faults, only recorded prices, and the clock put to `at`."""
-        with self.lock:
-            self.faults.clear()
-            self.market.forget_script()
-            self.options.forget()
-            self.assets.forget()
-            self.ledger.clear()
-            if at is not None:
-                self.clock.reset(at)
-            self.work()
-
-    def close(self) -> None:
-        """Close the books."""
-        self.ledger.close()
 
     def __enter__(self) -> Self:
         return self

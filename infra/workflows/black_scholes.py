@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import QuantLib as ql  # noqa: N813 (its own documentation's name)
 
-from common.options import OptionType
+from common.occ import OptionType
 
 # A year's yields, continuously compounded: three-month US Treasury bills in the long run, and none.
 # Greeks of contracts with weeks to live hardly depend on them.

@@ -131,9 +131,9 @@ def counted() -> Iterator[list[str]]:
     statements: list[str] = []
     execute = Transaction._execute
 
-    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> None:
+    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> Any:
         statements.append(sql)
-        execute(self, sql, parameters)
+        return execute(self, sql, parameters)
 
     Transaction._execute = counting  # type: ignore[method-assign]
     try:

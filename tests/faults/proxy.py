@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 # What the driver sends to commit, and what the server answers when it has committed.
-_BEGINS, _COMMITS, _COMMITTED = b"BEGIN\0", b"commit\0", b"COMMIT\0"
+_BEGINS, _COMMITS, _COMMITTED = b"BEGIN\0", b"; COMMIT\0", b"COMMIT\0"
 
 
 class Cut(StrEnum):

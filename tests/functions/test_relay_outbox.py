@@ -282,11 +282,11 @@ class TestFailures:
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the statements that run; begin and commit are not among them."""
     seen: list[str] = []
-    execute: Callable[[Transaction, str, dict[str, object]], None] = Transaction._execute
+    execute: Callable[[Transaction, str, dict[str, object]], object] = Transaction._execute
 
-    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> None:
+    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> object:
         seen.append(sql)
-        execute(self, sql, parameters)
+        return execute(self, sql, parameters)
 
     monkeypatch.setattr(Transaction, "_execute", counting)
     return seen

@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from common.market import NEW_YORK
-from common.options import OccSymbol
+from common.occ import OccSymbol
 from infra.postgres.database import Database
 from tests.conftest import SHARED
 from tests.kpis.source_rows import Execution, SourceRows

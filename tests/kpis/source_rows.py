@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from common.market import NEW_YORK
-from common.options import OccSymbol
+from common.occ import OccSymbol
 from common.positions import Fill, Trade, apply_fill
 from infra.postgres.database import Database, Transaction, to_json
 

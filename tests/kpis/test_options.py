@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.options import OccSymbol
+from common.occ import OccSymbol
 from infra.postgres.database import Database
 from infra.workflows import option_valuation
 from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE

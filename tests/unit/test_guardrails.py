@@ -111,6 +111,10 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
         order(),
         facts(broker=broker(account=Account(blocked=True, buying_power=Decimal(1000)))),
     ),
+    (DenialCode.QUOTE_CROSSED, order(), facts(broker=quoted("493", "491"))),
+    # What others recorded: a stream's 541.0 / 443.0 (Lean issue 8479), and one tick.
+    (DenialCode.QUOTE_CROSSED, order(), facts(broker=quoted("541", "443"))),
+    (DenialCode.QUOTE_CROSSED, order(), facts(broker=quoted("492.01", "492"))),
     (
         DenialCode.PRICE_STALE,
         order(),

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from common.errors import MalformedMessageError
 from common.inputs import OptionInput
-from common.options import ChainBounds, ChainWindow, OccSymbol, windows_of
+from common.occ import OccSymbol
+from common.options import ChainBounds, ChainWindow, windows_of
 
 TODAY = date(2026, 2, 10)
 

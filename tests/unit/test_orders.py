@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.orders.order import BrokerOrder, client_order_id
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import client_order_id
 from common.orders.status import APPROVED, CANCELED, DENIED, SUBMITTING, TERMINAL, may_follow
 from tests.unit.samples import NOON, QUESTION_ID, order
 
@@ -116,3 +117,116 @@ def test_the_brokers_word_is_read_with_unknown_keys_and_statuses() -> None:
 def test_an_order_without_an_id_is_not_an_order() -> None:
     with pytest.raises(ValidationError):
         broker_order(id="")
+
+
+# Words and values that others met: alpaca-trade-api-csharp issues 95 and 96 (`sell_short`), 33
+# (missing fields), Alpaca-API issue 63 (an average price of 0), Go's zero time.
+ODD: list[dict[str, Any]] = [
+    {"side": "sell_short"},
+    {"side": None},
+    {"symbol": None},
+    {"client_order_id": 7},
+    {"filled_qty": None},
+    {"filled_qty": "much"},
+    {"filled_avg_price": "0"},
+    {"filled_avg_price": ""},
+    {"submitted_at": None},
+    {"updated_at": "0001-01-01T00:00:00Z"},
+    {"filled_at": ""},
+    {"status": None},
+    {"status": "accepted for 2030"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_field_makes_no_order_unreadable(odd: dict[str, Any]) -> None:
+    read = broker_order(**odd)
+
+    assert read.broker_order_id == "b-1"
+    assert read.news_of(order(status=SUBMITTING)) is not None
+
+
+def test_an_unknown_word_is_kept_and_reported() -> None:
+    read = broker_order(status="held_for_review", side="sell_short")
+
+    assert (read.status, read.side) == ("held_for_review", "sell_short")
+    assert read.oddities == ("status: unknown word 'held_for_review'",)
+    assert broker_order(filled_qty="much").oddities[0].startswith("filled_qty: ")
+    assert broker_order().oddities == ()
+
+
+@pytest.mark.parametrize("ended", ["canceled", "expired", "rejected", "replaced"])
+@pytest.mark.parametrize("then", ["filled", "partially_filled", "canceled"])
+def test_an_execution_that_is_reported_after_the_end_is_news(ended: str, then: str) -> None:
+    known = order(status=ended, broker_updated_at=NOON)
+    executed = {"status": then, "filled_qty": "0.5", "filled_avg_price": "492"}
+
+    news = broker_order(**executed, updated_at=NOON - timedelta(seconds=1)).news_of(known)
+    later = broker_order(**executed, updated_at=NOON + timedelta(seconds=1)).news_of(known)
+
+    assert news is not None
+    assert (news.filled_qty, news.status) == (Decimal("0.5"), ended)
+    assert later is not None
+    assert later.status == (ended if then == "partially_filled" else then)
+    assert broker_order(status=then, updated_at=NOON).news_of(known) is None
+
+
+@pytest.mark.parametrize("status", [APPROVED, DENIED])
+def test_nothing_is_executed_of_an_order_that_was_not_sent(status: str) -> None:
+    executed = broker_order(status="filled", filled_qty="1", filled_avg_price="492")
+
+    assert executed.news_of(order(status=status)) is None
+
+
+@pytest.mark.parametrize("untold", [None, "0", ""])
+@pytest.mark.parametrize("status", ["filled", "canceled", "expired"])
+def test_an_execution_without_its_price_is_not_final(status: str, untold: str | None) -> None:
+    known = order(status="new")
+    executed = {"status": status, "filled_qty": "0.5"}
+
+    news = broker_order(**executed, filled_avg_price=untold).news_of(known)
+
+    assert news is not None
+    assert (news.status, news.filled_qty, news.filled_avg_price) == ("calculated", Decimal(0), None)
+    known = order(status="calculated")
+    assert broker_order(**executed, filled_avg_price=untold).news_of(known) is None
+    priced = broker_order(**executed, filled_avg_price="492").news_of(known)
+    assert priced is not None
+    assert (priced.status, priced.filled_qty) == (status, Decimal("0.5"))
+
+
+def test_filled_without_a_quantity_is_not_final_either() -> None:
+    news = broker_order(status="filled", filled_qty="0", filled_avg_price="492").news_of(
+        order(status="new")
+    )
+
+    assert news is not None
+    assert news.status == "calculated"
+
+
+def test_a_quantity_that_is_not_told_leaves_what_is_known() -> None:
+    known = order(status="partially_filled", filled_qty=Decimal(2), filled_avg_price=Decimal(10))
+
+    news = broker_order(status="canceled", filled_qty=None).news_of(known)
+
+    assert news is not None
+    assert news.status == "canceled"
+    assert (news.filled_qty, news.filled_avg_price) == (known.filled_qty, known.filled_avg_price)
+
+
+@pytest.mark.parametrize(
+    ("changes", "another"),
+    [
+        ({}, False),
+        ({"side": "buy_minus"}, False),
+        ({"side": "sell_short"}, True),
+        ({"symbol": "AAPL"}, True),
+        ({"symbol": None, "side": None}, False),
+    ],
+)
+def test_an_order_under_our_id_is_ours_unless_it_visibly_is_not(
+    changes: dict[str, Any], *, another: bool
+) -> None:
+    assert broker_order(**changes).contradicts(order()) is another
+    coin = order(symbol="BTC/USD", asset_class="crypto")
+    assert not broker_order(symbol="BTCUSD").contradicts(coin)

@@ -84,6 +84,11 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         meanwhile(account_blocked(yes=True), account_blocked(yes=False)),
     ),
     DenialScenario(
+        DenialCode.QUOTE_CROSSED,
+        "the bid is a cent above the ask",
+        meanwhile(price("98", bid="98.01", ask="98.00")),
+    ),
+    DenialScenario(
         DenialCode.PRICE_STALE,
         "the quote is ten minutes old",
         meanwhile(fault("stale_quote", age=600), no_faults),

@@ -44,11 +44,11 @@ def store_equity(tx: Transaction, equity: Decimal, now: datetime) -> None:
 
 
 def store_quotes(tx: Transaction, quotes: Sequence[Quote]) -> None:
-    """Keep the quotes that have two sides."""
+    """Keep the quotes that have two sides, and are not crossed."""
     rows = [
         {"symbol": each.symbol, "as_of": each.as_of, "bid": each.bid, "ask": each.ask}
         for each in quotes
-        if each.mid is not None
+        if each.mid is not None and not each.is_crossed
     ]
     tx.run(
         """

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from common.options import OptionType
+from common.occ import OptionType
 from infra.postgres.database import Transaction, to_json
 
 _NUMBERS = (

@@ -8,6 +8,7 @@ from common.questions import PIPELINE_KEY, Terms, consequence
 from common.rules import Rule
 from common.rules.base import Position
 from infra.postgres.database import Row, Transaction, to_json
+from infra.postgres.trading import order_columns
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,8 @@ def ask(tx: Transaction, fired: FiredRule) -> AskResult:
 
 def order(tx: Transaction, fired: FiredRule) -> AskResult:
     """Order for every user of the config, who asked not to be asked; otherwise as `ask`."""
-    terms = fired.terms
-    values = {
-        "asset_class": terms.asset_class,
-        "side": terms.side,
-        "order_type": terms.order_type,
-        "time_in_force": terms.time_in_force,
-        "notional_usd": terms.notional_usd,
-        "qty": terms.qty,
-        "limit_offset_pct": terms.limit_offset_pct,
-        "max_price_drift_pct": terms.max_price_drift_pct,
-        "topic": OrderApproved.topic,
-    }
-    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(fired), **values))
+    values = order_columns.values_of(fired.terms) | {"topic": OrderApproved.topic}
+    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(fired) | values))
 
 
 def _claim(fired: FiredRule) -> dict[str, object]:
@@ -182,16 +172,9 @@ _ASK = """    ), pending AS (
 """
 
 # After a claim: order what the user asked not to be asked about. The same guardrails follow.
-_ORDER = """
+_ORDER = f"""
     ), ordered AS (
-        INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
-                                  order_type, time_in_force, notional_usd, qty, limit_offset_pct,
-                                  status, rule_id, opportunity_id, config_hash, seen_price,
-                                  max_price_drift_pct, created_at, expires_at, updated_at)
-        SELECT question_id, firebase_uid, 'cs-' || opportunity_id, :symbol, :asset_class, :side,
-               :order_type, :time_in_force, :notional_usd, :qty, :limit_offset_pct,
-               'approved', :rule_id, opportunity_id, :config_hash, :price,
-               :max_price_drift_pct, :now, :expires_at, :now
+        {order_columns.INSERT_UNASKED}
         FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
         RETURNING id, firebase_uid, substr(client_order_id, 4) AS flow_id
     ), announced AS (

@@ -4,14 +4,9 @@ from uuid import UUID
 
 from infra.postgres.database import Row, Transaction
 from infra.postgres.pages import Cursor, Page, page
+from infra.postgres.trading.order_columns import SHOWN
 
-_ORDERS = """
-    SELECT id, client_order_id, alpaca_order_id AS broker_order_id, symbol, asset_class, side,
-           order_type, time_in_force, notional_usd, qty, limit_price, status, filled_qty,
-           filled_avg_price, rule_id, question_id, denial_code, reason, created_at, submitted_at,
-           filled_at, updated_at
-    FROM trade_orders WHERE firebase_uid = :uid
-"""
+_ORDERS = f"SELECT {', '.join(SHOWN)} FROM trade_orders WHERE firebase_uid = :uid"
 
 
 def of_user(

@@ -8,70 +8,41 @@ from uuid import UUID, uuid4
 from common.guardrails.facts import Denied
 from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
-from common.orders.order import BrokerOrder, Order, client_order_id
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order, client_order_id
 from common.orders.status import (
     APPROVED,
     CANCELED,
     DENIED,
+    ENDED_BY_BROKER,
     IN_TRANSIT,
+    KNOWN,
     REJECTED,
     SUBMITTING,
     may_follow,
 )
 from infra.postgres.database import Row, Transaction, to_json
 from infra.postgres.messages import outbox
+from infra.postgres.trading import order_columns
 from infra.postgres.trading.confirmations import QuestionState
-
-# In the words of the index over open orders.
-IS_OPEN = "status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied')"
-
-_COLUMNS = """
-    SELECT id, firebase_uid, client_order_id, symbol, asset_class, side, order_type, time_in_force,
-           notional_usd, qty, limit_offset_pct, limit_price, status, question_id, rule_id,
-           seen_price, max_price_drift_pct, created_at, expires_at, filled_qty, filled_avg_price,
-           denial_code, reason, broker_updated_at
-    FROM trade_orders
-"""
+from infra.postgres.trading.order_columns import IS_OPEN, SELECT
 
 
 def approve(tx: Transaction, question: QuestionState, now: datetime) -> UUID:
     """Store the order that a yes stands for, with its announcement."""
-    order_id, terms = uuid4(), question.terms
-    question_id = question.confirmation.question_id
-    tx.run(
-        """
-        INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
-                                  order_type, time_in_force, notional_usd, qty, limit_offset_pct,
-                                  status, question_id, rule_id, opportunity_id, config_hash,
-                                  seen_price, max_price_drift_pct, created_at, expires_at,
-                                  updated_at)
-        VALUES (:id, :uid, :client_order_id, :symbol, :asset_class, :side, :order_type,
-                :time_in_force, :notional_usd, :qty, :limit_offset_pct, :status, :question_id,
-                :rule_id, :opportunity_id, :config_hash, :seen_price, :max_price_drift_pct,
-                :now, :expires_at, :now)
-        """,
-        id=order_id,
-        uid=question.confirmation.firebase_uid,
-        client_order_id=client_order_id(question_id),
-        symbol=terms.symbol,
-        asset_class=terms.asset_class,
-        side=terms.side,
-        order_type=terms.order_type,
-        time_in_force=terms.time_in_force,
-        notional_usd=terms.notional_usd,
-        qty=terms.qty,
-        limit_offset_pct=terms.limit_offset_pct,
-        status=APPROVED,
-        question_id=question_id,
-        rule_id=terms.rule_id,
-        opportunity_id=question.opportunity_id,
-        config_hash=terms.config_hash,
-        seen_price=terms.price,
-        max_price_drift_pct=terms.max_price_drift_pct,
-        expires_at=terms.expires_at,
-        now=now,
-    )
-    outbox.add(tx, OrderApproved(order_id=order_id), question.confirmation.firebase_uid, now)
+    order_id, confirmation = uuid4(), question.confirmation
+    made_with = {
+        "id": order_id,
+        "firebase_uid": confirmation.firebase_uid,
+        "client_order_id": client_order_id(confirmation.question_id),
+        "question_id": confirmation.question_id,
+        "opportunity_id": question.opportunity_id,
+        "status": APPROVED,
+        "created_at": now,
+        "updated_at": now,
+    }
+    tx.run(order_columns.INSERT_ASKED, **made_with, **order_columns.values_of(question.terms))
+    outbox.add(tx, OrderApproved(order_id=order_id), confirmation.firebase_uid, now)
     return order_id
 
 
@@ -83,7 +54,7 @@ def of_question(tx: Transaction, question_id: UUID) -> UUID | None:
 
 def read(tx: Transaction, order_id: UUID) -> Order | None:
     """Read an order."""
-    row = tx.row(_COLUMNS + " WHERE id = :id", id=order_id)
+    row = tx.row(SELECT + " WHERE id = :id", id=order_id)
     return Order(**row) if row else None
 
 
@@ -101,7 +72,7 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
         """,
         id=order_id,
     )
-    row = tx.row(_COLUMNS + " WHERE id = :id FOR UPDATE", id=order_id)
+    row = tx.row(SELECT + " WHERE id = :id FOR UPDATE", id=order_id)
     return Order(**_present(row))
 
 
@@ -136,24 +107,29 @@ def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
 
 
 def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: datetime) -> Order:
-    """Store and announce news of the broker's about a locked order; return how it stands now."""
+    """Store and announce news of the broker's about a locked order; return how it stands now.
+
+    `BrokerOrder.news_of` has decided what may follow: a late execution changes an ended order.
+    """
+    filled_qty = order.filled_qty if broker_order.filled_qty is None else broker_order.filled_qty
     changes: dict[str, Any] = {
         "alpaca_order_id": broker_order.broker_order_id,
-        "filled_qty": broker_order.filled_qty,
+        "filled_qty": filled_qty,
         "filled_avg_price": broker_order.filled_avg_price,
         "submitted_at": broker_order.submitted_at,
         "filled_at": broker_order.filled_at,
         "broker_updated_at": broker_order.updated_at,
         "raw": to_json(broker_order.model_dump(mode="json")),
     }
-    _move(
+    _change(
         tx,
         order,
         broker_order.status,
         now,
         """alpaca_order_id = :alpaca_order_id, filled_qty = :filled_qty,
            filled_avg_price = :filled_avg_price, submitted_at = :submitted_at,
-           filled_at = :filled_at, broker_updated_at = :broker_updated_at,
+           filled_at = :filled_at,
+           broker_updated_at = coalesce(:broker_updated_at, broker_updated_at),
            raw = CAST(:raw AS jsonb)""",
         changes,
     )
@@ -161,9 +137,9 @@ def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: dateti
     return replace(
         order,
         status=broker_order.status,
-        filled_qty=broker_order.filled_qty,
+        filled_qty=filled_qty,
         filled_avg_price=broker_order.filled_avg_price,
-        broker_updated_at=broker_order.updated_at,
+        broker_updated_at=broker_order.updated_at or order.broker_updated_at,
     )
 
 
@@ -181,20 +157,36 @@ def mark_unknown(tx: Transaction, order_id: UUID, now: datetime) -> None:
 def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]:
     """Read what the broker has or may have and can still change, of a user or of everybody."""
     rows = tx.rows(
-        _COLUMNS
+        SELECT
         + f"""
-        WHERE {IS_OPEN} AND status <> 'approved'
+        WHERE {IS_OPEN} AND status <> :approved
           AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
         ORDER BY created_at
         """,
         uid=firebase_uid,
+        approved=APPROVED,
+    )
+    return [Order(**row) for row in rows]
+
+
+def lately_ended(tx: Transaction, since: datetime) -> list[Order]:
+    """Read what the broker ended unfilled since an instant: an execution may still be reported."""
+    rows = tx.rows(
+        SELECT
+        + """
+        WHERE status = ANY(CAST(:ended AS text[])) AND updated_at >= :since
+          AND alpaca_order_id IS NOT NULL
+        ORDER BY created_at
+        """,
+        ended=sorted(ENDED_BY_BROKER - {"filled"}),
+        since=since,
     )
     return [Order(**row) for row in rows]
 
 
 def approved(tx: Transaction) -> list[Order]:
     """Read the approved orders that nobody has claimed yet."""
-    rows = tx.rows(_COLUMNS + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
+    rows = tx.rows(SELECT + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
     return [Order(**row) for row in rows]
 
 
@@ -204,18 +196,25 @@ def announce_approval(tx: Transaction, order: Order, now: datetime) -> None:
 
 
 def stuck(tx: Transaction, before: datetime) -> list[Row]:
-    """Read the orders that should have got on before an instant: ours, and those in transit."""
+    """Read the orders that should have got on before an instant.
+
+    Those are ours, those in transit, and those whose status is a word that nobody knows.
+    """
     return tx.rows(
         f"""
         SELECT id, status, since
         FROM (SELECT id, status,
-                     CASE WHEN status IN ('approved', 'submitting')
+                     CASE WHEN status IN (:approved, :submitting)
                           THEN coalesce(reserved_at, created_at) ELSE updated_at END AS since
               FROM trade_orders WHERE {IS_OPEN}) AS orders
-        WHERE since < :before AND status = ANY(CAST(:watched AS text[])) ORDER BY since
+        WHERE since < :before AND (status = ANY(CAST(:watched AS text[]))
+                                   OR status <> ALL(CAST(:known AS text[]))) ORDER BY since
         """,
         before=before,
-        watched=[APPROVED, SUBMITTING, *IN_TRANSIT],
+        approved=APPROVED,
+        submitting=SUBMITTING,
+        watched=[APPROVED, SUBMITTING, *sorted(IN_TRANSIT)],
+        known=[APPROVED, SUBMITTING, *sorted(KNOWN)],
     )
 
 
@@ -230,6 +229,18 @@ def _move(
     """Change a locked order's status as `may_follow` allows; anything else is a bug."""
     if not may_follow(order.status, then):
         raise AssertionError(f"order {order.id}: {order.status} may not become {then}")
+    _change(tx, order, then, now, assignments, changes)
+
+
+def _change(
+    tx: Transaction,
+    order: Order,
+    then: str,
+    now: datetime,
+    assignments: str,
+    changes: dict[str, Any],
+) -> None:
+    """Change a locked order."""
     moved = tx.run(
         f"UPDATE trade_orders SET status = :then, updated_at = :now, {assignments}"
         " WHERE id = :id AND status = :status",
@@ -245,7 +256,7 @@ def _move(
 
 def _announce(tx: Transaction, order_id: UUID, now: datetime) -> None:
     """Tell the app backend how the order stands now."""
-    row = _present(tx.row(_COLUMNS + " WHERE id = :id", id=order_id))
+    row = _present(tx.row(SELECT + " WHERE id = :id", id=order_id))
     shown = TradeUpdate.model_fields.keys() & row.keys()
     update = TradeUpdate(order_id=row["id"], at=now, **{key: row[key] for key in shown})
     outbox.add(tx, update, row["firebase_uid"], now)

@@ -4,11 +4,14 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from common.orders.order import BrokerOrder, Order
+from common.orders.broker_order import BrokerOrder
+from common.orders.order import Order
+from common.orders.status import APPROVED
 from common.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from common.rules.base import Position
 from infra.postgres.database import Row, Transaction
 from infra.postgres.trading import orders
+from infra.postgres.trading.order_columns import IS_OPEN
 
 
 def record(
@@ -19,14 +22,15 @@ def record(
     Returns how the order stands now, None when there was no news.
     """
     order = orders.lock(tx, order_id)
-    if not broker_order.is_news_of(order):
+    news = broker_order.news_of(order)
+    if news is None:
         return None
-    fill = _new_fill(order, broker_order)
+    fill = _new_fill(order, news, now)
     if fill is not None:
         fill_id = _store_fill(tx, order, fill)
         for part in apply_fill(_open_trade(tx, order), fill):
             _store_part(tx, order, part, fill_id)
-    return orders.record(tx, order, broker_order, now)
+    return orders.record(tx, order, news, now)
 
 
 def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Position]]:
@@ -61,24 +65,21 @@ def moving(tx: Transaction, since: datetime) -> list[str]:
         SELECT replace(symbol, '/', '') AS symbol FROM trade_orders WHERE updated_at >= :since
         UNION
         SELECT replace(symbol, '/', '') FROM trade_orders
-        WHERE {orders.IS_OPEN} AND status <> 'approved'
+        WHERE {IS_OPEN} AND status <> :approved
         """,
         since=since,
+        approved=APPROVED,
     )
     return [row["symbol"] for row in rows]
 
 
-def _new_fill(order: Order, broker_order: BrokerOrder) -> Fill | None:
+def _new_fill(order: Order, news: BrokerOrder, now: datetime) -> Fill | None:
     """Derive the execution between the order as it was known and the broker's new reading."""
-    if broker_order.filled_avg_price is None:
+    if news.filled_qty is None or news.filled_avg_price is None:
         return None
-    known = (order.filled_qty, order.filled_avg_price or broker_order.filled_avg_price)
-    return next_fill(
-        order.side,
-        known,
-        (broker_order.filled_qty, broker_order.filled_avg_price),
-        broker_order.last_change,
-    )
+    known = (order.filled_qty, order.filled_avg_price or news.filled_avg_price)
+    reported = (news.filled_qty, news.filled_avg_price)
+    return next_fill(order.side, known, reported, news.last_change or now)
 
 
 def _store_fill(tx: Transaction, order: Order, fill: Fill) -> int:

@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 from flask.json.provider import DefaultJSONProvider
@@ -17,9 +17,7 @@ from infra.simulator.api.data import crypto_api, data_api, option_data_api
 from infra.simulator.api.trading import account_api, contracts_api, orders_api, reference_api
 from infra.simulator.errors import ApiError, not_found
 from infra.simulator.faults.fault import Fault
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 _CONTROL = "/sim"
 _APIS = (
@@ -31,7 +29,7 @@ _APIS = (
 _OPEN_TO_ALL = "/v1beta3/crypto"
 
 
-def create_app(broker: "SimulatedBroker") -> flask.Flask:
+def create_app(broker: BrokerState) -> flask.Flask:
     """Build the application of one broker: both APIs and the control routes."""
     app = _BrokerApp(broker)
     for api in _APIS:
@@ -45,7 +43,7 @@ def create_app(broker: "SimulatedBroker") -> flask.Flask:
 class _BrokerApp(flask.Flask):
     """Wraps each dispatch: credentials, budget, faults, and one turn at the broker."""
 
-    def __init__(self, broker: "SimulatedBroker") -> None:
+    def __init__(self, broker: BrokerState) -> None:
         super().__init__("broker", static_folder=None)
         self.json = _ExactJSON(self)
         self.broker = broker
@@ -94,7 +92,7 @@ class _ExactJSON(DefaultJSONProvider):
         return json.loads(s, parse_float=Decimal, **kwargs)
 
 
-def _denied(broker: "SimulatedBroker") -> flask.Response | None:
+def _denied(broker: BrokerState) -> flask.Response | None:
     """Return the 401 for missing or wrong keys (section 1), or None."""
     headers, basic = flask.request.headers, flask.request.authorization
     given = (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY"))
@@ -109,7 +107,7 @@ def _denied(broker: "SimulatedBroker") -> flask.Response | None:
     return None
 
 
-def _spend(broker: "SimulatedBroker") -> None:
+def _spend(broker: BrokerState) -> None:
     """Count the request against its API's budget; refuse it when that is to be enforced."""
     path = flask.request.path
     left = broker.rate.spend("data" if failures.is_data(path) else "trading")

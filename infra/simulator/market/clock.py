@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from infra.runtime.clock import Clock, SystemClock
 from infra.simulator.market.timestamps import from_datetime
 
 # The broker's stamps have nanoseconds that a datetime cannot hold: clients must survive them.
@@ -13,13 +12,15 @@ _BELOW_A_MICROSECOND = 765
 class SimulatedClock:
     """Stands at an instant, or runs from one at `speed` seconds per second of the machine's clock.
 
-    Built with `at` it stands there; built without it runs along with the machine's clock. It is an
-    `infra.runtime.clock.Clock`, so the code under test can be given the same one.
+    Built with `at` it stands there; built without it runs along with the machine's clock. The code
+    under test can be given the same one.
     """
 
-    def __init__(self, at: datetime | None = None, *, wall: Clock | None = None) -> None:
-        self._wall = wall or SystemClock()
-        origin = self._wall.now()
+    def __init__(
+        self, at: datetime | None = None, *, wall: Callable[[], datetime] | None = None
+    ) -> None:
+        self._wall = wall or _machine_time
+        origin = self._wall()
         # One value, so that a thread reading the time never sees half of a change.
         self._state = (origin, origin, 1.0) if at is None else (origin, _aware(at), 0.0)
         self._listeners: list[Callable[[], None]] = []
@@ -32,7 +33,7 @@ class SimulatedClock:
     def now(self) -> datetime:
         """Return the simulated instant."""
         origin, start, speed = self._state
-        return start + (self._wall.now() - origin) * speed if speed else start
+        return start + (self._wall() - origin) * speed if speed else start
 
     def now_ns(self) -> int:
         """Return the simulated instant as the broker would stamp it."""
@@ -67,7 +68,7 @@ class SimulatedClock:
         self._listeners.append(listener)
 
     def _restart(self, at: datetime, speed: float) -> None:
-        self._state = (self._wall.now(), _aware(at), speed)
+        self._state = (self._wall(), _aware(at), speed)
         for listener in self._listeners:
             listener()
 
@@ -76,3 +77,7 @@ def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"the clock needs an aware datetime, got {moment}")
     return moment.astimezone(UTC)
+
+
+def _machine_time() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 (the simulator imports nothing of the runtime)

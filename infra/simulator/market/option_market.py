@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from common.options import OccSymbol
+from common.occ import OccSymbol
 from infra.simulator.market.bars import Bar, Quote
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.timestamps import from_datetime, new_york_date, new_york_midnight

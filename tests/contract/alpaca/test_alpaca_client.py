@@ -403,6 +403,7 @@ class TestSubmit:
         assert booked.notional == Decimal("10.10")
         assert (submitted.broker_order_id, submitted.client_order_id) == (booked.id, "cs-1")
         assert (submitted.symbol, submitted.side) == ("SPY", "buy")
+        assert submitted.submitted_at is not None
         assert submitted.submitted_at.utcoffset() == timedelta(0)
 
     def test_money_goes_out_as_strings(self, peer: Peer, http: AlpacaHttp) -> None:
@@ -471,7 +472,7 @@ class TestSubmit:
         assert peer.calls == ["POST /v2/orders", "GET /v2/orders:by_client_order_id"]
 
     @pytest.mark.parametrize(
-        "body", ["", "{}", "[]", "null", "7", '{"id": "1", "client_order_id": "cs-1"}']
+        "body", ["", "{}", "[]", "null", "7", '{"id": null, "client_order_id": "cs-1"}']
     )
     def test_an_unreadable_answer_is_no_refusal(
         self, peer: Peer, http: AlpacaHttp, body: str

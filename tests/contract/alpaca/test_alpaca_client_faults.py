@@ -269,25 +269,25 @@ class TestOddOrders:
         assert new is not None
         assert old is not None
         assert (old.status, new.status) == ("partially_filled", "filled")
-        assert old.filled_qty < new.filled_qty
+        assert (old.filled_qty or 0) < (new.filled_qty or 0)
         assert old.updated_at is not None
         assert new.updated_at is not None
         assert old.updated_at < new.updated_at
 
 
 class TestLists:
-    def test_order_that_cannot_be_read_hides_no_other(
+    def test_order_with_an_odd_field_is_read_and_hides_no_other(
         self, simulator: SimulatedBroker, trading: AlpacaTrading
     ) -> None:
         simulator.switches.fill_delay_seconds = 60
         for name in ("cs-1", "cs-2"):
             trading.submit(order(client_order_id=name))
-        strange, other = simulator.ledger.orders()
+        strange, _ = simulator.ledger.orders()
         simulator.ledger.save(replace(strange, side=""))  # as the parent of several legs has it
 
         found = list(trading.orders("open", NOON - timedelta(minutes=1)))
 
-        assert [each.client_order_id for each in found] == [other.client_order_id]
+        assert [each.client_order_id for each in found] == ["cs-1", "cs-2"]
 
     @pytest.mark.parametrize("page", [2, 3, 4])
     def test_page_that_ends_between_orders_of_one_instant_loses_none(

@@ -123,8 +123,8 @@ class TestSnapshots:
             {"latestTrade": {"t": TRADE["t"]}},
             {"latestTrade": TRADE | {"t": "2026-02-10T17:00:00"}},
             {"latestTrade": TRADE | {"t": "yesterday"}},
-            {"latestTrade": TRADE, "dailyBar": {"t": TRADE["t"], "c": 0}},
-            {"latestTrade": TRADE, "minuteBar": [1]},
+            {"latestTrade": TRADE | {"t": "0001-01-01T00:00:00Z"}},
+            {"latestTrade": TRADE | {"p": "1e400000"}},
             {"latestTrade": [1]},
             [1],
             7,
@@ -138,8 +138,74 @@ class TestSnapshots:
         fetched = data.spot("iex").snapshots(["AAPL", "SPY"], NOON)
 
         assert [each.symbol for each in fetched.found] == ["AAPL"]
+        assert {each.subject for each in fetched.problems} == {"SPY"}
+
+    # A bar of zeros stands in recordings of quiet pairs; Go writes the year 1 for no time.
+    @pytest.mark.parametrize("part", ["dailyBar", "minuteBar", "prevDailyBar"])
+    @pytest.mark.parametrize(
+        "bar",
+        [
+            {"t": TRADE["t"], "c": 0},
+            {"t": "0001-01-01T00:00:00Z", "c": 1},
+            {"t": "9999-12-31T23:59:59-05:00", "c": 1},
+            {"t": None, "c": 1},
+            [1],
+            "none",
+        ],
+    )
+    def test_a_part_that_cannot_be_right_loses_only_itself(
+        self, simulator: SimulatedBroker, data: AlpacaMarketData, part: str, bar: Any
+    ) -> None:
+        answer(
+            simulator, {"SPY": {"latestTrade": TRADE, part: bar}, "AAPL": {"latestTrade": TRADE}}
+        )
+
+        fetched = data.spot("iex").snapshots(["AAPL", "SPY"], NOON)
+
+        assert [(each.symbol, each.metric) for each in fetched.found] == [
+            ("SPY", "last_trade"),
+            ("AAPL", "last_trade"),
+        ]
         assert [each.subject for each in fetched.problems] == ["SPY"]
-        assert "cannot read" in fetched.problems[0].reason
+        assert part in fetched.problems[0].reason
+
+    @pytest.mark.parametrize("odd", [None, -1, "many"])
+    def test_an_odd_size_loses_no_trade(
+        self, simulator: SimulatedBroker, data: AlpacaMarketData, odd: Any
+    ) -> None:
+        answer(simulator, {"SPY": {"latestTrade": TRADE | {"s": odd}}})
+
+        [fact] = data.spot("iex").snapshots(["SPY"], NOON).found
+
+        assert (fact.price, fact.volume) == (Decimal(492), Decimal(0))
+
+    @pytest.mark.parametrize("odd", [None, 7, {"t": "0001-01-01T00:00:00Z", "c": 1}, {"c": 0}])
+    def test_a_daily_bar_that_cannot_be_right_loses_only_itself(
+        self, simulator: SimulatedBroker, data: AlpacaMarketData, odd: Any
+    ) -> None:
+        good = [{"t": f"2026-02-0{day}T05:00:00Z", "c": day, "v": 1} for day in (5, 6, 9)]
+        bars = {"SPY": [good[0], odd, *good[1:]], "AAPL": good}
+        answer(simulator, {"bars": bars, "next_page_token": None}, "/v2/stocks/bars")
+
+        fetched = data.spot("iex").daily_closes(
+            ["AAPL", "SPY"], date(2026, 2, 1), date(2026, 2, 10)
+        )
+
+        closes = [(each.symbol, each.price) for each in fetched.found]
+        assert closes == [
+            (symbol, day) for symbol in ("SPY", "AAPL") for day in map(Decimal, (5, 6, 9))
+        ]
+        assert [each.subject for each in fetched.problems] == ["SPY"]
+
+    @pytest.mark.parametrize("odd", [None, {"bp": 1, "ap": 2}, {"t": "0001-01-01T00:00:00Z"}])
+    def test_a_quote_that_cannot_be_read_loses_only_itself(
+        self, simulator: SimulatedBroker, data: AlpacaMarketData, odd: Any
+    ) -> None:
+        good = {"t": TRADE["t"], "bp": 1, "ap": 2}
+        body = {"quotes": {"SPY": odd, "AAPL": good}}
+        answer(simulator, body, "/v2/stocks/quotes/latest")
+
+        assert data.latest_quotes(["AAPL", "SPY"], "iex").keys() == {"AAPL"}
 
     def test_parts_that_are_missing_or_null_are_no_facts(
         self, simulator: SimulatedBroker, data: AlpacaMarketData

@@ -115,7 +115,7 @@ class TestClock:
 
     def test_running_clock_moves_at_its_speed(self) -> None:
         wall = SimulatedClock(at=IN_SESSION)
-        clock = SimulatedClock(wall=wall)
+        clock = SimulatedClock(wall=wall.now)
 
         clock.run(speed=60)
         wall.advance(timedelta(seconds=2))

@@ -13,7 +13,7 @@ from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import AssetStatus, ContractType
 from alpaca.trading.requests import GetOptionContractsRequest
 
-from common.options import OccSymbol
+from common.occ import OccSymbol
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market import option_recording
 from infra.simulator.market.recording_csv import BadRecordingError

@@ -40,27 +40,29 @@ class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
 
     def execute_unnamed(self, statement: str, *arguments: Any, **options: Any) -> Any:
         """Stop, then run one statement."""
-        if statement not in ("commit", "rollback"):
-            self._reach("statement")
+        self._reach("statement")
         with interleaving.inside(self.backend):
             return super().execute_unnamed(statement, *arguments, **options)
 
-    def commit(self) -> None:
-        """Stop, commit, stop."""
+    def execute_simple(self, statement: str) -> Any:
+        """Stop before and after a commit; roll back unless the process is gone: the server does."""
+        if statement.startswith("ROLLBACK"):
+            self.instance.live()
+        if not statement.endswith("; COMMIT"):
+            return super().execute_simple(statement)
         self._reach("before_commit")
-        super().commit()
+        with interleaving.inside(self.backend):
+            reply = super().execute_simple(statement)
         self._reach("after_commit")
-
-    def rollback(self) -> None:
-        """Roll back, unless the process is gone and the server does."""
-        self.instance.live()
-        super().rollback()
+        return reply
 
     def close(self) -> None:
-        """Say goodbye, and wait until the server has given back what this connection held."""
+        """Close, and wait until the server has given back what this connection held."""
         backend = self.backend
-        super().close()
-        self.instance.parts.server.wait_until_gone([backend])
+        try:
+            super().close()
+        finally:
+            self.instance.parts.server.wait_until_gone([backend])
 
     def cut(self) -> None:
         """Break the line: neither side says goodbye."""

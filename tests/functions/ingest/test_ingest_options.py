@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from common.options import OccSymbol, OptionSnapshot
+from common.occ import OccSymbol
+from common.options import OptionSnapshot
 from infra.postgres.database import Database
 from infra.postgres.market import option_snapshots
 from infra.simulator.broker import SimulatedBroker

@@ -46,6 +46,7 @@ GUARDS: dict[DenialCode, Guardrail] = {
     DenialCode.MARKET_CLOSED: market.market_is_open,
     DenialCode.ASSET_NOT_TRADABLE: market.asset_is_tradable,
     DenialCode.ACCOUNT_BLOCKED: limits.account_is_not_blocked,
+    DenialCode.QUOTE_CROSSED: market.quote_is_not_crossed,
     DenialCode.PRICE_STALE: market.price_is_fresh,
     DenialCode.SPREAD_TOO_WIDE: market.spread_is_narrow,
     DenialCode.CORPORATE_ACTION: market.price_is_not_split,

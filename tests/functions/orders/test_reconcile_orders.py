@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
+from infra.simulator.ledger.orders import Status
 from tests.conftest import USER, enroll, function, rows
 from tests.functions.steps import approved, asked, messages, order_row, submit, swipe
 
@@ -93,6 +95,50 @@ def test_an_order_canceled_at_the_broker_ends_canceled(
     assert cancel.status_code == 204
     assert order_row(db, order_id)["status"] == "canceled"
     assert messages(db, "trade-updates")[-1]["status"] == "canceled"
+
+
+@pytest.mark.usefixtures("user")
+def test_an_execution_that_the_broker_reports_after_the_cancellation_is_booked(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    simulator.switches.fill_delay_seconds = 60
+    order_id = approved(db)
+    submit(order_id)
+    (order,) = simulator.ledger.orders()
+    simulator.matching.end(order, Status.CANCELED)
+    reconcile()
+    assert order_row(db, order_id)["status"] == "canceled"
+
+    # The fill that overtook the cancellation is reported a minute later.
+    simulator.clock.advance(timedelta(minutes=1))
+    simulator.ledger.execute(
+        order, Decimal("0.02"), Decimal(492), simulator.clock.now_ns(), leaves=Decimal(0)
+    )
+    first, second = reconcile(), reconcile()
+
+    assert (first["changed"], second["changed"]) == (1, 0)
+    row = order_row(db, order_id)
+    assert (row["status"], row["filled_qty"]) == ("filled", Decimal("0.02"))
+    (trade,) = rows(db, "SELECT qty, avg_entry_price FROM trades")
+    assert trade == {"qty": Decimal("0.02"), "avg_entry_price": Decimal(492)}
+    assert messages(db, "trade-updates")[-1]["status"] == "filled"
+
+
+@pytest.mark.usefixtures("user")
+def test_an_order_in_a_status_that_nobody_knows_is_reported_as_stuck(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    simulator.switches.fill_delay_seconds = 3600
+    order_id = approved(db)
+    submit(order_id)
+    (order,) = simulator.ledger.orders()
+    simulator.ledger.save(replace(order, status="held_for_review"))
+    reconcile()
+
+    simulator.clock.advance(timedelta(minutes=6))
+    (stuck,) = reconcile()["stuck"]
+
+    assert (stuck["order_id"], stuck["status"]) == (str(order_id), "held_for_review")
 
 
 @pytest.mark.usefixtures("user")

@@ -23,7 +23,6 @@ Looking (GET) lets no order be worked; setting the clock or a price does.
 
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import flask
 from flask.typing import ResponseReturnValue
@@ -35,12 +34,10 @@ from infra.simulator.errors import bad_data_request
 from infra.simulator.faults.fault_kinds import KINDS
 from infra.simulator.ledger import audit
 from infra.simulator.ledger.orders import Status
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /sim."""
     routes = flask.Blueprint("control", __name__, url_prefix="/sim")
     _clock_routes(routes, broker)
@@ -52,7 +49,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-def _clock_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+def _clock_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
     @routes.get("/clock")
     def clock() -> Json:
         now = broker.clock.now()
@@ -85,7 +82,7 @@ def _clock_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
         return clock()
 
 
-def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+def _book_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
     @routes.get("/orders")
     def orders() -> ResponseReturnValue:
         return flask.jsonify([wire_orders.order(order) for order in broker.ledger.orders()])
@@ -110,7 +107,7 @@ def _book_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
         }
 
 
-def _fault_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+def _fault_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
     @routes.get("/faults")
     def faults() -> Json:
         counts = {kind: broker.faults.injected(kind) for kind in KINDS}

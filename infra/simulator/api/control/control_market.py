@@ -12,7 +12,6 @@ PUT    /sim/assets/SYMBOL    change fields of an asset, e.g. {"tradable": false}
 """
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import flask
 
@@ -21,12 +20,10 @@ from infra.simulator.api.control.control_script import Json, bad_script, body, t
 from infra.simulator.api.data import wire_crypto, wire_data, wire_options
 from infra.simulator.market.symbols import is_crypto
 from infra.simulator.market.tape import View
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /sim."""
     routes = flask.Blueprint("control_market", __name__, url_prefix="/sim")
     _market_routes(routes, broker)
@@ -37,7 +34,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-def _market_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+def _market_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
     @routes.get("/market")
     def market() -> Json:
         views = {symbol: broker.market.view(symbol) for symbol in broker.market.symbols()}
@@ -56,7 +53,7 @@ def _market_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
         return asdict(broker.assets.get(symbol))  # type: ignore[arg-type]
 
 
-def _option_routes(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+def _option_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
     @routes.get("/options")
     def options() -> Json:
         views = {

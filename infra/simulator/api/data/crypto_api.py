@@ -1,7 +1,7 @@
 """The crypto data API (section 3): snapshots and latest values in wrappers, historical bars."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
@@ -11,9 +11,7 @@ from infra.simulator.api.data.views import Views, listed
 from infra.simulator.errors import bad_data_request
 from infra.simulator.market.symbols import CRYPTO_FORM, is_crypto
 from infra.simulator.market.tape import View
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
@@ -24,7 +22,7 @@ _PARTS: dict[str, Callable[[View], Json | None]] = {
 }
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v1beta3/crypto."""
     venues = "<any('us', 'us-1', 'us-2', 'eu-1', 'bs-1'):venue>"
     routes = flask.Blueprint("crypto", __name__, url_prefix=f"/v1beta3/crypto/{venues}")

@@ -1,7 +1,7 @@
 """The stock data API (section 2): snapshots, latest values and historical bars."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
@@ -11,9 +11,7 @@ from infra.simulator.api.data.views import Views, listed
 from infra.simulator.errors import ApiError, bad_data_request
 from infra.simulator.market.symbols import is_stock
 from infra.simulator.market.tape import View
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
@@ -25,7 +23,7 @@ _PARTS: dict[str, Callable[[View], Json | None]] = {
 }
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v2/stocks."""
     routes = flask.Blueprint("data", __name__, url_prefix="/v2/stocks")
     seen = Views(broker)

@@ -1,6 +1,6 @@
 """Option snapshots on the wire (section 4): by symbol, and as a chain of an underlying."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
@@ -10,9 +10,7 @@ from infra.simulator.api.trading import option_list
 from infra.simulator.errors import ApiError, bad_data_request
 from infra.simulator.market.option_market import Listing, OptionView, spoilt
 from infra.simulator.market.symbols import is_option
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
@@ -20,7 +18,7 @@ _MOST_SYMBOLS = 100
 _LARGEST_PAGE = 1000
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v1beta1/options/snapshots."""
     routes = flask.Blueprint("option_data", __name__, url_prefix="/v1beta1/options")
 
@@ -48,7 +46,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-def _view(broker: "SimulatedBroker", symbol: str) -> OptionView | None:
+def _view(broker: BrokerState, symbol: str) -> OptionView | None:
     view, fault = broker.options.view(symbol), flask.g.faults.get("quote")
     if not (view and fault):
         return view

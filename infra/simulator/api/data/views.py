@@ -1,7 +1,7 @@
 """What a data request gets to see: its symbols, as far as its faults let them through."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
@@ -10,15 +10,13 @@ from infra.simulator.faults.fault import Fault
 from infra.simulator.market.bars import Quote
 from infra.simulator.market.tape import View
 from infra.simulator.market.timestamps import SECOND
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 
 class Views:
     """What the market knows, as far as the request's faults let it through."""
 
-    def __init__(self, broker: "SimulatedBroker") -> None:
+    def __init__(self, broker: BrokerState) -> None:
         self._broker = broker
 
     def view(self, symbol: str) -> View | None:

@@ -1,7 +1,7 @@
 """Account, positions and fills on the wire (section 5.5)."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 from flask.typing import ResponseReturnValue
@@ -12,16 +12,14 @@ from infra.simulator.ledger.orders import Fill
 from infra.simulator.ledger.positions import Position
 from infra.simulator.market.assets import usual
 from infra.simulator.market.timestamps import new_york_date, parse
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
 _LARGEST_PAGE = 100
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v2/account and /v2/positions."""
     routes = flask.Blueprint("account", __name__, url_prefix="/v2")
 
@@ -55,7 +53,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-def _position(broker: "SimulatedBroker", held: Position) -> Json:
+def _position(broker: BrokerState, held: Position) -> Json:
     side = "sell" if held.qty > 0 else "buy"
     promised, _ = broker.valuation.held_for_orders(held.symbol, side)
     available = max(Decimal(0), abs(held.qty) - promised)

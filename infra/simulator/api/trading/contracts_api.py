@@ -1,7 +1,7 @@
 """The list of option contracts on the wire (section 4), at the trading host."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
@@ -10,16 +10,14 @@ from infra.simulator.api.trading import option_list
 from infra.simulator.errors import not_found, unprocessable
 from infra.simulator.market.option_market import Listing
 from infra.simulator.market.timestamps import new_york_date
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
 _LARGEST_PAGE = 10_000
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v2/options/contracts."""
     routes = flask.Blueprint("contracts", __name__, url_prefix="/v2/options")
 
@@ -46,7 +44,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-def _listings(broker: "SimulatedBroker") -> list[Listing]:
+def _listings(broker: BrokerState) -> list[Listing]:
     """Return the contracts of the underlyings asked for; one unknown fails the whole request."""
     listings = broker.options.listings()
     text = flask.request.args.get("underlying_symbols", "")

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 from flask.typing import ResponseReturnValue
@@ -13,14 +13,12 @@ from infra.simulator.api.trading.shown_orders import ShownOrders
 from infra.simulator.errors import ApiError, bad_input, not_found, not_simulated, unprocessable
 from infra.simulator.execution import order_request
 from infra.simulator.ledger.orders import Order, Status
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v2/orders."""
     routes = flask.Blueprint("orders", __name__, url_prefix="/v2")
     _lookups(routes, broker)
@@ -51,7 +49,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-def _lookups(routes: flask.Blueprint, broker: "SimulatedBroker") -> None:
+def _lookups(routes: flask.Blueprint, broker: BrokerState) -> None:
     shown = ShownOrders(broker)
 
     @routes.get("/orders")
@@ -81,7 +79,7 @@ def _body() -> Json:
     return body
 
 
-def _known(broker: "SimulatedBroker", order_id: str) -> Order:
+def _known(broker: BrokerState, order_id: str) -> Order:
     try:
         canonical = str(uuid.UUID(order_id))
     except ValueError as error:
@@ -92,7 +90,7 @@ def _known(broker: "SimulatedBroker", order_id: str) -> Order:
     return order
 
 
-def _overtaken(broker: "SimulatedBroker", order: Order) -> ResponseReturnValue | None:
+def _overtaken(broker: BrokerState, order: Order) -> ResponseReturnValue | None:
     """Let the order fill before its cancellation, if a fault wants it; return the answer then."""
     fault = flask.g.faults.get("cancel")
     if not (fault and fault.times and order.is_open and broker.matching.overtake(order)):
@@ -108,7 +106,7 @@ def _too_late(status: str) -> ApiError:
     return unprocessable(f'order is already in "{status}" state')
 
 
-def _cancel(broker: "SimulatedBroker", order: Order) -> None:
+def _cancel(broker: BrokerState, order: Order) -> None:
     """Ask for the cancellation; it takes effect when the order is next worked."""
     if order.status in (Status.CANCELED, Status.PENDING_CANCEL):
         return  # asking again was no error on paper

@@ -1,7 +1,7 @@
 """Clock, calendar and assets on the wire (section 5.5)."""
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 from flask.typing import ResponseReturnValue
@@ -9,9 +9,7 @@ from flask.typing import ResponseReturnValue
 from infra.simulator.api.trading import wire_market
 from infra.simulator.errors import bad_input, not_found
 from infra.simulator.market.timestamps import new_york_date
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 Json = dict[str, Any]
 
@@ -19,7 +17,7 @@ _YEAR = timedelta(days=366)
 _ONE_DAY = timedelta(days=1)
 
 
-def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
+def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes of /v2/clock, /v2/calendar and /v2/assets."""
     routes = flask.Blueprint("reference", __name__, url_prefix="/v2")
 
@@ -49,7 +47,7 @@ def blueprint(broker: "SimulatedBroker") -> flask.Blueprint:
     return routes
 
 
-def _next_date(broker: "SimulatedBroker", day: date) -> date:
+def _next_date(broker: BrokerState, day: date) -> date:
     session = next(broker.calendar.between(day + _ONE_DAY, day + _YEAR))
     return session.date
 

@@ -1,22 +1,19 @@
 """What a request gets to see of the orders, as far as its faults let it through."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import flask
 
 from infra.simulator.api.trading import order_list
 from infra.simulator.faults.fault import Fault
 from infra.simulator.ledger.orders import Order
-
-if TYPE_CHECKING:
-    from infra.simulator.broker import SimulatedBroker
+from infra.simulator.state import BrokerState
 
 
 class ShownOrders:
     """The orders of the books, spoilt by the faults that the request has met."""
 
-    def __init__(self, broker: "SimulatedBroker") -> None:
+    def __init__(self, broker: BrokerState) -> None:
         self._books, self._faults = broker.ledger, broker.faults
 
     def shown(self, order: Order) -> Order:

@@ -1,0 +1,106 @@
+"""What the broker says of an order, read as far as it can be."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
+
+from pydantic import AliasChoices, Field
+
+from common.model import Instant, TolerantModel
+from common.orders.order import Order
+from common.orders.status import (
+    CALCULATED,
+    ENDED_BY_BROKER,
+    FILLED,
+    KNOWN,
+    UNKNOWN,
+    after_execution,
+    may_follow,
+)
+
+_MOST = 10**15  # units and USD; what is above is no quantity and no price
+
+
+class BrokerOrder(TolerantModel):
+    """An order as the broker words it; its id identifies it, every other field may be missing.
+
+    `side` and `status` are kept as they are, known words or not. A price of zero is none.
+    """
+
+    broker_order_id: str = Field(
+        validation_alias=AliasChoices("id", "broker_order_id"), min_length=1
+    )
+    client_order_id: str | None = None
+    symbol: str | None = None
+    side: str | None = None
+    status: str = Field(default=UNKNOWN, pattern="^[A-Za-z_0-9]{1,40}$")
+    filled_qty: Decimal | None = Field(default=None, ge=0, lt=_MOST, allow_inf_nan=False)
+    filled_avg_price: Decimal | None = Field(default=None, gt=0, lt=_MOST, allow_inf_nan=False)
+    submitted_at: Instant | None = None
+    filled_at: Instant | None = None
+    updated_at: Instant | None = None
+
+    @property
+    def last_change(self) -> datetime | None:
+        """When the broker last touched it."""
+        return self.filled_at or self.updated_at or self.submitted_at
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """What should be looked at: values that could not be read, and an unknown status."""
+        unknown = () if self.status in KNOWN else (f"status: unknown word {self.status!r}",)
+        return (*self.unread, *unknown)
+
+    def contradicts(self, order: Order) -> bool:
+        """Whether it is visibly another order than ours, which has the same client's id.
+
+        A pair of crypto currencies is written with or without its slash.
+        """
+        symbol, opposite = self.symbol, "sell" if order.side == "buy" else "buy"
+        other_symbol = symbol and symbol.replace("/", "") != order.symbol.replace("/", "")
+        return bool(other_symbol) or bool(self.side and self.side.startswith(opposite))
+
+    def is_news_of(self, order: Order) -> bool:
+        """Whether it tells more than what is known."""
+        return self.news_of(order) is not None
+
+    def news_of(self, order: Order) -> Self | None:
+        """Return what is to be recorded; readings may come twice, late and reordered.
+
+        The executed quantity only grows, so more of it is always news, also of an order that has
+        ended. The broker's own time of change tells two readings of the same quantity apart.
+        """
+        reading, executed = self._with_final_figures(order), order.filled_qty
+        older = bool(
+            self.updated_at
+            and order.broker_updated_at
+            and self.updated_at < order.broker_updated_at
+        )
+        if (reading.filled_qty or 0) > executed:
+            status = order.status if older else after_execution(order.status, reading.status)
+            believed = _is_at_broker(order)
+            return reading.model_copy(update={"status": status}) if believed else None
+        known = (order.status, executed, order.filled_avg_price)
+        if known == (reading.status, reading.filled_qty, reading.filled_avg_price):
+            return None
+        follows = may_follow(order.status, reading.status) and reading.filled_qty == executed
+        return reading if follows and not older else None
+
+    def _with_final_figures(self, order: Order) -> Self:
+        """Leave out what was executed without a price: it is booked when the price is known.
+
+        Until then an order that is said to be filled has not ended.
+        """
+        untold = self.filled_qty is None or (self.status == FILLED and not self.filled_qty)
+        executed = order.filled_qty if untold else self.filled_qty or Decimal(0)
+        if executed < order.filled_qty or (executed and self.filled_avg_price and not untold):
+            return self
+        unpriced = executed > order.filled_qty or (self.status == FILLED and untold)
+        figures = {"filled_qty": order.filled_qty, "filled_avg_price": order.filled_avg_price}
+        ended = unpriced and self.status in ENDED_BY_BROKER
+        return self.model_copy(update=figures | ({"status": CALCULATED} if ended else {}))
+
+
+def _is_at_broker(order: Order) -> bool:
+    """Whether the broker may speak of the order: it was claimed, and not denied."""
+    return order.status in ENDED_BY_BROKER or may_follow(order.status, FILLED)

@@ -1,0 +1,196 @@
+"""One connection to Postgres, trusted only while it is known to be in step with the server.
+
+The driver sends several messages for a statement and reads their replies in turn. When it raises in
+between, replies stay unread, and the next statement is given them: one user's rows to another. So
+each call begins by distrusting the connection, and only a complete reply restores the trust.
+"""
+
+import json
+import logging
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Any
+
+import pg8000.dbapi
+
+from common.errors import OutcomeUnknownError, TradingError, TransientError
+
+pg8000.dbapi.paramstyle = "named"
+
+log = logging.getLogger(__name__)
+
+_JSON, _JSONB = 114, 3802
+# Serialization failure, deadlock, shutdown and start-up of the server, too many connections: the
+# transaction was rolled back as a whole, so that running it again is safe.
+_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
+
+# An instance that vanished without a goodbye holds its locks no longer than this.
+_SESSION = """
+    SET idle_in_transaction_session_timeout = '60s';
+    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
+"""
+# What the server says of its state with each complete reply.
+_IDLE, _IN_TRANSACTION = b"I", b"T"
+
+DriverError = pg8000.dbapi.Error
+
+
+class _Trust(Enum):
+    """What is known of a connection."""
+
+    IN_STEP = auto()  # the last reply was complete
+    REFUSED = auto()  # the server reported an error: it must prove that it is in step
+    BROKEN = auto()  # anything else: it is never used again
+    LOST = auto()  # the network failed: others of its age may have died with it
+
+
+class Connection:
+    """A driver's connection and what is known of it; one thread's at a time."""
+
+    def __init__(self, driver: pg8000.dbapi.Connection) -> None:
+        """Prepare a connection that the driver has just opened."""
+        self._driver = driver
+        self._trust = _Trust.IN_STEP
+        driver.register_in_adapter(_JSON, _exact_json)
+        driver.register_in_adapter(_JSONB, _exact_json)
+        try:
+            with self._asking():
+                driver.execute_simple(_SESSION)
+        except BaseException:
+            self.discard()
+            raise
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether statements can be run."""
+        return self._trust is _Trust.IN_STEP
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is in step and in no transaction, so that anybody can be given it."""
+        return self.can_go_on and self._state == _IDLE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the network failed."""
+        return self._trust is _Trust.LOST
+
+    def begin(self) -> None:
+        """Begin a transaction, unless one has begun; raises TransientError."""
+        if self._state == _IN_TRANSACTION:
+            return
+        with self._asking():
+            self._driver.execute_simple("BEGIN")
+            # A reply that was left unread says something else.
+            self._check(self._state == _IN_TRANSACTION)
+
+    def execute(self, sql: str, parameters: dict[str, object]) -> pg8000.dbapi.Cursor:
+        """Run one statement; raises TransientError, or the driver's error for a bug."""
+        cursor = self._driver.cursor()
+        with self._asking():
+            cursor.execute(sql, parameters)
+        return cursor
+
+    def commit(self) -> None:
+        """Commit; raises OutcomeUnknownError when the connection is lost over it."""
+        self._require_trust()
+        try:
+            with self._asking():
+                self._proving("SELECT '{token}'; COMMIT")
+        except TransientError as error:
+            raise OutcomeUnknownError("the connection was lost while committing") from error
+
+    def roll_back(self, statement: str = "ROLLBACK") -> None:
+        """Undo, and prove to be in step; where that fails, the connection is not used again.
+
+        The server itself rolls back what a lost connection left open.
+        """
+        if self._trust not in {_Trust.IN_STEP, _Trust.REFUSED}:
+            return
+        self._trust = _Trust.IN_STEP
+        with suppress(TradingError, DriverError), self._asking():
+            self._proving(statement + "; SELECT '{token}'")
+
+    def distrust(self) -> None:
+        """Let nobody use it again."""
+        self._trust = _Trust.BROKEN
+
+    def close(self) -> None:
+        """Say goodbye to the server and close."""
+        with suppress(DriverError, OSError):
+            self._driver.close()
+
+    def discard(self) -> None:
+        """Close without another word: the server might take it for the rest of a message."""
+        with suppress(OSError, AttributeError):  # the socket is None when it is closed already
+            self._driver._usock.shutdown(socket.SHUT_RDWR)  # noqa: SLF001 (pg8000's only way)
+        self.close()
+
+    @property
+    def _state(self) -> bytes | None:
+        state: bytes | None = self._driver._transaction_status  # noqa: SLF001 (pg8000's only way)
+        return state
+
+    def _proving(self, statements: str) -> None:
+        """Run statements that select a token, which only the reply to them can hold."""
+        token = secrets.token_hex(8)
+        reply = self._driver.execute_simple(statements.format(token=token))
+        self._check(reply.rows == [[token]])
+
+    def _check(self, in_step: bool) -> None:  # noqa: FBT001 (a condition)
+        if not in_step:
+            log.critical(
+                "a database connection was out of step", extra={"event": "connection_out_of_step"}
+            )
+            raise TransientError("the database connection was out of step")
+
+    def _require_trust(self) -> None:
+        if not self.can_go_on:
+            raise TransientError("a statement has failed: the transaction cannot go on")
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Distrust the connection until the server's whole reply has been read."""
+        self._require_trust()
+        self._trust = _Trust.BROKEN
+        try:
+            with translated():
+                yield
+        except BaseException as error:
+            self._trust = _trust_after(error)
+            raise
+        self._trust = _Trust.IN_STEP
+
+
+def _trust_after(error: BaseException) -> _Trust:
+    """Say what is known of a connection after its driver has raised."""
+    raised = error.__cause__ if isinstance(error, TransientError) else error
+    if isinstance(raised, pg8000.dbapi.DatabaseError):
+        return _Trust.REFUSED
+    if isinstance(raised, pg8000.dbapi.InterfaceError | OSError):
+        return _Trust.LOST
+    return _Trust.BROKEN
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate what may be tried again; programming errors stay what they are."""
+    try:
+        yield
+    except pg8000.dbapi.InterfaceError as error:
+        raise TransientError("the database connection was lost") from error
+    except pg8000.dbapi.DatabaseError as error:
+        details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        if details.get("C") in _TRANSIENT_SQLSTATES:
+            raise TransientError(f"database: {details.get('M')}") from error
+        raise
+    except OSError as error:
+        raise TransientError("the database cannot be reached") from error
+
+
+def _exact_json(text: str) -> Any:
+    return json.loads(text, parse_float=Decimal)
