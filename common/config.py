@@ -25,7 +25,7 @@ class Guardrails(Model):
     max_position_usd: Usd | None = None
     daily_loss_limit_usd: Usd | None = None
     require_question_before_order: StrictBool = True
-    symbols_blocklist: tuple[Symbol, ...] = ()
+    symbols_blocklist: Annotated[tuple[Symbol, ...], Field(max_length=1000)] = ()
 
 
 class TradingConfig(Model):
@@ -65,6 +65,12 @@ class TradingConfig(Model):
     def symbols(self) -> frozenset[str]:
         """Every symbol that some input watches."""
         return frozenset(symbol for each in self.watched for symbol in each.symbols)
+
+    @property
+    def all_symbols(self) -> frozenset[str]:
+        """Every symbol that something must be fetched for, the underlyings of options too."""
+        options = [each for each in self.data_inputs if isinstance(each, OptionInput)]
+        return self.symbols | {name for each in options for name in each.underlyings}
 
     @property
     def max_staleness(self) -> timedelta:

@@ -42,7 +42,7 @@ class StockInput(_Input):
     asset_class: Literal["us_equity"]
     symbols: Annotated[tuple[StockSymbol, ...], Field(min_length=1, max_length=1000)]
     feed: StockFeed = "iex"
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = (
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=20)] = (
         "last_trade",
         "daily_bar",
         "prev_close",
@@ -55,7 +55,7 @@ class CryptoInput(_Input):
 
     asset_class: Literal["crypto"]
     symbols: Annotated[tuple[CryptoSymbol, ...], Field(min_length=1, max_length=100)]
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = (
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=20)] = (
         "last_trade",
         "daily_bar",
         "prev_close",

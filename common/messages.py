@@ -3,11 +3,12 @@
 Each carries what its reader needs without a second look-up; money travels as decimal strings.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from common.bounds import Instant
 from common.guardrails.facts import DenialCode
 from common.model import Exact, Model
 from common.orders.order import OrderType, Side
@@ -27,8 +28,8 @@ class SnapshotsIngested(Message):
 
     topic = "snapshots-ingested"
 
-    ingested_at: AwareDatetime
-    stored: int
+    ingested_at: Instant
+    stored: Annotated[int, Field(ge=0, le=10**9)]
 
 
 class QuestionCreated(Terms, Message):
@@ -80,7 +81,7 @@ class TradeUpdate(Message):
     filled_avg_price: Exact | None
     denial_code: DenialCode | None
     reason: str | None
-    at: AwareDatetime
+    at: Instant
     is_final: bool = Field(default_factory=lambda fields: fields["status"] in TERMINAL)
     text: str = Field(default_factory=lambda fields: sentence(**fields))
 

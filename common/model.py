@@ -3,12 +3,10 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from common.bounds import Number
 from common.errors import MalformedMessageError
 
 # A document's readers may recurse into it. Nothing that we exchange nests a quarter as deep.
@@ -40,20 +39,13 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-# A finite decimal. It goes out as a string, so that no reader can make a float of it unasked.
+# A decimal of ordinary size. It goes out as a string, so that no reader can make a float of it.
 Exact = Annotated[
-    Decimal,
+    Number,
     BeforeValidator(_exact),
-    Field(allow_inf_nan=False),
     PlainSerializer(plain, return_type=str, when_used="json"),
 ]
 Usd = Annotated[Exact, Field(gt=0, max_digits=14, decimal_places=2)]
-# An instant of our time. Go programs write the year 1 for a time that was never set, and arithmetic
-# at the ends of the calendar overflows.
-Instant = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
-]
 
 
 class Model(BaseModel):

@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from common.actions import Proposal
+from common.bounds import Instant, UserId
 from common.market import AssetClass
 from common.model import Exact, Model, Usd, plain
 from common.orders.order import OrderType, Side, TimeInForce
@@ -35,9 +36,9 @@ class Answer(Model):
     """The body of the answer webhook (design section 8)."""
 
     question_id: UUID
-    firebase_uid: Annotated[str, Field(min_length=1, max_length=128)]
+    firebase_uid: UserId
     answer: Annotated[Exact, Field(ge=-10, le=10)]
-    answered_at: AwareDatetime
+    answered_at: Instant
 
 
 class Terms(Model):
@@ -59,12 +60,12 @@ class Terms(Model):
     price: Exact
     reference: Exact | None
     pct: Exact | None
-    as_of: AwareDatetime
+    as_of: Instant
     snapshot_ids: tuple[int, ...]
     config_hash: str
     max_price_drift_pct: Exact
-    asked_at: AwareDatetime
-    expires_at: AwareDatetime
+    asked_at: Instant
+    expires_at: Instant
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,11 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """The server's switches, and its ceilings (USD, orders, symbols); no config may say more."""
+    """The server's switches, and its ceilings (USD, orders, symbols); no config may say more.
+
+    `max_evaluation_cost` counts facts looked at in one evaluation. The limits that begin with
+    `max_server` stand above all users together.
+    """
 
     trading_enabled: bool
     allow_live: bool
@@ -16,3 +20,8 @@ class ServerLimits:
     max_notional_usd_per_4h: Decimal
     max_stream_symbols: int
     allow_unasked_live: bool = False
+    max_data_requests_per_minute: int = 50
+    max_evaluation_cost: int = 100_000
+    max_server_orders_per_day: int = 200
+    max_server_notional_usd_per_day: Decimal = Decimal(100_000)
+    max_server_notional_usd_per_4h: Decimal = Decimal(50_000)

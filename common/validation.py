@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from common.actions import ClosePosition, ProposeOrder
 from common.config import TradingConfig
+from common.costs import data_requests_per_minute, evaluation_cost
 from common.errors import MalformedMessageError
-from common.inputs import StockInput
 from common.market import AssetClass
 from common.server_limits import ServerLimits
 
@@ -41,7 +41,13 @@ def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]
             guardrails.max_notional_usd_per_4h,
             limits.max_notional_usd_per_4h,
         ),
-        ("data_inputs: distinct stock symbols", _stocks(config), limits.max_stream_symbols),
+        ("data_inputs: distinct symbols", len(config.all_symbols), limits.max_stream_symbols),
+        (
+            "data_inputs: requests per minute",
+            data_requests_per_minute(config),
+            limits.max_data_requests_per_minute,
+        ),
+        ("rules: cost of evaluation", evaluation_cost(config), limits.max_evaluation_cost),
         *(
             (
                 f"rules[{number}].on_answer_match.notional_usd",
@@ -62,11 +68,6 @@ def _unasked_live(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:
     unasked = not config.guardrails.require_question_before_order
     if unasked and config.mode == "live" and not limits.allow_unasked_live:
         yield "guardrails.require_question_before_order: must be true in mode live on this server"
-
-
-def _stocks(config: TradingConfig) -> int:
-    inputs = [each for each in config.data_inputs if isinstance(each, StockInput)]
-    return len({symbol for each in inputs for symbol in each.symbols})
 
 
 def _unfit_actions(config: TradingConfig) -> Iterator[str]:

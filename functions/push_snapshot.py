@@ -7,6 +7,7 @@ from datetime import datetime
 import flask
 import functions_framework
 
+from common.bounds import Day
 from common.errors import MalformedMessageError
 from common.market import trading_day
 from common.model import Model
@@ -14,8 +15,8 @@ from common.snapshot import timestamp
 from functions import edge, wiring
 from infra.postgres.database import Session
 from infra.postgres.market import sessions
-from infra.workflows.kpi_push import LOCK, push
-from infra.workflows.kpi_snapshot import build
+from infra.workflows import push_audit
+from infra.workflows.kpi_push import LOCK, push_day
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class PushRequest(Model):
     `force` pushes on a holiday and what is unchanged, too.
     """
 
-    date: dt.date | None = None
+    date: Day | None = None
     force: bool = False
 
 
@@ -41,12 +42,13 @@ def push_snapshot(request: flask.Request) -> edge.Reply:
     if report_date > trading_day(now):
         raise MalformedMessageError(f"date: {report_date} has not begun in New York")
     with app.database.exclusive(LOCK) as session:
-        if session is None:
-            return _reply("already running", report_date)
-        if asked.date is None and not asked.force and is_holiday(session, now):
-            log.info("%s is a holiday", report_date, extra={"event": "snapshot_skipped"})
-            return _reply("skipped", report_date, why="the market stays closed that day")
-        return push_day(session, app, report_date, now, force=asked.force)
+        if session is not None:
+            if asked.date is None and not asked.force and is_holiday(session, now):
+                return skip(session, report_date, now)
+            return push(session, app, report_date, now, force=asked.force)
+    with app.database.transaction() as tx:
+        push_audit.record_unbuilt(tx, report_date, now, "already_running")
+    return _reply("already running", report_date)
 
 
 def is_holiday(session: Session, now: datetime) -> bool:
@@ -58,20 +60,28 @@ def is_holiday(session: Session, now: datetime) -> bool:
     return today is not None and today.regular is None
 
 
-def push_day(
+def skip(session: Session, report_date: dt.date, now: datetime) -> edge.Reply:
+    """Leave a holiday out."""
+    with session.transaction() as tx:
+        push_audit.record_unbuilt(tx, report_date, now, "skipped")
+    return _reply("skipped", report_date, why="the market stays closed that day")
+
+
+def push(
     session: Session, app: wiring.Wiring, report_date: dt.date, now: datetime, *, force: bool
 ) -> edge.Reply:
-    """Build the day as it stands now and send it; every attempt is recorded."""
-    with session.transaction() as tx:
-        built = build(tx, app.views, report_date, now)
-    outcome = push(session, built, app.dashboard_clients, force=force)
+    """Send the day as it stands now."""
+    outcome = push_day(
+        session, app.views, lambda: app.dashboard_clients, report_date, now, force=force
+    )
     return _reply(
         outcome.status,
         report_date,
         updated_at=timestamp(now),
-        body_bytes=len(built.body),
+        body_bytes=len(outcome.built.body),
         request_id=outcome.request_id,
-        missing=built.missing.to_json(),
+        missing=outcome.built.missing.to_json(),
+        **({"warning": outcome.warning} if outcome.warning else {}),
     )
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from infra import clients
+from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.pubsub import PubsubPublisher
@@ -18,7 +19,7 @@ from infra.workflows.outbox_relay import Relay
 
 if TYPE_CHECKING:
     from infra.auth.firebase_tokens import FirebaseTokens
-    from infra.postgres.dashboard.kpis import Views
+    from infra.postgres.dashboard.kpi_views import Views
     from infra.workflows.kpi_push import DashboardClients
 
 
@@ -29,21 +30,33 @@ class Wiring:
         self.settings = settings
         self.secrets = clients.secrets(settings)
         self.database = clients.database(settings, self.secrets, size=settings.database_pool_size)
+        self._wires: list[AlpacaHttp] = []
 
     @cached_property
     def clock(self) -> Clock:
-        """The machine's clock; in test mode the simulator's."""
-        return self.trading if self.settings.question_pipeline_test_mode else SystemClock()
+        """The machine's clock; the simulator's where BROKER_CLOCK says so."""
+        return self.trading if self.settings.broker_clock else SystemClock()
 
     @cached_property
     def market_data(self) -> AlpacaMarketData:
         """Alpaca's market data."""
-        return AlpacaMarketData(clients.alpaca(self.settings.alpaca_data_base_url, self.secrets))
+        return AlpacaMarketData(self._broker(self.settings.alpaca_data_base_url))
 
     @cached_property
     def trading(self) -> AlpacaTrading:
         """Alpaca's trading API."""
-        return AlpacaTrading(clients.alpaca(self.settings.alpaca_trading_base_url, self.secrets))
+        return AlpacaTrading(self._broker(self.settings.alpaca_trading_base_url))
+
+    def close(self) -> None:
+        """Close all connections."""
+        for wire in self._wires:
+            wire.close()
+        self.database.close()
+
+    def _broker(self, base_url: str) -> AlpacaHttp:
+        wire = clients.broker(self.settings, base_url, self.secrets)
+        self._wires.append(wire)
+        return wire
 
     @cached_property
     def relay(self) -> Relay:
@@ -97,5 +110,5 @@ def reset() -> None:
     global _current  # noqa: PLW0603
     with _lock:
         if _current is not None:
-            _current.database.close()
+            _current.close()
         _current = None

@@ -34,6 +34,18 @@ def alpaca(base_url: str, known: Secrets) -> AlpacaHttp:
     )
 
 
+def broker(settings: Settings, base_url: str, known: Secrets) -> AlpacaHttp:
+    """Return the wire to one of the broker's hosts; in test mode there is none at its end."""
+    if not settings.question_pipeline_test_mode:
+        return alpaca(base_url, known)
+    # Imported here: only test mode needs it.
+    from infra.fixtures.transport import FixtureTransport  # noqa: PLC0415
+
+    # Connections of its own: a function may hold all of its pool's while it asks the broker.
+    transport = FixtureTransport(database(settings, known, size=2), SystemClock())
+    return AlpacaHttp("http://fixtures", "test-mode", "test-mode", transport=transport)
+
+
 def scheduler(settings: Settings) -> CloudScheduler:
     """Return Cloud Scheduler of the settings' project and region; raises SettingsError."""
     return CloudScheduler(

@@ -32,7 +32,7 @@ resource "google_monitoring_notification_channel" "email" {
   type         = "email"
   labels       = { email_address = each.key }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_monitoring_alert_policy" "counted" {
@@ -133,7 +133,7 @@ resource "google_monitoring_alert_policy" "tick_missing" {
       filter                  = "${local.from_functions}\"${local.metric_types["ticks"]}\""
       comparison              = "COMPARISON_LT"
       threshold_value         = 1
-      duration                = "0s"
+      duration                = "60s" # without one, what missing data means may not be said
       evaluation_missing_data = "EVALUATION_MISSING_DATA_ACTIVE"
 
       aggregations {
@@ -210,6 +210,8 @@ resource "google_monitoring_alert_policy" "dead_letters_waiting" {
     mime_type = "text/markdown"
     content   = local.runbooks["Dead letters waiting"]
   }
+
+  depends_on = [time_sleep.metrics_are_known]
 }
 
 # No absence condition reaches over a weekend, so this one is a query: on a weekday, after the last
@@ -281,6 +283,8 @@ resource "google_monitoring_alert_policy" "errors_of_functions" {
     mime_type = "text/markdown"
     content   = local.runbooks["Errors of functions"]
   }
+
+  depends_on = [time_sleep.metrics_are_known]
 }
 
 resource "google_monitoring_alert_policy" "database_connections" {
@@ -310,4 +314,6 @@ resource "google_monitoring_alert_policy" "database_connections" {
     mime_type = "text/markdown"
     content   = local.runbooks["Database connections"]
   }
+
+  depends_on = [time_sleep.metrics_are_known]
 }

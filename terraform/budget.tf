@@ -11,8 +11,8 @@ resource "google_billing_budget" "monthly" {
 
   amount {
     specified_amount {
-      currency_code = "USD"
-      units         = tostring(floor(var.monthly_budget_usd))
+      # In the currency of the billing account: any other is refused.
+      units = tostring(floor(var.monthly_budget))
     }
   }
 
@@ -29,9 +29,10 @@ resource "google_billing_budget" "monthly" {
   }
 
   all_updates_rule {
-    monitoring_notification_channels = local.notified
+    # More than five are refused. The others hear of alerts, and budgets reach the account's owners anyway.
+    monitoring_notification_channels = slice(local.notified, 0, min(5, length(local.notified)))
     disable_default_iam_recipients   = false
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }

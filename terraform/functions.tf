@@ -88,7 +88,7 @@ resource "google_cloudfunctions2_function" "this" {
     available_memory                 = each.value.memory
     available_cpu                    = "1"
     timeout_seconds                  = local.timeouts[each.key]
-    min_instance_count               = 0
+    min_instance_count               = lookup(var.min_instances, each.key, 0)
     max_instance_count               = local.max_instances[each.key]
     max_instance_request_concurrency = each.value.concurrency
     service_account_email            = google_service_account.function[each.key].email
@@ -106,7 +106,7 @@ resource "google_cloudfunctions2_function" "this" {
 
   depends_on = [
     google_project_iam_member.function_build,
-    google_project_service.this,
+    time_sleep.apis_answer,
     google_secret_manager_secret_iam_member.reads,
     google_sql_user.function,
   ]

@@ -76,4 +76,6 @@ resource "google_project_iam_audit_config" "secrets" {
   audit_log_config {
     log_type = "DATA_WRITE"
   }
+
+  depends_on = [time_sleep.apis_answer]
 }

@@ -46,12 +46,20 @@ resource "google_logging_metric" "this" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
-# A new metric is not known to Monitoring at once, and an alert on an unknown one is refused.
+# A new metric is not known to Monitoring at once, and an alert on an unknown one is refused: "it could
+# take up to 10 minutes to become available". That goes for ours and, in an empty project, for those of
+# the services that the alerts read.
 resource "time_sleep" "metrics_are_known" {
-  create_duration = "30s"
+  create_duration = "600s"
 
   triggers = { metrics = join(" ", [for metric in google_logging_metric.this : metric.name]) }
+
+  depends_on = [
+    google_cloudfunctions2_function.this,
+    google_pubsub_subscription.dead_letters,
+    google_sql_database_instance.this,
+  ]
 }

@@ -1,10 +1,18 @@
 # A network for one purpose: functions and builds reach the database's private address.
 
+locals {
+  functions_range = "10.10.0.0/22"
+
+  # Cloud Run takes two addresses an instance, for the old revision and the new one while they change.
+  addresses_needed = 4 * sum(values(local.max_instances))
+  addresses        = pow(2, 32 - tonumber(split("/", local.functions_range)[1])) - 4 # Google keeps four
+}
+
 resource "google_compute_network" "this" {
   name                    = var.name
   auto_create_subnetworks = false
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_compute_subnetwork" "functions" {
@@ -12,13 +20,20 @@ resource "google_compute_subnetwork" "functions" {
   name                     = "${var.name}-functions"
   region                   = var.region
   network                  = google_compute_network.this.id
-  ip_cidr_range            = "10.10.0.0/24" # two addresses an instance and more while they change: enough for 100
+  ip_cidr_range            = local.functions_range
   private_ip_google_access = true
 
   log_config {
     aggregation_interval = "INTERVAL_10_MIN"
     flow_sampling        = 0.1
     metadata             = "EXCLUDE_ALL_METADATA"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.addresses_needed <= local.addresses
+      error_message = "All instances of two revisions may need ${local.addresses_needed} addresses, and ${local.functions_range} has ${local.addresses}: lower max_instances or take a larger range."
+    }
   }
 }
 

@@ -18,6 +18,8 @@ locals {
 
 # Workers inside the network: the database has no other door.
 resource "google_cloudbuild_worker_pool" "this" {
+  count = local.has_pipeline ? 1 : 0 # some projects have no quota for it; nothing else needs it
+
   #checkov:skip=CKV_GCP_86:they fetch packages and providers from the internet; nothing can connect to them
   name     = var.name
   location = var.region
@@ -55,7 +57,7 @@ resource "google_storage_bucket" "plans" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_cloudbuild_trigger" "verify" {
@@ -76,6 +78,7 @@ resource "google_cloudbuild_trigger" "verify" {
   }
 
   substitutions = {
+    _ENVIRONMENT  = var.environment
     _STATE_BUCKET = var.state_bucket
     _PLANS        = google_storage_bucket.plans.url
   }
@@ -110,7 +113,7 @@ resource "google_cloudbuild_trigger" "apply" {
     _STATE_BUCKET = var.state_bucket
     _PLANS        = google_storage_bucket.plans.url
     _PLAN         = "none"
-    _POOL         = google_cloudbuild_worker_pool.this.id
+    _POOL         = google_cloudbuild_worker_pool.this[0].id
     _SETTINGS     = local.command_settings["deploy"]
     _USERS        = join(" ", concat(values(local.database_users), [google_sql_user.operator.name]))
   }
@@ -139,7 +142,7 @@ resource "google_cloudbuild_trigger" "operate" {
 
   substitutions = {
     _COMMAND  = "doctor"
-    _POOL     = google_cloudbuild_worker_pool.this.id
+    _POOL     = google_cloudbuild_worker_pool.this[0].id
     _SETTINGS = local.command_settings["operator"]
   }
 }

@@ -79,6 +79,8 @@ resource "google_project_iam_member" "approver" {
   project = var.project_id
   role    = "roles/cloudbuild.builds.approver"
   member  = each.key
+
+  depends_on = [time_sleep.apis_answer]
 }
 
 # The state: one may look, one may write. Planning looks without a lock.

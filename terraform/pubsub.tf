@@ -44,7 +44,7 @@ resource "google_pubsub_topic" "this" {
     allowed_persistence_regions = [var.region]
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_pubsub_subscription" "this" {
@@ -82,7 +82,12 @@ resource "google_pubsub_subscription" "this" {
     ttl = "" # never: a quiet month is no reason to lose it
   }
 
-  depends_on = [google_pubsub_topic_iam_member.agent_dead_letters]
+  # A push begins at once: whatever it needs to be let in is there before.
+  depends_on = [
+    google_cloud_run_service_iam_member.push_invokes,
+    google_pubsub_topic_iam_member.agent_dead_letters,
+    google_service_account_iam_member.agent_signs,
+  ]
 }
 
 resource "google_pubsub_topic" "dead_letters" {
@@ -93,7 +98,7 @@ resource "google_pubsub_topic" "dead_letters" {
     allowed_persistence_regions = [var.region]
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 # Kept for a person (docs/operations.md); the only subscription that has no dead letters of its own.

@@ -23,7 +23,7 @@ resource "google_secret_manager_secret" "this" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_secret_manager_secret_iam_member" "reads" {

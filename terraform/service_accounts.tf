@@ -6,51 +6,47 @@ resource "google_service_account" "function" {
   account_id   = local.names[each.key]
   display_name = "Countersign: ${each.key}"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_service_account" "scheduler" {
   account_id   = "${var.name}-scheduler"
   display_name = "Countersign: what Cloud Scheduler calls as"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_service_account" "push" {
   account_id   = "${var.name}-push"
   display_name = "Countersign: what Pub/Sub pushes as"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_service_account" "function_build" {
   account_id   = "${var.name}-images"
   display_name = "Countersign: builds the functions' images"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_service_account" "operator" {
   account_id   = "${var.name}-operator"
   display_name = "Countersign: runs an operator's commands inside the network"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_service_account" "verify" {
   account_id   = "${var.name}-verify"
   display_name = "Countersign: tests and plans, and can only look"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis_answer]
 }
 
 resource "google_service_account" "deploy" {
   account_id   = "${var.name}-deploy"
   display_name = "Countersign: migrates and applies what was approved"
 
-  depends_on = [google_project_service.this]
-}
-
-locals {
-  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  depends_on = [time_sleep.apis_answer]
 }

@@ -13,6 +13,7 @@ locals {
     TRADING_ENABLED               = tostring(var.trading_enabled)
     TRADING_WORKER_INGEST_ENABLED = "true"
     TRADING_WORKER_EVAL_ENABLED   = "true"
+    QUESTION_PIPELINE_TEST_MODE   = tostring(var.test_mode)
 
     ALPACA_TRADING_BASE_URL   = var.live_trading ? "https://api.alpaca.markets" : "https://paper-api.alpaca.markets"
     ALPACA_DATA_BASE_URL      = "https://data.alpaca.markets"
@@ -20,10 +21,20 @@ locals {
     ALPACA_ALLOW_LIVE         = tostring(var.live_trading)
     ALPACA_ALLOW_UNASKED_LIVE = tostring(var.allow_unasked_live)
 
-    HARD_MAX_ORDER_NOTIONAL_USD  = tostring(var.ceilings.order_notional_usd)
-    HARD_MAX_ORDERS_PER_DAY      = tostring(var.ceilings.orders_per_day)
-    HARD_MAX_NOTIONAL_USD_PER_4H = tostring(var.ceilings.notional_usd_per_4h)
-    MAX_STREAM_SYMBOLS           = tostring(var.ceilings.stream_symbols)
+    HARD_MAX_ORDER_NOTIONAL_USD          = tostring(var.ceilings.order_notional_usd)
+    HARD_MAX_ORDERS_PER_DAY              = tostring(var.ceilings.orders_per_day)
+    HARD_MAX_NOTIONAL_USD_PER_4H         = tostring(var.ceilings.notional_usd_per_4h)
+    MAX_STREAM_SYMBOLS                   = tostring(var.ceilings.stream_symbols)
+    MAX_DATA_REQUESTS_PER_MINUTE         = tostring(var.config_costs.data_requests_per_minute)
+    MAX_EVALUATION_COST                  = tostring(var.config_costs.evaluation_cost)
+    HARD_MAX_SERVER_ORDERS_PER_DAY       = tostring(var.server_ceilings.orders_per_day)
+    HARD_MAX_SERVER_NOTIONAL_USD_PER_DAY = tostring(var.server_ceilings.notional_usd_per_day)
+    HARD_MAX_SERVER_NOTIONAL_USD_PER_4H  = tostring(var.server_ceilings.notional_usd_per_4h)
+    MAX_CALLER_REQUESTS_PER_MINUTE       = tostring(var.caller_limits.requests_per_minute)
+    MAX_CALLER_REQUESTS_AT_ONCE          = tostring(var.caller_limits.requests_at_once)
+    ENROLLMENT                           = var.enrollment.mode
+    ENROLLMENT_ALLOW_LIST                = join(",", var.enrollment.allow_list)
+    ENROLLMENT_CLAIM                     = var.enrollment.claim
 
     HAIPHEN_API_URL     = var.dashboard_url
     FIREBASE_PROJECT_ID = var.firebase_project_id

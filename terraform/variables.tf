@@ -9,13 +9,13 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Where everything runs. The broker is on the east coast of the United States."
+  description = "Where everything runs. Of the regions in which every project may build (docs/deploy.md), the nearest to the broker."
   type        = string
-  default     = "us-east4"
+  default     = "us-central1"
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "A region looks like us-east4; a zone (us-east4-a) is not one."
+    error_message = "A region looks like us-central1; a zone (us-central1-a) is not one."
   }
 }
 
@@ -27,6 +27,11 @@ variable "name" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,12}$", var.name))
     error_message = "At most 13 lower case letters and digits: with `-reconcile-orders` behind it, it must still be an account's id."
+  }
+
+  validation {
+    condition     = length("${var.name}-reconcile-orders@${var.project_id}.iam") <= 63
+    error_message = "With project_id it is too long: a user of the database, NAME-reconcile-orders@PROJECT_ID.iam, may have 63 characters."
   }
 }
 
@@ -107,18 +112,29 @@ variable "billing_account" {
   }
 }
 
-variable "monthly_budget_usd" {
-  description = "Costs a month above which the budget alerts (at 50 %, 90 %, 100 %, and when 100 % is forecast)."
+variable "monthly_budget" {
+  description = "Costs a month, in the billing account's currency, above which the budget alerts (at 50 %, 90 %, 100 %, and when 100 % is forecast)."
   type        = number
   default     = 150
 
   validation {
-    condition     = var.monthly_budget_usd >= 1
-    error_message = "At least one dollar."
+    condition     = var.monthly_budget >= 1
+    error_message = "At least one unit of the billing account's currency."
   }
 }
 
 # --- the pipeline
+
+variable "environment" {
+  description = "The name of the file that these answers are in (ENVIRONMENT.tfvars), for the pipeline to plan with."
+  type        = string
+  default     = "production"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*$", var.environment)) && var.environment != "terraform"
+    error_message = "A file's name without .tfvars: lower case letters, digits and dashes, and not terraform, which is read everywhere."
+  }
+}
 
 variable "repository" {
   description = "The connected repository to build from (projects/…/locations/…/connections/…/repositories/…); empty for no pipeline."

@@ -7,6 +7,17 @@ variable "trading_enabled" {
   default     = false
 }
 
+variable "test_mode" {
+  description = "QUESTION_PIPELINE_TEST_MODE: trade without any broker, at the prices of `countersign fixtures load`. Every order is fake."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.test_mode && var.live_trading)
+    error_message = "Either test_mode or live_trading: fake orders and real money do not go together."
+  }
+}
+
 variable "live_trading" {
   description = "Whether orders go to the live account, spending real money, instead of the paper account."
   type        = bool

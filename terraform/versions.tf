@@ -10,6 +10,10 @@ terraform {
       source  = "hashicorp/google"
       version = "~> 8.7"
     }
+    google-beta = { # for the one resource that google lacks: google_project_service_identity
+      source  = "hashicorp/google-beta"
+      version = "~> 8.7"
+    }
     time = {
       source  = "hashicorp/time"
       version = "~> 0.13"
@@ -31,6 +35,13 @@ provider "google" {
   default_labels = {
     app = var.name
   }
+}
+
+provider "google-beta" {
+  project               = var.project_id
+  region                = var.region
+  user_project_override = true
+  billing_project       = var.project_id
 }
 
 data "google_project" "this" {}

@@ -1,9 +1,11 @@
 """Real parts for tests: a fresh database each, the simulator behind HTTP, functions as deployed."""
 
 import functools
+import importlib
 import itertools
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +34,12 @@ from infra.postgres.migrate import migrate
 from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
+
+# The official SDK imports a deprecated module of websockets, which warns once: here, where it is
+# let through, so that warnings stay errors in the tests themselves.
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
+    importlib.import_module("websockets.legacy")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -121,7 +129,7 @@ def environment(
     settings = {
         "DATABASE_URL": database_url,
         "TRADING_ENABLED": "true",
-        "QUESTION_PIPELINE_TEST_MODE": "true",
+        "BROKER_CLOCK": "true",
         "ALPACA_API_KEY_ID": simulator.key_id,
         "ALPACA_API_SECRET_KEY": simulator.secret_key,
         "ALPACA_TRADING_BASE_URL": broker_url,

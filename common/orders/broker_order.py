@@ -6,7 +6,8 @@ from typing import Self
 
 from pydantic import AliasChoices, Field
 
-from common.model import Instant, TolerantModel
+from common.bounds import Instant, WireNumber, WirePrice, WireText
+from common.model import TolerantModel
 from common.orders.order import Order
 from common.orders.status import (
     CALCULATED,
@@ -18,8 +19,6 @@ from common.orders.status import (
     may_follow,
 )
 
-_MOST = 10**15  # units and USD; what is above is no quantity and no price
-
 
 class BrokerOrder(TolerantModel):
     """An order as the broker words it; its id identifies it, every other field may be missing.
@@ -27,15 +26,15 @@ class BrokerOrder(TolerantModel):
     `side` and `status` are kept as they are, known words or not. A price of zero is none.
     """
 
-    broker_order_id: str = Field(
+    broker_order_id: WireText = Field(
         validation_alias=AliasChoices("id", "broker_order_id"), min_length=1
     )
-    client_order_id: str | None = None
-    symbol: str | None = None
-    side: str | None = None
+    client_order_id: WireText | None = None
+    symbol: WireText | None = None
+    side: WireText | None = None
     status: str = Field(default=UNKNOWN, pattern="^[A-Za-z_0-9]{1,40}$")
-    filled_qty: Decimal | None = Field(default=None, ge=0, lt=_MOST, allow_inf_nan=False)
-    filled_avg_price: Decimal | None = Field(default=None, gt=0, lt=_MOST, allow_inf_nan=False)
+    filled_qty: WireNumber | None = Field(default=None, ge=0)
+    filled_avg_price: WirePrice | None = None
     submitted_at: Instant | None = None
     filled_at: Instant | None = None
     updated_at: Instant | None = None

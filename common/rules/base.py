@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from common.actions import Action, ClosePosition
+from common.bounds import Line
 from common.inputs import CryptoSymbol, Identifier, StockSymbol
 from common.market import Metric, Session, Snapshot, is_fresh
 from common.model import Exact, Model, plain
@@ -25,6 +26,8 @@ Symbol = StockSymbol | CryptoSymbol
 Reason = Literal[
     "not_met", "stale", "no_data", "no_position", "market_closed", "disabled", "corporate_action"
 ]
+# What a condition costs besides the facts that it looks at, as if it looked at so many more.
+COST_OF_A_CONDITION = 10
 # Stored facts by symbol and metric, newest last: as many of each as some rule needs.
 MarketFacts = Mapping[tuple[str, Metric], Sequence[Snapshot]]
 
@@ -142,6 +145,11 @@ class Condition(Model):
         """How many of the newest facts of each metric the condition looks at."""
         raise NotImplementedError
 
+    @property
+    def cost(self) -> int:
+        """What evaluating the condition for one symbol costs, in facts looked at."""
+        return COST_OF_A_CONDITION + sum(self.needs.values())
+
     def needs_of(self, symbol: str) -> Mapping[tuple[str, Metric], int]:
         """Return what the condition looks at when it is evaluated for a symbol."""
         return {(self.symbol or symbol, metric): count for metric, count in self.needs.items()}
@@ -161,7 +169,7 @@ class BaseRule(Condition):
     id: Identifier
     enabled: StrictBool = True
     symbols: Annotated[tuple[Symbol, ...], Field(max_length=100)] = ()
-    question_template: Annotated[str, Field(min_length=1, max_length=280)]
+    question_template: Annotated[Line, Field(min_length=1, max_length=280)]
     on_answer_match: Action
     cooldown_seconds: Annotated[StrictInt, Field(ge=0, le=31_536_000)] = 3600
     question_ttl_seconds: Annotated[StrictInt, Field(ge=30, le=86_400)] = 900

@@ -55,6 +55,11 @@ class Combination(Condition):
         """The trade whose price is shown, whatever the conditions look at."""
         return {"last_trade": 1}
 
+    @property
+    def cost(self) -> int:
+        """What all of them cost."""
+        return super().cost + sum(each.cost for each in self.conditions)
+
     def needs_of(self, symbol: str) -> Mapping[tuple[str, Metric], int]:
         """Return the most that any of them looks at."""
         needs = dict(super().needs_of(symbol))

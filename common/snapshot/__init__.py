@@ -1,7 +1,7 @@
 """The daily KPI snapshot: payload, wording and completeness (kpis.md sections 1 and 2)."""
 
 from common.snapshot.assembly import SnapshotParts, assemble
-from common.snapshot.completeness import Missing, missing
+from common.snapshot.completeness import Missing, missing, nothing_recorded
 from common.snapshot.displayed import ValueKind, value_of
 from common.snapshot.extremes import ContractItem, ExtremeItem, ExtremesSide, Sides
 from common.snapshot.payload import (
@@ -32,6 +32,7 @@ __all__ = [
     "ValueKind",
     "assemble",
     "missing",
+    "nothing_recorded",
     "timestamp",
     "value_of",
 ]

@@ -31,7 +31,11 @@ class SnapshotParts:
 
 
 def assemble(report_date: dt.date, updated_at: dt.datetime, day: SnapshotParts) -> DailySnapshot:
-    """Build the payload. A second row of one key would empty the day there: the last one counts."""
+    """Build the payload. A second row of one key would empty the day there: the last one counts.
+
+    Every KPI has its key. Where the extremes of one are left out, the dashboard's page shows those
+    of another (`legacy_kpi`, else the first) under its name; an empty list it shows as none.
+    """
     return DailySnapshot(
         date=report_date,
         updated_at=timestamp(updated_at),
@@ -39,7 +43,7 @@ def assemble(report_date: dt.date, updated_at: dt.datetime, day: SnapshotParts) 
         summary=summarise(day.figures),
         rows=[KpiRow(kpi=kpi, value=day.figures.get(kpi, DASH)) for kpi in CATALOG],
         overlay=Overlay(
-            series_by_kpi={kpi: _series(day, kpi) for kpi in CATALOG if day.series.get(kpi)},
+            series_by_kpi={kpi: _series(day, kpi) for kpi in CATALOG},
             extremes=Extremes(by_kpi=_extremes(day, report_date)),
             portfolio_assets=_each_once(
                 day.assets, lambda each: (each.trade_id, each.contract_name)
@@ -49,15 +53,15 @@ def assemble(report_date: dt.date, updated_at: dt.datetime, day: SnapshotParts) 
 
 
 def _series(day: SnapshotParts, kpi: str) -> list[SeriesPoint]:
-    return sorted(_each_once(day.series[kpi], lambda each: each.t), key=lambda each: each.t)
+    points = _each_once(day.series.get(kpi, ()), lambda each: each.t)
+    return sorted(points, key=lambda each: each.t)
 
 
 def _extremes(day: SnapshotParts, report_date: dt.date) -> dict[str, Sides]:
-    by_kpi = {
+    return {
         kpi: Sides(hi=_side(day, report_date, kpi, "hi"), lo=_side(day, report_date, kpi, "lo"))
         for kpi in EXTREMES
     }
-    return {kpi: sides for kpi, sides in by_kpi.items() if sides.items}
 
 
 def _side(

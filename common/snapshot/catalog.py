@@ -31,6 +31,9 @@ CATALOG: tuple[str, ...] = (
     "Portfolio",
 )
 
+# The KPIs that count what happened in the day.
+COUNTS = CATALOG[:5]
+
 # The KPIs whose highest and lowest contracts are shown.
 EXTREMES: tuple[str, ...] = (
     "Daily PnL",

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from common.snapshot.catalog import CATALOG, DASH, EXTREMES, why_missing
+from common.snapshot.catalog import CATALOG, COUNTS, DASH, EXTREMES, why_missing
 from common.snapshot.payload import DailySnapshot
 
 
@@ -27,9 +27,15 @@ class Missing:
 def missing(snapshot: DailySnapshot) -> Missing:
     """Name what the snapshot lacks of the 26 KPIs, 26 series and 18 lists of extremes."""
     values = {row.kpi: row.value for row in snapshot.rows}
-    overlay = snapshot.overlay
+    series, extremes = snapshot.overlay.series_by_kpi, snapshot.overlay.extremes.by_kpi
     return Missing(
         kpis={kpi: why_missing(kpi) for kpi in CATALOG if values[kpi] == DASH},
-        series={kpi: why_missing(kpi) for kpi in CATALOG if kpi not in overlay.series_by_kpi},
-        extremes={kpi: why_missing(kpi) for kpi in EXTREMES if kpi not in overlay.extremes.by_kpi},
+        series={kpi: why_missing(kpi) for kpi in CATALOG if not series[kpi]},
+        extremes={kpi: why_missing(kpi) for kpi in EXTREMES if not extremes[kpi].items},
     )
+
+
+def nothing_recorded(snapshot: DailySnapshot) -> bool:
+    """Tell whether nothing happened that day: no fact, opportunity, question, entry or exit."""
+    values = {row.kpi: row.value for row in snapshot.rows}
+    return all(values[kpi] in {"0", DASH} for kpi in COUNTS)

@@ -19,6 +19,10 @@ MAX_BODY_BYTES = 1_000_000
 class SnapshotTooLargeError(PermanentError):
     """The day does not fit into a body that the dashboard takes."""
 
+    def __init__(self, message: str, body_bytes: int) -> None:
+        super().__init__(message)
+        self.body_bytes = body_bytes
+
 
 class KpiRow(Model):
     """One figure as it is displayed."""
@@ -84,7 +88,8 @@ class DailySnapshot(Model):
             part, size = self._largest_part()
             raise SnapshotTooLargeError(
                 f"the snapshot of {self.date} has {len(body):,} bytes, {MAX_BODY_BYTES:,} are too"
-                f" many; its largest part is {part} with {size:,}"
+                f" many; its largest part is {part} with {size:,}",
+                len(body),
             )
         return body
 

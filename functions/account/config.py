@@ -1,15 +1,11 @@
 """The account API's config: what a user says, merged over a template, and what it amounts to."""
 
-from common.config import merge
-from common.errors import MalformedMessageError
-from common.validation import validate
 from functions import edge
 from functions.account import requests as asked
 from functions.account.requests import Call
 from functions.account.responses import config_reply, existing
 from infra.postgres.users import user_configs
-
-DEFAULT_TEMPLATE = "default_paper_watchlist"
+from infra.workflows import config_store
 
 
 def read_config(call: Call) -> edge.Reply:
@@ -26,13 +22,8 @@ def replace_config(call: Call) -> edge.Reply:
     with call.app.database.transaction() as tx:
         stored = user_configs.lock(tx, call.uid)
         asked.check_precondition(call.request, stored)
-        if template_name is None:
-            template_name = stored.template_name if stored else DEFAULT_TEMPLATE
-        template = user_configs.template(tx, template_name) if template_name else {}
-        if template is None:
-            raise MalformedMessageError("template_name: there is no such template")
-        config = validate(merge(template, override), call.app.settings.server_limits)
-        saved = user_configs.save(
-            tx, call.uid, template_name or None, override, call.now, enabled=config.enabled
+        limits = call.app.settings.server_limits
+        saved = config_store.replace(
+            tx, call.uid, stored, override, template_name, limits, call.now
         )
     return config_reply(call, saved)

@@ -10,6 +10,7 @@ import flask
 from pydantic import Field
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired, RequestEntityTooLarge
 
+from common import bounds
 from common.errors import MalformedMessageError
 from common.model import Model, parse_json
 from functions.wiring import Wiring
@@ -17,8 +18,6 @@ from infra.postgres.pages import Cursor
 from infra.postgres.users.user_configs import UserConfig
 
 _LARGEST_BODY = 64 * 1024
-# Exponents beyond these are no prices or percentages; written out they would fill the memory.
-_EXPONENTS = range(-12, 16)
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _unstorable(value: object, path: str) -> Iterator[str]:
             yield from _unstorable(each, f"{path}[{number}]")
     elif isinstance(value, str) and not _is_text(value):
         yield f"{path}: must be text without NUL or lone surrogates"
-    elif isinstance(value, Decimal) and value.adjusted() not in _EXPONENTS:
+    elif isinstance(value, Decimal) and not bounds.is_ordinary(value):
         yield f"{path}: must be a number of ordinary size"
 
 

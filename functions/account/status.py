@@ -40,7 +40,7 @@ def status_of(
             "enabled_by_server": settings.trading_enabled,
             "enabled_by_user": stored.enabled and config.enabled,
             "mode": config.mode,
-            "broker": "live" if settings.broker_is_live else "paper",
+            "broker": settings.broker_kind,
             "halted": [vars(each) for each in controls.active_controls(tx, firebase_uid, now)],
         },
         "session": _session(tx, now),

@@ -1,9 +1,11 @@
 """What the broker says of the account, of assets and of the market (section 5.5)."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from pydantic import Field
 
+from common.bounds import WireNumber, WireText
 from common.errors import BrokerRefusedError
 from common.guardrails.facts import Account, Asset
 from common.model import WireModel
@@ -14,25 +16,48 @@ _NOT_FOUND = 404
 
 
 class _Account(WireModel):
-    status: str
-    buying_power: Decimal = Field(allow_inf_nan=False)
+    status: WireText
+    buying_power: WireNumber
     trading_blocked: bool = False
     account_blocked: bool = False
     trade_suspended_by_user: bool = False
 
 
 class _Worth(WireModel):
-    equity: Decimal = Field(allow_inf_nan=False)
+    equity: WireNumber
+
+
+class _Summary(WireModel):
+    number: WireText = Field(alias="account_number")
+    status: WireText
+    equity: WireNumber
+    buying_power: WireNumber
 
 
 class _Asset(WireModel):
-    status: str
+    status: WireText
     tradable: bool
     fractionable: bool = False
 
 
 class _Clock(WireModel):
     is_open: bool
+
+
+@dataclass(frozen=True)
+class AccountSummary:
+    """Which account it is, and what it is worth (USD)."""
+
+    number: str
+    status: str
+    equity: Decimal
+    buying_power: Decimal
+
+
+def summary(http: AlpacaHttp) -> AccountSummary:
+    """Read from `GET /v2/account` what a person knows the account by."""
+    said = read(_Summary, http.get("/v2/account"))
+    return AccountSummary(**said.model_dump())
 
 
 def account(http: AlpacaHttp) -> Account:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from common.bounds import Day
 from common.errors import MalformedMessageError, TransientError
 from common.market import NEW_YORK, Session
 from common.model import WireModel
@@ -24,7 +25,7 @@ _WallTime = Annotated[time, BeforeValidator(_wall_time)]
 
 
 class _Row(WireModel):
-    date: date
+    date: Day
     open: _WallTime
     close: _WallTime
     session_open: _WallTime

@@ -1,11 +1,10 @@
 """The list of option contracts (section 4), which the trading host keeps."""
 
-from datetime import date
-from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from common.bounds import Day, WirePrice, WireText
 from common.model import WireModel
 from common.occ import OptionType
 from common.options import ChainBounds, OptionContract, OptionStyle
@@ -18,13 +17,13 @@ _LARGEST_PAGE = "10000"
 
 
 class _Contract(WireModel):
-    symbol: str
-    underlying: str = Field(alias="underlying_symbol")
+    symbol: WireText
+    underlying: WireText = Field(alias="underlying_symbol")
     type: OptionType
-    strike: Decimal = Field(alias="strike_price", gt=0)
-    expiry: date = Field(alias="expiration_date")
+    strike: WirePrice = Field(alias="strike_price")
+    expiry: Day = Field(alias="expiration_date")
     style: OptionStyle
-    open_interest: int | None = None
+    open_interest: Annotated[int, Field(ge=0, le=10**12)] | None = None
 
 
 def option_contracts(

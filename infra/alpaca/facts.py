@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import Field
 
+from common.bounds import Instant
 from common.errors import MalformedMessageError
 from common.market import AssetClass, Metric, Snapshot, trading_day
-from common.model import Instant, TolerantModel
+from common.model import TolerantModel
 from infra.alpaca.batches import Issue, parse
 from infra.alpaca.quotes import Price, Size
 

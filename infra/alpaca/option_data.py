@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from common.bounds import WireNumber
 from common.market import trading_day
 from common.model import TolerantModel, plain
 from common.options import ChainBounds, OptionContract, OptionSnapshot
@@ -21,7 +22,7 @@ _PATH = "/v1beta1/options/snapshots"
 _LARGEST_PAGE = "1000"
 
 
-_Number = Annotated[Decimal, Field(gt=-(10**9), lt=10**9, allow_inf_nan=False)]
+_Number = Annotated[WireNumber, Field(gt=-(10**9), lt=10**9)]
 
 
 class _Greeks(TolerantModel):

@@ -3,17 +3,16 @@
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field
-
+from common.bounds import WireNumber, WireText
 from common.model import WireModel
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.responses import read_all
 
 
 class _Position(WireModel):
-    symbol: str
+    symbol: WireText
     # The sign of a short's quantity is documented both ways: the side decides.
-    qty: Decimal = Field(allow_inf_nan=False)
+    qty: WireNumber
     side: Literal["long", "short"]
 
 

@@ -1,19 +1,17 @@
 """Quotes as the broker words them; the parts that stocks, crypto and options share."""
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from common.bounds import Instant, WireNumber, WirePrice
 from common.market import Quote
-from common.model import Instant, TolerantModel
+from common.model import TolerantModel
 from infra.alpaca.batches import parse
 
-# What is above is no price (USD) and no size (units), and would be too much for a table.
-_MOST = 10**15
-Price = Annotated[Decimal, Field(gt=0, lt=_MOST, allow_inf_nan=False)]
+Price = WirePrice
 # A size, or the price of a side, which is 0 where nobody bids or asks.
-Size = Annotated[Decimal, Field(ge=0, lt=_MOST, allow_inf_nan=False)]
+Size = Annotated[WireNumber, Field(ge=0)]
 
 
 class WireQuote(TolerantModel):

@@ -3,18 +3,23 @@
 import sys
 
 import click
+from dotenv import load_dotenv
 
 from common.errors import TradingError
 from infra.cli import (
     config,
     controls,
     dead_letters,
+    fixtures,
     local,
     messages,
     migrate,
     push_snapshot,
     schedules,
+    templates,
+    tokens,
     trace,
+    users,
 )
 from infra.cli.doctor.command import doctor
 
@@ -31,7 +36,11 @@ for _command in (
     local.answer,
     local.replay,
     local.selftest,
+    users.user,
     config.config,
+    templates.template,
+    tokens.token,
+    fixtures.fixtures,
     messages.messages,
     controls.halt,
     controls.resume,
@@ -47,6 +56,7 @@ for _command in (
 
 def run() -> None:
     """Run `main`; what we raise on purpose is one clear line and exit status 1, not a traceback."""
+    load_dotenv(".env")  # the variables of the process stand above it
     try:
         main()
     except TradingError as error:

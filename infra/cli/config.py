@@ -1,4 +1,4 @@
-"""`countersign config …`: check a trading config, or describe what one may say."""
+"""`countersign config …`: check a trading config, describe what one may say, change a user's."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,17 @@ from common.errors import MalformedMessageError
 from common.model import parse_json
 from common.validation import validate
 from infra.cli.options import FILE
+from infra.cli.user_config import diff_config, edit_config, get_config, set_config
 from infra.runtime.settings import default_limits
 
 
 @click.group()
 def config() -> None:
-    """Check a trading config, or describe what one may say."""
+    """Check a trading config, describe what one may say, or change a user's."""
+
+
+for _command in (get_config, set_config, edit_config, diff_config):
+    config.add_command(_command)
 
 
 @config.command("validate")

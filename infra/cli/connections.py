@@ -1,23 +1,42 @@
-"""The database and the broker that the environment names, open while a command runs."""
+"""The database and the broker that a command works on, open while it runs.
+
+They are those that the environment names; where it names no database, those of the local stack
+that runs in this folder.
+"""
+
+import json
+from pathlib import Path
 
 import click
 
 from infra import clients
 from infra.alpaca.trading import AlpacaTrading
+from infra.cli.options import FOLDER
 from infra.postgres.database import Database
-from infra.runtime.settings import Settings
+from infra.runtime.settings import Settings, env_vars
 
 
 def open_database() -> tuple[Settings, Database]:
-    """Open the database of the environment."""
-    settings = Settings.from_environment()
+    """Open the database; raises SettingsError where none is named and no local stack runs."""
+    settings = Settings.from_environment(_environment(FOLDER / "stack.json"))
     database = clients.database(settings, clients.secrets(settings), size=1)
     click.get_current_context().call_on_close(database.close)
     return settings, database
 
 
 def open_trading(settings: Settings) -> AlpacaTrading:
-    """Open the broker of the environment."""
-    broker = clients.alpaca(settings.alpaca_trading_base_url, clients.secrets(settings))
+    """Open the broker."""
+    broker = clients.broker(settings, settings.alpaca_trading_base_url, clients.secrets(settings))
     click.get_current_context().call_on_close(broker.close)
     return AlpacaTrading(broker)
+
+
+def _environment(stack_file: Path) -> dict[str, str]:
+    """Return this process's variables; the running stack's where they name no database."""
+    environment = env_vars()
+    if environment.get("DATABASE_URL") or environment.get("CLOUD_SQL_INSTANCE"):
+        return environment
+    if not stack_file.exists():
+        return environment
+    running: dict[str, str] = json.loads(stack_file.read_text())["environment"]
+    return environment | running

@@ -18,6 +18,7 @@ import click
 from common.config import TradingConfig
 from common.model import parse_json
 from infra.cli.options import FILE, FOLDER, number
+from infra.runtime.settings import env_vars
 
 if TYPE_CHECKING:
     from infra.local.narrator import Narrator
@@ -107,6 +108,7 @@ def selftest(*, as_json: bool) -> None:
     help="Recorded minute bars (CSV) instead of a quiet market.",
 )
 @click.option("--speed", default=1.0, show_default=True, help="Of the replay, 1 is real time.")
+@click.option("--simulator", is_flag=True, help="The simulator, even where Alpaca keys are set.")
 @click.option(
     "--push",
     "pushes",
@@ -114,12 +116,24 @@ def selftest(*, as_json: bool) -> None:
     metavar="TOPIC=URL",
     help="Deliver a topic (questions-created, trade-updates) to your app backend too.",
 )
-def dev(*, port: int, recordings: Sequence[Path], speed: float, pushes: Sequence[str]) -> None:
-    """Keep the local stack running; where everything is stands in .countersign/stack.json."""
+def dev(
+    *, port: int, recordings: Sequence[Path], speed: float, simulator: bool, pushes: Sequence[str]
+) -> None:
+    """Keep the local stack running; where everything is stands in .countersign/stack.json.
+
+    With ALPACA_API_KEY_ID and ALPACA_API_SECRET_KEY in the environment or in .env it trades on
+    that paper account, else on the simulator.
+    """
     from infra.local.dev import dev as run_stack  # noqa: PLC0415
     from infra.local.narrator import Narrator  # noqa: PLC0415
+    from infra.local.paper import PaperAccount  # noqa: PLC0415
 
-    run_stack(FOLDER, port, recordings, speed, _pushes(pushes), Narrator())
+    tell = Narrator()
+    paper = PaperAccount.of(env_vars())
+    if paper is not None and (recordings or simulator):
+        tell.step("Keys", "the Alpaca keys are ignored: this stack runs on the simulator")
+        paper = None
+    run_stack(FOLDER, port, recordings, speed, _pushes(pushes), tell, paper=paper)
 
 
 @click.command()

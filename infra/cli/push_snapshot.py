@@ -1,5 +1,6 @@
 """`countersign push-snapshot`: look at a day's KPI snapshot, or push it."""
 
+import sys
 from datetime import date, datetime
 from pathlib import Path
 
@@ -8,10 +9,17 @@ import click
 from common.market import trading_day
 from infra import clients
 from infra.cli.connections import open_database
-from infra.postgres.database import Database, Session
+from infra.postgres.database import Database
 from infra.runtime.clock import SystemClock
 from infra.runtime.settings import Settings
-from infra.workflows.kpi_push import LOCK, dashboard_clients, push
+from infra.workflows import push_audit
+from infra.workflows.kpi_push import (
+    LOCK,
+    PushOutcome,
+    backfill_warning,
+    dashboard_clients,
+    push_day,
+)
 from infra.workflows.kpi_snapshot import Built, build, views
 
 
@@ -33,10 +41,14 @@ def push_snapshot(*, day: datetime | None, dry_run: bool, out: Path | None, forc
         _show(_look(settings, database, report_date, now), out)
         click.echo("dry run: nothing was posted, nothing was recorded")
         return
-    built, status = _push(settings, database, report_date, now, force=force)
-    if built is not None:
-        _show(built, out)
-    click.echo(status)
+    if report_date < trading_day(now):
+        _warn_of_an_empty_day(_look(settings, database, report_date, now), now)
+    outcome = _push(settings, database, report_date, now, force=force)
+    if outcome is None:
+        click.echo("already running")
+        sys.exit(1)
+    _show(outcome.built, out)
+    click.echo(f"{outcome.status} (request id {outcome.request_id or 'none'})")
 
 
 def _look(settings: Settings, database: Database, report_date: date, now: datetime) -> Built:
@@ -46,23 +58,35 @@ def _look(settings: Settings, database: Database, report_date: date, now: dateti
     return built
 
 
+def _warn_of_an_empty_day(built: Built, now: datetime) -> None:
+    """Ask before an empty past day is sent; where nobody can answer, say it and go on."""
+    warning = backfill_warning(built, now)
+    if warning is None:
+        return
+    if sys.stdin.isatty():
+        click.confirm(f"{warning}. Push it?", abort=True)
+    else:
+        click.echo(f"warning: {warning}", err=True)
+
+
 def _push(
     settings: Settings, database: Database, report_date: date, now: datetime, *, force: bool
-) -> tuple[Built | None, str]:
+) -> PushOutcome | None:
+    """Push the day; None when another push is under way."""
     with database.exclusive(LOCK) as session:
-        if session is None:
-            return None, "already running"
-        return _push_alone(settings, session, report_date, now, force=force)
-
-
-def _push_alone(
-    settings: Settings, session: Session, report_date: date, now: datetime, *, force: bool
-) -> tuple[Built, str]:
-    targets = dashboard_clients(settings, clients.secrets(settings))
-    with session.transaction() as tx:
-        built = build(tx, views(settings), report_date, now)
-    outcome = push(session, built, targets, force=force)
-    return built, f"{outcome.status} (request id {outcome.request_id or 'none'})"
+        if session is not None:
+            known = clients.secrets(settings)
+            return push_day(
+                session,
+                views(settings),
+                lambda: dashboard_clients(settings, known),
+                report_date,
+                now,
+                force=force,
+            )
+    with database.transaction() as tx:
+        push_audit.record_unbuilt(tx, report_date, now, "already_running")
+    return None
 
 
 def _show(built: Built, out: Path | None) -> None:

@@ -1,12 +1,14 @@
 """Posts the daily snapshot to the dashboard API, signed (kpis.md section 1)."""
 
+from http import HTTPStatus
+
 import httpx
 
-from common.errors import MalformedMessageError
+from common.errors import MalformedMessageError, PermanentError
 from common.model import parse_json
 from common.signing import sign_body
-from infra.dashboard.retries import Retries, refuse_failure
-from infra.runtime.http_errors import Secret, reveal, transport_errors
+from infra.dashboard.retries import RefusedError, Retries, refuse_failure
+from infra.runtime.http_errors import TIMEOUT, Secret, reveal, transport_errors
 
 
 class DashboardApi:
@@ -35,27 +37,40 @@ class DashboardApi:
         Raises PermanentError when it refused (wrong token, signature or body) and TransientError
         when it stayed unreachable until the deadline: it may hold all of the day, some or none.
         """
-        headers = {
-            "Content-Type": "application/json",
-            "X-Internal-Token": reveal(self._token),
-            "X-Signature": sign_body(reveal(self._signing_secret), body),
-        }
-        return self._retry(lambda timeout: self._post_once(body, headers, timeout))
+        return self._retry(lambda timeout: _request_id(self._post_once(body, timeout)))
+
+    def prove_secrets(self) -> None:
+        """Let the dashboard judge both secrets without storing anything, once.
+
+        It looks at the token, then at the signature, then at the body: a signed `null` is refused
+        with 400 only after both were accepted. Raises PermanentError with any other answer, and
+        TransientError when there is none.
+        """
+        try:
+            self._post_once(b"null", TIMEOUT)
+        except RefusedError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+        else:
+            raise PermanentError("the dashboard took a body that holds nothing")
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _post_once(
-        self, body: bytes, headers: dict[str, str], timeout: httpx.Timeout
-    ) -> str | None:
+    def _post_once(self, body: bytes, timeout: httpx.Timeout) -> httpx.Response:
+        headers = {
+            "Content-Type": "application/json",
+            "X-Internal-Token": reveal(self._token),
+            "X-Signature": sign_body(reveal(self._signing_secret), body),
+        }
         # A repeated post replaces the day: a broken call may simply be sent again.
         with transport_errors("the dashboard", writes=False):
             response = self._client.post(
                 self._endpoint, content=body, headers=headers, timeout=timeout
             )
         refuse_failure("dashboard", response)
-        return _request_id(response)
+        return response
 
 
 def _request_id(response: httpx.Response) -> str | None:

@@ -130,6 +130,9 @@ class D1:
 def _statements(snapshot: DailySnapshot) -> list[dict[str, Any]]:
     day = str(snapshot.date)
     document = snapshot.model_dump(mode="json", by_alias=True)
+    # The API's archive has no series without a point, but every list of extremes, empty ones too.
+    series = document["overlay"]["seriesByKpi"]
+    document["overlay"]["seriesByKpi"] = {kpi: points for kpi, points in series.items() if points}
     texts = [document[name] for name in ("updated_at", "headline", "summary")]
     archive = [_compact(document[name]) for name in ("rows", "overlay")]
     return [

@@ -36,6 +36,14 @@ class BusyError(TransientError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class RefusedError(PermanentError):
+    """The other side refused the request, with this status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Retries:
     """Calls again what failed for the moment: never past the deadline, never sooner than asked."""
 
@@ -67,7 +75,7 @@ def refuse_failure(peer: str, response: httpx.Response) -> None:
     if response.is_server_error or response.status_code in _PASSING:
         raise BusyError(description, _retry_after(response))
     if not response.is_success:
-        raise PermanentError(description)
+        raise RefusedError(description, response.status_code)
 
 
 def _timeout(left_seconds: float) -> httpx.Timeout:

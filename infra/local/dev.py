@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from common.messages import QuestionCreated, TradeUpdate
 from infra.local import firebase
 from infra.local.app_backend import AppBackend
 from infra.local.narrator import Narrator
+from infra.local.paper import PaperAccount
 from infra.local.scheduler import LocalScheduler
 from infra.local.stack import (
     FIREBASE_KEY,
@@ -19,12 +21,13 @@ from infra.local.stack import (
     PROJECT,
     SIGNING_SECRET,
     WEBHOOK_SECRET,
+    Broker,
     Ports,
     Stack,
     User,
     local_stack,
 )
-from infra.runtime.clock import SystemClock
+from infra.runtime.clock import Clock, SystemClock
 from infra.runtime.schedules import load_schedules
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
@@ -40,8 +43,13 @@ def dev(
     speed: float,
     pushes: Mapping[str, Sequence[str]],
     tell: Narrator,
+    *,
+    paper: PaperAccount | None = None,
 ) -> None:
-    """Run until Ctrl-C (or SIGTERM); data stays in `folder` between runs."""
+    """Run until Ctrl-C (or SIGTERM); data stays in `folder` between runs.
+
+    With a paper account the stack trades there, on the machine's clock; else on the simulator.
+    """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -50,17 +58,36 @@ def dev(
     ports = Ports(port, port + 1, port + 2) if port else Ports()
     users = [User(uid) for uid in USERS]
     app = AppBackend(_say_question(tell), _say_update(tell))
-    with (
-        simulated_broker(folder, recordings, speed) as simulator,
-        local_stack(folder, simulator, app, users, ports=ports, pushes=pushes) as stack,
-        LocalScheduler(load_schedules(), stack.functions.url, simulator.clock),
-    ):
+    with ExitStack() as running:
+        broker, clock = _broker(folder, recordings, speed, paper, running, tell)
+        stack = running.enter_context(
+            local_stack(folder, broker, app, users, ports=ports, pushes=pushes)
+        )
+        running.enter_context(LocalScheduler(load_schedules(), stack.functions.url, clock))
         stack.call("ingest").raise_for_status()  # not a minute to wait for the first question
         write_stack_file(folder, stack)
         _say_addresses(tell, folder, stack)
         stop.wait()
         tell.step("Stop", "shutting down; the data stays")
     (folder / "stack.json").unlink(missing_ok=True)
+
+
+def _broker(
+    folder: Path,
+    recordings: Sequence[Path],
+    speed: float,
+    paper: PaperAccount | None,
+    running: ExitStack,
+    tell: Narrator,
+) -> tuple[Broker, Clock]:
+    """Choose the broker and the clock that goes with it; say which account it is."""
+    if paper is None:
+        simulator = running.enter_context(simulated_broker(folder, recordings, speed))
+        return simulator, simulator.clock
+    account = paper.look()
+    tell.step("Account", f"Alpaca {account.number}, {account.status}, at {paper.trading_url}")
+    tell.step("", f"equity ${account.equity}, buying power ${account.buying_power}")
+    return paper, SystemClock()
 
 
 def simulated_broker(folder: Path, recordings: Sequence[Path], speed: float) -> SimulatedBroker:
@@ -89,6 +116,7 @@ def write_stack_file(folder: Path, stack: Stack) -> None:
         "answer_webhook_secret": WEBHOOK_SECRET,
         "internal_token": INTERNAL_TOKEN,
         "signing_secret": SIGNING_SECRET,
+        "environment": dict(stack.environment),
         "users": [
             {"firebase_uid": uid, "id_token": firebase.id_token(key_file, PROJECT, uid, now)}
             for uid in USERS
@@ -101,7 +129,8 @@ def write_stack_file(folder: Path, stack: Stack) -> None:
 
 def _say_addresses(tell: Narrator, folder: Path, stack: Stack) -> None:
     tell.step("Functions", stack.functions.url)
-    tell.step("Broker", f"{stack.broker_url} (simulated)")
+    kind = "simulated" if isinstance(stack.broker, SimulatedBroker) else "paper"
+    tell.step("Broker", f"{stack.broker_url} ({kind})")
     tell.step("Dashboard", f"{stack.dashboard_url} (open it in a browser)")
     tell.step("Script", f"everything is in {folder / 'stack.json'}; Ctrl-C stops")
 

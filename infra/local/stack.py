@@ -19,6 +19,7 @@ from infra.local import firebase
 from infra.local.app_backend import AppBackend
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.functions_server import FunctionsServer
+from infra.local.paper import PaperAccount
 from infra.local.postgres import embedded_postgres
 from infra.local.pubsub.emulator_bus import EmulatedBus
 from infra.local.pubsub.server import LocalBus
@@ -39,6 +40,7 @@ SIGNING_SECRET = "local-signing-secret"  # noqa: S105
 FUNCTION_SUBSCRIPTIONS = {"snapshots-ingested": "evaluate", "orders-approved": "submit_order"}
 APP_TOPICS = ("questions-created", "trade-updates")
 DEFAULT_TEMPLATE = "default_paper_watchlist"
+Broker = SimulatedBroker | PaperAccount
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,21 @@ class Stack:
     database: Database
     database_url: str
     functions: FunctionsServer
-    simulator: SimulatedBroker
+    broker: Broker
     broker_url: str
     bus: LocalBus | EmulatedBus
     app: AppBackend
     dashboard: DashboardReceiver
     dashboard_url: str
     client: httpx.Client
+    environment: Mapping[str, str]
+
+    @property
+    def simulator(self) -> SimulatedBroker:
+        """The broker where it is simulated; raises TypeError where it is a real paper account."""
+        if not isinstance(self.broker, SimulatedBroker):
+            raise TypeError("the broker of this stack is a paper account")
+        return self.broker
 
     def call(self, function: str, body: Mapping[str, object] | None = None) -> httpx.Response:
         """Call an HTTP function as Cloud Scheduler does."""
@@ -82,7 +92,7 @@ class Stack:
 @contextmanager
 def local_stack(
     folder: Path,
-    simulator: SimulatedBroker,
+    broker: Broker,
     app: AppBackend,
     users: Sequence[User],
     *,
@@ -111,45 +121,56 @@ def local_stack(
         dashboard = DashboardReceiver(folder / "dashboard.sqlite", INTERNAL_TOKEN, SIGNING_SECRET)
         running.callback(dashboard.close)
         dashboard_server = start(HttpServer(dashboard.app, ports.dashboard))
-        broker_server = start(HttpServer(simulator.app, ports.broker))
+        broker_settings = start(_reached(broker, ports.broker))
         app_server = start(HttpServer(app.app))
         key_server = start(HttpServer(firebase.key_server(folder / FIREBASE_KEY)))
         functions = start(FunctionsServer(folder / "functions.log", ports.functions))
         subscriptions = _subscriptions(functions.url, app_server.url, pushes or {})
         emulator = emulator or env_var("PUBSUB_EMULATOR_HOST")
         bus, bus_host = start(_bus(folder, subscriptions, emulator))
-        functions.start(
-            {
-                **_process_environment(),
-                "DATABASE_URL": database_url,
-                "TRADING_ENABLED": "true",
-                "QUESTION_PIPELINE_TEST_MODE": "true",
-                "ALPACA_API_KEY_ID": simulator.key_id,
-                "ALPACA_API_SECRET_KEY": simulator.secret_key,
-                "ALPACA_TRADING_BASE_URL": broker_server.url,
-                "ALPACA_DATA_BASE_URL": broker_server.url,
-                "HAIPHEN_API_URL": dashboard_server.url,
-                "INTERNAL_TOKEN": INTERNAL_TOKEN,
-                "SIGNING_SECRET": SIGNING_SECRET,
-                "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
-                "FIREBASE_PROJECT_ID": PROJECT,
-                "FIREBASE_KEYS_URL": key_server.url,
-                "GOOGLE_CLOUD_PROJECT": PROJECT,
-                "PUBSUB_EMULATOR_HOST": bus_host,
-            }
-        )
+        environment = {
+            "DATABASE_URL": database_url,
+            "TRADING_ENABLED": "true",
+            **broker_settings,
+            "HAIPHEN_API_URL": dashboard_server.url,
+            "INTERNAL_TOKEN": INTERNAL_TOKEN,
+            "SIGNING_SECRET": SIGNING_SECRET,
+            "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "FIREBASE_PROJECT_ID": PROJECT,
+            "FIREBASE_KEYS_URL": key_server.url,
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "PUBSUB_EMULATOR_HOST": bus_host,
+        }
+        functions.start({**_process_environment(), **environment})
         yield Stack(
             database=database,
             database_url=database_url,
             functions=functions,
-            simulator=simulator,
-            broker_url=broker_server.url,
+            broker=broker,
+            broker_url=broker_settings["ALPACA_TRADING_BASE_URL"],
             bus=bus,
             app=app,
             dashboard=dashboard,
             dashboard_url=dashboard_server.url,
             client=start(httpx.Client(base_url=functions.url, timeout=60, trust_env=False)),
+            environment=environment,
         )
+
+
+@contextmanager
+def _reached(broker: Broker, port: int) -> Iterator[dict[str, str]]:
+    """Yield the settings that lead to the broker; the simulator is served meanwhile."""
+    if isinstance(broker, PaperAccount):
+        yield {"ALPACA_TRADING_BASE_URL": broker.trading_url, **broker.environment}
+        return
+    with HttpServer(broker.app, port) as server:
+        yield {
+            "BROKER_CLOCK": "true",
+            "ALPACA_API_KEY_ID": broker.key_id,
+            "ALPACA_API_SECRET_KEY": broker.secret_key,
+            "ALPACA_TRADING_BASE_URL": server.url,
+            "ALPACA_DATA_BASE_URL": server.url,
+        }
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
+from common import bounds
 from common.errors import MalformedMessageError
 from infra.postgres.database import Row, Transaction
 
@@ -25,9 +26,15 @@ class Cursor:
             cursor = cls(datetime.fromisoformat(at), UUID(row_id))
         except ValueError as error:
             raise MalformedMessageError("cursor: not one of ours") from error
-        if cursor.at.tzinfo is None:
+        if str(cursor) != token or not cursor.is_possible:
             raise MalformedMessageError("cursor: not one of ours")
         return cursor
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether some row of ours can have been at its instant."""
+        years = range(bounds.FIRST_YEAR, bounds.LAST_YEAR + 1)
+        return self.at.tzinfo is not None and self.at.year in years
 
     def __str__(self) -> str:
         return base64.urlsafe_b64encode(f"{self.at.isoformat()} {self.id}".encode()).decode()

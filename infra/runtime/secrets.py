@@ -50,7 +50,7 @@ class Secrets:
     def _refuse_damaged(name: str, value: str) -> None:
         if not value or value != value.strip():
             raise SettingsError(
-                f"{name.upper()}: its secret is empty, or a blank or line end stands at its edge:"
+                f"{name.upper()}: its secret is empty, or has a line end or a blank at its edge:"
                 " add a version without it (`printf %s`, not `echo`)"
             )
         if name in HEADER_SECRETS and not can_be_sent(value):

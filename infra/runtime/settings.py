@@ -6,11 +6,9 @@ A contradiction refuses to start: SettingsError names the variables and says wha
 import os
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -26,6 +24,7 @@ from common.errors import TradingError
 from common.market import StockFeed
 from common.server_limits import ServerLimits
 from infra.runtime.database_url import connection_arguments
+from infra.runtime.limit_settings import LimitSettings
 
 LIVE_HOST = "api.alpaca.markets"
 PAPER_HOST = "paper-api.alpaca.markets"
@@ -35,14 +34,18 @@ GOOGLE_KEYS = (
 DATA_HOST = "data.alpaca.markets"
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
+_TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
 _NO_DATABASE = "none"
+_LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
 # The name of a secret in Secret Manager, in place of the secret itself.
 SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
-# What is sent in a header: a stray line end would be quoted in an error, and so in a log.
+# What is sent in a header: a stray line end would be quoted in an error, and so in a log. The
+# signing secret is held to the same: with a stray line end every signature would be wrong.
 HEADER_SECRETS = (
     "alpaca_api_key_id",
     "alpaca_api_secret_key",
     "internal_token",
+    "signing_secret",
     "cloudflare_api_token",
 )
 
@@ -80,6 +83,13 @@ def _is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
 
 
+def _encrypted(url: str) -> str:
+    """Return a URL that nobody on its way can read or change: with TLS, or on this machine."""
+    if not (_TLS.match(url) or _is_loopback(url.removesuffix("/"))):
+        raise ValueError("must be https, or on this machine")
+    return url
+
+
 def is_secret_name(value: str) -> bool:
     """Tell whether this names a secret in Secret Manager."""
     return SECRET_NAME.fullmatch(value) is not None
@@ -111,12 +121,12 @@ def env_vars() -> dict[str, str]:
 
 def default_limits() -> ServerLimits:
     """Return the limits of this environment, without needing the rest of the settings."""
-    names = {name for name in os.environ if name.startswith(("HARD_MAX_", "MAX_STREAM_"))}  # noqa: TID251
+    names = {name for name in os.environ if name.startswith(("HARD_MAX_", "MAX_"))}  # noqa: TID251
     given = {name: os.environ[name] for name in names}  # noqa: TID251
     return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).server_limits
 
 
-class Settings(BaseModel):
+class Settings(LimitSettings):
     """Everything that an operator can set; names are the environment variables in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)
@@ -134,7 +144,11 @@ class Settings(BaseModel):
     trading_enabled: StrictFlag = False
     trading_worker_ingest_enabled: bool = True
     trading_worker_eval_enabled: bool = True
+    # Without any broker: prices are those of the table `market_fixtures`, and orders are filled
+    # at once under ids that begin with `fake-`.
     question_pipeline_test_mode: StrictFlag = False
+    # The time is the broker's own: a simulator's on this machine.
+    broker_clock: StrictFlag = False
 
     alpaca_api_key_id: SecretStr = SecretStr("")
     alpaca_api_secret_key: SecretStr = SecretStr("")
@@ -145,7 +159,10 @@ class Settings(BaseModel):
     alpaca_allow_unasked_live: StrictFlag = False
 
     haiphen_api_url: str = ""
-    snapshot_endpoint: str = "/v1/internal/trades/snapshot"
+    # A path alone: a whole URL would take the token to another host.
+    snapshot_endpoint: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+/?$")] = (
+        "/v1/internal/trades/snapshot"
+    )
     internal_token: SecretStr = SecretStr("")
     signing_secret: SecretStr = SecretStr("")
     mv_kpi_table: TableName = "utils_statistics.daily_trade_kpis_mv"
@@ -171,11 +188,6 @@ class Settings(BaseModel):
     google_cloud_region: str = ""
     deployment_name: str = "countersign"  # what Google's resources are named after
     pubsub_emulator_host: str = ""
-
-    hard_max_order_notional_usd: Annotated[Decimal, Field(gt=0)] = Decimal(1000)
-    hard_max_orders_per_day: Annotated[int, Field(ge=0)] = 20
-    hard_max_notional_usd_per_4h: Annotated[Decimal, Field(gt=0)] = Decimal(5000)
-    max_stream_symbols: Annotated[int, Field(ge=1)] = 30
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -234,9 +246,12 @@ class Settings(BaseModel):
     @field_validator("firebase_keys_url")
     @classmethod
     def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
-        if not (url.startswith("https://") or _is_loopback(url.removesuffix("/"))):
-            raise ValueError("must be https, or on this machine")
-        return url
+        return _encrypted(url)
+
+    @field_validator("haiphen_api_url")
+    @classmethod
+    def _nobody_can_read_the_token_on_its_way(cls, url: str) -> str:
+        return _encrypted(url) if url else url
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
@@ -246,10 +261,16 @@ class Settings(BaseModel):
                 " neither"
             )
         hosts = (self.alpaca_trading_base_url, self.alpaca_data_base_url)
-        if self.question_pipeline_test_mode and not all(map(_is_loopback, hosts)):
+        if self.broker_clock and not all(map(_is_loopback, hosts)):
             raise ValueError(
-                "QUESTION_PIPELINE_TEST_MODE takes the simulator's word for the time: it needs"
+                "BROKER_CLOCK takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"
+            )
+        live_key = self.alpaca_api_key_id.get_secret_value().startswith(_LIVE_KEY)
+        if self.question_pipeline_test_mode and (self.alpaca_allow_live or live_key):
+            raise ValueError(
+                "QUESTION_PIPELINE_TEST_MODE trades nothing: it goes neither with"
+                " ALPACA_ALLOW_LIVE nor with a live account's ALPACA_API_KEY_ID"
             )
         d1 = (
             self.cloudflare_api_token.get_secret_value(),
@@ -278,6 +299,13 @@ class Settings(BaseModel):
         return {name: value for name, value in given.items() if value not in {"", _NO_DATABASE}}
 
     @property
+    def broker_kind(self) -> Literal["live", "paper", "test"]:
+        """Whose account orders go to; those of `test` go to nobody."""
+        if self.question_pipeline_test_mode:
+            return "test"
+        return "live" if self.broker_is_live else "paper"
+
+    @property
     def broker_is_live(self) -> bool:
         """Whether orders would spend real money."""
         return self.alpaca_trading_base_url == f"https://{LIVE_HOST}"
@@ -294,4 +322,9 @@ class Settings(BaseModel):
             max_notional_usd_per_4h=self.hard_max_notional_usd_per_4h,
             max_stream_symbols=self.max_stream_symbols,
             allow_unasked_live=self.alpaca_allow_unasked_live,
+            max_data_requests_per_minute=self.max_data_requests_per_minute,
+            max_evaluation_cost=self.max_evaluation_cost,
+            max_server_orders_per_day=self.hard_max_server_orders_per_day,
+            max_server_notional_usd_per_day=self.hard_max_server_notional_usd_per_day,
+            max_server_notional_usd_per_4h=self.hard_max_server_notional_usd_per_4h,
         )

@@ -1,17 +1,23 @@
-"""Sends a built snapshot: judge, record that it goes out, send, record what came of it."""
+"""Pushes a day's snapshot: build, judge, record that it goes out, send, record what came of it."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from common.errors import PermanentError, TransientError
+from common.market import trading_day
+from common.snapshot import nothing_recorded
 from infra.dashboard.api import DashboardApi
 from infra.dashboard.d1 import D1
 from infra.postgres.dashboard import snapshot_pushes
-from infra.postgres.dashboard.snapshot_pushes import LastPush, Push, Result
-from infra.postgres.database import Session, Transaction
+from infra.postgres.dashboard.kpi_views import Views
+from infra.postgres.dashboard.snapshot_pushes import LastPush
+from infra.postgres.database import Session
 from infra.runtime.secrets import Secrets
-from infra.runtime.settings import Settings
-from infra.workflows.kpi_snapshot import Built
+from infra.runtime.settings import Settings, SettingsError
+from infra.workflows import push_audit
+from infra.workflows.kpi_snapshot import Built, build
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +27,12 @@ LOCK = "push_snapshot"
 
 @dataclass(frozen=True)
 class PushOutcome:
-    """What came of a push that did not fail; `status` is for people."""
+    """What came of a push that did not fail; `status` and `warning` are for people."""
 
     status: str
+    built: Built
     request_id: str | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,15 +43,20 @@ class DashboardClients:
     d1: D1 | None
 
 
-def dashboard_clients(settings: Settings, secrets: Secrets) -> DashboardClients:
-    """Open the dashboard's API and, where it is configured, its database."""
-    api = DashboardApi(
+def dashboard_api(settings: Settings, secrets: Secrets) -> DashboardApi:
+    """Open the dashboard's API; raises SettingsError when a setting is missing."""
+    return DashboardApi(
         settings.require("haiphen_api_url"),
         settings.snapshot_endpoint,
         secrets.provider("internal_token"),
         secrets.provider("signing_secret"),
         deadline_seconds=settings.snapshot_deadline_seconds,
     )
+
+
+def dashboard_clients(settings: Settings, secrets: Secrets) -> DashboardClients:
+    """Open the dashboard's API and, where it is configured, its database."""
+    api = dashboard_api(settings, secrets)
     if not settings.d1_database_id:
         return DashboardClients(api, None)
     return DashboardClients(
@@ -57,23 +70,53 @@ def dashboard_clients(settings: Settings, secrets: Secrets) -> DashboardClients:
     )
 
 
-def push(session: Session, built: Built, clients: DashboardClients, *, force: bool) -> PushOutcome:
-    """Send the day unless the dashboard has the same or a newer one; needs the lock `LOCK`.
+def push_day(
+    session: Session,
+    views: Views,
+    open_clients: Callable[[], DashboardClients],
+    report_date: date,
+    now: datetime,
+    *,
+    force: bool,
+) -> PushOutcome:
+    """Build the day as it stands and send it, unless the dashboard has the same or a newer one.
 
-    `force` sends what is unchanged, too. Raises PermanentError when the dashboard refused it, and
-    TransientError when it could not be stored in either way.
+    Needs the lock `LOCK`; `force` sends what is unchanged, too. Whatever comes of it is recorded.
+    Raises PermanentError when it cannot be built or the dashboard refused it, and TransientError
+    when it could not be stored in either way.
     """
+    with push_audit.failures_recorded(session, report_date, now):
+        with session.transaction() as tx:
+            built = build(tx, views, report_date, now)
+        clients = open_clients()
+    warning = backfill_warning(built, now)
+    if warning:
+        log.warning("%s", warning, extra={"event": "snapshot_empty", "date": str(report_date)})
+    status, request_id = _push(session, built, clients, force=force)
+    return PushOutcome(status, built, request_id, warning)
+
+
+def backfill_warning(built: Built, now: datetime) -> str | None:
+    """Say that a past day is empty: it would replace whatever the dashboard has of it."""
+    if built.snapshot.date >= trading_day(now) or not nothing_recorded(built.snapshot):
+        return None
+    return f"nothing is recorded of {built.snapshot.date}: its snapshot is empty"
+
+
+def _push(
+    session: Session, built: Built, clients: DashboardClients, *, force: bool
+) -> tuple[str, str | None]:
     with session.transaction() as tx:
         snapshot_pushes.give_up_lost(tx)
         last = snapshot_pushes.last_push(tx, built.snapshot.date)
         if last is not None and _is_newer(last, built):
-            return PushOutcome("a newer one was sent")
+            push_audit.record(tx, built, "superseded")
+            return "a newer one was sent", None
         if last is not None and _is_same(last, built) and not force:
-            _record(tx, built, "unchanged")
-            _log(built, "unchanged")
-            return PushOutcome("unchanged")
+            push_audit.record(tx, built, "unchanged")
+            return "unchanged", None
     with session.transaction() as tx:
-        push_id = _record(tx, built, "sending")
+        push_id = push_audit.record(tx, built, "sending")
     return _send(session, push_id, built, clients)
 
 
@@ -89,73 +132,35 @@ def _is_same(last: LastPush, built: Built) -> bool:
     return last.result == "accepted" and last.content_sha256 == built.content_sha256
 
 
-def _send(session: Session, push_id: int, built: Built, clients: DashboardClients) -> PushOutcome:
+def _send(
+    session: Session, push_id: int, built: Built, clients: DashboardClients
+) -> tuple[str, str | None]:
     try:
         request_id = clients.api.post(built.body)
+    except SettingsError as error:  # a secret cannot be read: nothing was sent
+        push_audit.finish(session, push_id, built, "failed", error=str(error))
+        raise
     except PermanentError as error:
-        _finish(session, push_id, built, "refused", error=str(error))
+        push_audit.finish(session, push_id, built, "refused", error=str(error))
         raise
     except TransientError as error:
-        return _send_to_d1(session, push_id, built, clients.d1, error)
-    _finish(session, push_id, built, "accepted", request_id=request_id)
-    return PushOutcome("accepted", request_id)
+        return _send_to_d1(session, push_id, built, clients.d1, error), None
+    push_audit.finish(session, push_id, built, "accepted", request_id=request_id)
+    return "accepted", request_id
 
 
 def _send_to_d1(
     session: Session, push_id: int, built: Built, d1: D1 | None, unreachable: TransientError
-) -> PushOutcome:
+) -> str:
     if d1 is None:
-        _finish(session, push_id, built, "unreachable", error=f"{unreachable}; there is no D1")
+        error = f"{unreachable}; there is no D1"
+        push_audit.finish(session, push_id, built, "unreachable", error=error)
         raise unreachable
     try:
         d1.store(built.snapshot)
-    except (PermanentError, TransientError) as error:
+    except (PermanentError, TransientError, SettingsError) as error:
         both = f"{unreachable}; {error}"
-        _finish(session, push_id, built, "unreachable", error=both)
+        push_audit.finish(session, push_id, built, "unreachable", error=both)
         raise TransientError(both) from error
-    _finish(session, push_id, built, "stored_in_d1", error=str(unreachable))
-    return PushOutcome("stored in D1")
-
-
-def _record(tx: Transaction, built: Built, result: Result) -> int:
-    attempt = Push(
-        report_date=built.snapshot.date,
-        updated_at=built.updated_at,
-        body_sha256=built.body_sha256,
-        content_sha256=built.content_sha256,
-        body_bytes=len(built.body),
-        missing=built.missing.to_json(),
-    )
-    return snapshot_pushes.store(tx, attempt, result)
-
-
-def _finish(
-    session: Session,
-    push_id: int,
-    built: Built,
-    result: Result,
-    *,
-    request_id: str | None = None,
-    error: str | None = None,
-) -> None:
-    """Record and log what came of it."""
-    with session.transaction() as tx:
-        snapshot_pushes.finish(tx, push_id, result, request_id=request_id, error=error)
-    _log(built, result, request_id=request_id, error=error)
-
-
-def _log(built: Built, result: Result, **more: str | None) -> None:
-    there = result in {"accepted", "unchanged", "stored_in_d1"}
-    log.log(
-        logging.WARNING if more.get("error") else logging.INFO,
-        "snapshot of %s: %s",
-        built.snapshot.date,
-        result,
-        extra={
-            "event": "snapshot_pushed" if there else "snapshot_failed",
-            "date": str(built.snapshot.date),
-            "result": result,
-            **built.counts(),
-            **more,
-        },
-    )
+    push_audit.finish(session, push_id, built, "stored_in_d1", error=str(unreachable))
+    return "stored in D1"

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.snapshot import DailySnapshot, Missing, assemble, missing
 from infra.postgres.dashboard import kpis
-from infra.postgres.dashboard.kpis import Views
+from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Transaction
 from infra.runtime.settings import Settings
 from infra.workflows import option_valuation

@@ -1,9 +1,18 @@
 # What an operator can ask for beyond the defaults, all at once.
 
+# Google is mocked: a test needs no account, no project and no network.
+mock_provider "google" {
+  source = "./tests/mocks"
+}
+mock_provider "google-beta" {
+  source = "./tests/mocks"
+}
+mock_provider "time" {} # nobody waits
+
 variables {
   project_id                = "my-project"
   name                      = "staging"
-  alert_emails              = ["operator@example.com", "owner@example.com"]
+  alert_emails              = [for i in range(6) : "operator-${i}@example.com"]
   billing_account           = "01AB23-CD45EF-678901"
   dashboard_url             = "https://api.example.com"
   firebase_project_id       = "my-app"
@@ -17,7 +26,7 @@ variables {
   live_trading_confirmation = "orders of my-project spend real money"
   database                  = { tier = "db-custom-2-7680" }
   max_instances             = { submit_order = 100 }
-  repository                = "projects/my-project/locations/us-east4/connections/github/repositories/countersign"
+  repository                = "projects/my-project/locations/us-central1/connections/github/repositories/countersign"
   state_bucket              = "my-project-terraform"
   approvers                 = ["user:owner@example.com"]
 }
@@ -66,7 +75,7 @@ run "configured" {
   }
 
   assert {
-    condition     = length(google_monitoring_notification_channel.email) == 2 && length(google_billing_budget.monthly) == 1
-    error_message = "Both people hear of alerts and of the budget."
+    condition     = length(google_monitoring_notification_channel.email) == 6 && length(google_billing_budget.monthly[0].all_updates_rule[0].monitoring_notification_channels) == 5
+    error_message = "All hear of alerts, and as many of the budget as Google allows."
   }
 }

@@ -1,5 +1,14 @@
 # pool size x max instances stays within what the database allows.
 
+# Google is mocked: a test needs no account, no project and no network.
+mock_provider "google" {
+  source = "./tests/mocks"
+}
+mock_provider "google-beta" {
+  source = "./tests/mocks"
+}
+mock_provider "time" {} # nobody waits
+
 variables {
   project_id          = "my-project"
   alert_emails        = ["operator@example.com"]

@@ -1,6 +1,15 @@
 # What four answers give: nothing trades, nobody calls from outside, and it fits the database.
 # (A run costs seconds: each file asks much of few runs.)
 
+# Google is mocked: a test needs no account, no project and no network.
+mock_provider "google" {
+  source = "./tests/mocks"
+}
+mock_provider "google-beta" {
+  source = "./tests/mocks"
+}
+mock_provider "time" {} # nobody waits
+
 variables {
   project_id          = "my-project"
   alert_emails        = ["operator@example.com"]
@@ -64,7 +73,12 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(google_billing_budget.monthly) == 0 && length(google_cloudbuild_trigger.apply) == 0
+    condition     = google_cloudfunctions2_function.this["answer"].service_config[0].min_instance_count == 1 && sum([for f in google_cloudfunctions2_function.this : f.service_config[0].min_instance_count]) == 1
+    error_message = "One instance waits for answers, and only there somebody waits for it."
+  }
+
+  assert {
+    condition     = length(google_billing_budget.monthly) == 0 && length(google_cloudbuild_worker_pool.this) == 0 && length(google_cloudbuild_trigger.apply) == 0
     error_message = "Budget and pipeline need to be told where."
   }
 }

@@ -13,7 +13,7 @@ from infra.local.dashboard.receiver import ENDPOINT, DashboardReceiver
 from infra.local.postgres import embedded_postgres
 from infra.local.serving import HttpServer
 from infra.postgres.dashboard import kpis
-from infra.postgres.dashboard.kpis import Views
+from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database, Transaction, connector
 from infra.postgres.migrate import migrate
 from infra.workflows import option_valuation

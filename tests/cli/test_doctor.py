@@ -15,7 +15,7 @@ from google.cloud import scheduler_v1
 
 from infra import clients
 from infra.cli import main
-from infra.cli.doctor import external_checks
+from infra.cli.doctor import dashboard_checks
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.postgres import create_database
 from infra.local.serving import HttpServer
@@ -182,7 +182,7 @@ def test_a_clock_that_is_off_is_seen(well: pytest.MonkeyPatch, seconds: int, sta
         def now(self) -> datetime:
             return super().now() - timedelta(seconds=seconds)
 
-    well.setattr(external_checks, "SystemClock", Slow)
+    well.setattr(dashboard_checks, "SystemClock", Slow)
 
     assert examined().status("clock") == {status}
 
@@ -193,6 +193,11 @@ def test_a_dashboard_that_does_not_tell_the_time_is_reachable_all_the_same(
     class Undated(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response_only(404)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response_only(400)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)

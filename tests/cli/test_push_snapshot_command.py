@@ -84,8 +84,10 @@ def test_a_push_elsewhere_is_not_disturbed(db: Database, sites: Dashboard) -> No
     with db.exclusive("push_snapshot"):
         done = countersign("--date", DAY)
 
-    assert done.output == "already running\n"
+    assert done.stdout == "already running\n"
+    assert done.exit_code == 1
     assert sites.api.received == []
+    assert results(db) == ["already_running"]
 
 
 @pytest.mark.usefixtures("sites")

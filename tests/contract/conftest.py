@@ -1,7 +1,5 @@
 """One simulated broker behind a real port, on a Thursday morning in session."""
 
-import importlib
-import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +10,6 @@ import pytest
 from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
-
-# The official SDK imports a deprecated module of websockets, which warns once: here, where it is
-# let through, so that warnings stay errors in the tests themselves.
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
-    importlib.import_module("websockets.legacy")
 
 IN_SESSION = datetime(2026, 10, 8, 14, 30, tzinfo=UTC)
 AFTER_THE_CLOSE = datetime(2026, 10, 8, 22, 0, tzinfo=UTC)

@@ -67,6 +67,7 @@ def test_the_stack_says_where_everything_is_and_everything_answers(tmp_path: Pat
             "answer_webhook_secret",
             "internal_token",
             "signing_secret",
+            "environment",
             "users",
         }
         assert httpx.get(stack["dashboard"]).status_code == 200

@@ -12,7 +12,7 @@ import pytest
 
 from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
-from infra.postgres.dashboard.kpis import Views
+from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database, connector
 from infra.workflows.kpi_snapshot import Built, build
 from tests.conftest import SHARED

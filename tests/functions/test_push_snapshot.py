@@ -190,7 +190,7 @@ def test_nothing_is_pushed_on_a_holiday(
         "why": "the market stays closed that day",
     }
     assert dashboard.received == []
-    assert results(db) == []
+    assert results(db) == ["skipped"]
     assert events(caplog, "snapshot_skipped")
 
 
@@ -280,7 +280,7 @@ def test_of_two_pushes_at_once_one_goes_out(db: Database, dashboard: DashboardRe
 
     assert sorted(replies) == ["accepted", "already running"]
     assert len(dashboard.received) == 1
-    assert results(db) == ["accepted"]
+    assert sorted(results(db)) == ["accepted", "already_running"]
 
 
 @pytest.mark.usefixtures("user")
@@ -328,7 +328,8 @@ def test_a_missing_setting_is_named(
 
     assert reply.status_code == 500
     assert name in reply.text
-    assert results(db) == []
+    (row,) = rows(db, "SELECT result, error FROM snapshot_pushes")
+    assert (row["result"], row["error"]) == ("failed", f"{name} is not set")
 
 
 @pytest.mark.usefixtures("sites")

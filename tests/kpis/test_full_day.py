@@ -12,6 +12,7 @@ import pytest
 from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
 from infra.postgres.dashboard import kpis
+from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database, connector
 from infra.workflows import option_valuation
 from tests.conftest import SHARED, _of, rows
@@ -154,7 +155,7 @@ def test_liquidity_is_the_middle_of_volume_and_interest(whole: Database) -> None
 
 def test_the_views_hold_what_the_functions_say(whole: Database) -> None:
     with whole.transaction() as tx:
-        kpis.refresh(tx, kpis.Views(), DAY, OVER)
+        kpis.refresh(tx, Views(), DAY, OVER)
 
         for what in ("kpis", "series", "extremes", "portfolio"):
             held = tx.rows(f"SELECT * FROM utils_statistics.daily_trade_{what}_mv")  # noqa: S608

@@ -17,28 +17,40 @@ CHECK = SHARED / "tools/terraform-check/terraform-check"
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Deployment:
-    """The deployment of terraform.tfvars.example."""
+    """The deployment of terraform/example.tfvars."""
     if not CHECK.exists() or shutil.which("terraform") is None:
         pytest.skip("needs terraform and terraform-check, which stands in for Google's provider")
     folder = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         folder = folder.parent  # of all workers of this run
-    plan, applied = folder / "plan.json", folder / "applied.json"
+    plan, applied, graph = (folder / name for name in ("plan.json", "applied.json", "graph.dot"))
     with InterProcessLock(folder / "plan.lock"):
         if not applied.exists():
-            _plan(plan, applied)
-    return Deployment.of(json.loads(plan.read_text()), json.loads(applied.read_text()))
+            _plan(plan, applied, graph)
+    return Deployment.of(
+        json.loads(plan.read_text()), json.loads(applied.read_text()), graph.read_text()
+    )
 
 
-def _plan(plan: Path, applied: Path) -> None:
+def _plan(plan: Path, applied: Path, graph: Path) -> None:
     here = Path(__file__).parent
     done = subprocess.run(  # noqa: S603 (our own files)
-        [CHECK, "--plan", "--no-fmt", "--no-test", "--terraform", here / "terraform", "terraform"],
+        [
+            *(CHECK, "--plan", "--no-fmt", "--no-test", "--terraform", here / "terraform"),
+            *(
+                "--var-file",
+                ROOT / "terraform/example.tfvars",
+                "--var-file",
+                here / "pipeline.tfvars",
+            ),
+            "terraform",
+        ],
         cwd=ROOT,
         env={
             **{name: env_var(name) for name in ("PATH", "HOME", "XDG_CACHE_HOME") if env_var(name)},
             "PLAN_JSON": str(plan),
             "APPLIED_JSON": str(applied),
+            "GRAPH_DOT": str(graph),
         },
         capture_output=True,
         text=True,

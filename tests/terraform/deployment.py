@@ -1,15 +1,18 @@
 """A deployment as Terraform planned it, read from its JSON."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Values = dict[str, Any]
 
+_NODE = re.compile(r'"(\S+)" \[label=')
+_EDGE = re.compile(r'"(\S+)" -> "(\S+)"')
+
 SCHEDULER = "serviceAccount:countersign-scheduler@my-countersign-project.iam.gserviceaccount.com"
 PUSH = "serviceAccount:countersign-push@my-countersign-project.iam.gserviceaccount.com"
 OPERATOR = "serviceAccount:countersign-operator@my-countersign-project.iam.gserviceaccount.com"
-PUBSUB_AGENT = "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
 APP_BACKEND = "serviceAccount:app-backend@my-app-project.iam.gserviceaccount.com"
 
 
@@ -18,14 +21,38 @@ class Deployment:
     """Every resource's values by address; what only Google knows is a placeholder."""
 
     by_address: Mapping[str, Values]
+    needs: Mapping[str, frozenset[str]]  # each block, and the blocks that it directly waits for
 
     @classmethod
-    def of(cls, plan: Values, applied: Values) -> "Deployment":
-        """Read a plan, with what came of applying it to the stand-in."""
+    def of(cls, plan: Values, applied: Values, graph: str) -> "Deployment":
+        """Read a plan, with what came of applying it to the stand-in, and its graph (DOT)."""
         made = {r["address"]: r["values"] for r in applied["values"]["root_module"]["resources"]}
         planned = {c["address"] for c in plan["resource_changes"] if c["mode"] == "managed"}
         assert planned == {address for address in made if not address.startswith("data.")}
-        return cls(made)
+        needs: dict[str, set[str]] = {block: set() for block in _NODE.findall(graph)}
+        for block, needed in _EDGE.findall(graph):
+            needs[block].add(needed)
+        return cls(made, {block: frozenset(needed) for block, needed in needs.items()})
+
+    def awaits(self, block: str) -> set[str]:
+        """Return the blocks (`kind.name`) that are made before a block, directly or not."""
+        found: set[str] = set()
+        left = [block]
+        while left:
+            for needed in self.needs.get(left.pop(), frozenset()) - found:
+                found.add(needed)
+                left.append(needed)
+        return found
+
+    @property
+    def blocks(self) -> set[str]:
+        """The blocks (`kind.name`) that make resources, also those that this plan makes none of."""
+        return {block for block in self.needs if not block.startswith("data.")}
+
+    @property
+    def pubsub_agent(self) -> str:
+        """The IAM member of Pub/Sub's own account, as making it told."""
+        return str(self.one("google_project_service_identity", "pubsub")["member"])
 
     def all(self, kind: str) -> list[Values]:
         """Return the resources of a type."""

@@ -11,7 +11,7 @@ SECRETS_BEHIND = {
     "trading": {"ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"},
     "market_data": {"ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"},
     "dashboard": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
-    "way_to_dashboard": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
+    "dashboard_clients": {"INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"},
 }
 _USE = re.compile(r"\b(?:app|current\(\))\.(\w+)")
 _REVEAL = re.compile(r"(?:reveal|require)\(\"(\w+)\"\)")
@@ -103,6 +103,7 @@ def test_who_plans_changes_nothing_and_who_applies_is_approved(deployment: Deplo
         "roles/logging.logWriter",
         "roles/serviceusage.serviceUsageConsumer",
         "roles/storage.objectCreator",  # on the bucket of plans
+        "roles/storage.objectViewer",  # on the bucket of the state
         "roles/viewer",
     }
 
@@ -110,7 +111,7 @@ def test_who_plans_changes_nothing_and_who_applies_is_approved(deployment: Deplo
 # What a deployment leaves at its default, and why.
 LEFT_ALONE = {
     "database_url": "Cloud SQL instead",
-    "question_pipeline_test_mode": "the simulator's, refused away from this machine",
+    "broker_clock": "the simulator's, refused away from this machine",
     "snapshot_endpoint": "the dashboard's contract",
     "mv_kpi_table": "the migrations' own names",
     "mv_series_table": "the migrations' own names",

@@ -2,7 +2,7 @@
 
 from common.messages import Message
 from infra.local.stack import APP_TOPICS, FUNCTION_SUBSCRIPTIONS
-from tests.terraform.deployment import APP_BACKEND, PUBSUB_AGENT, Deployment, Values
+from tests.terraform.deployment import APP_BACKEND, Deployment, Values
 
 
 def _subscriptions(deployment: Deployment) -> dict[str, Values]:
@@ -37,7 +37,8 @@ def test_every_subscription_has_dead_letters_and_the_grants_that_they_need(
     acknowledged = {
         values["subscription"]
         for values in deployment.all("google_pubsub_subscription_iam_member")
-        if (values["role"], values["member"]) == ("roles/pubsub.subscriber", PUBSUB_AGENT)
+        if (values["role"], values["member"])
+        == ("roles/pubsub.subscriber", deployment.pubsub_agent)
     }
 
     for values in _subscriptions(deployment).values():
@@ -48,7 +49,7 @@ def test_every_subscription_has_dead_letters_and_the_grants_that_they_need(
     assert {
         (values["topic"], values["role"])
         for values in deployment.all("google_pubsub_topic_iam_member")
-        if values["member"] == PUBSUB_AGENT
+        if values["member"] == deployment.pubsub_agent
     } == {(dead["id"], "roles/pubsub.publisher")}
 
 
@@ -102,7 +103,7 @@ def test_pubsub_may_sign_as_the_pushing_account_only(deployment: Deployment) -> 
     signs = deployment.all("google_service_account_iam_member")
 
     assert [(values["role"], values["member"]) for values in signs] == [
-        ("roles/iam.serviceAccountTokenCreator", PUBSUB_AGENT)
+        ("roles/iam.serviceAccountTokenCreator", deployment.pubsub_agent)
     ]
 
 

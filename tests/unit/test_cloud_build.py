@@ -48,7 +48,7 @@ def test_what_was_planned_is_what_is_applied_after_the_schema() -> None:
 def test_every_package_is_installed_by_its_hashes(name: str) -> None:
     [install] = [step for step in _build(name)["steps"] if step["id"] == "install"]
 
-    assert install["script"].split()[:2] == ["make", ".venv/.installed"]  # as tests/setup shows
+    assert install["script"].splitlines()[1].startswith("make .venv/.installed")  # tests/setup
 
 
 @pytest.mark.parametrize("name", ["cloudbuild.apply.yaml", "cloudbuild.operate.yaml"])

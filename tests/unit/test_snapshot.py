@@ -73,15 +73,20 @@ def test_all_26_kpis_stand_in_order_and_one_without_a_value_shows_a_dash() -> No
 def test_points_are_sorted_and_of_two_at_one_instant_the_later_row_counts() -> None:
     points = [point(15, Decimal(1)), point(0, Decimal(2)), point(15, Decimal(3))]
 
-    (series,) = written(replace(EMPTY, series={"Delta": points}))["overlay"]["seriesByKpi"].items()
+    series = written(replace(EMPTY, series={"Delta": points}))["overlay"]["seriesByKpi"]
 
-    assert series == (
-        "Delta",
-        [
-            {"t": "2026-02-10T00:00:00.000Z", "v": 2, "src": "real"},
-            {"t": "2026-02-10T00:15:00.000Z", "v": 3, "src": "real"},
-        ],
-    )
+    assert series["Delta"] == [
+        {"t": "2026-02-10T00:00:00.000Z", "v": 2, "src": "real"},
+        {"t": "2026-02-10T00:15:00.000Z", "v": 3, "src": "real"},
+    ]
+
+
+def test_an_empty_day_has_every_key_with_nothing_behind_it() -> None:
+    overlay = written(EMPTY)["overlay"]
+
+    assert overlay["seriesByKpi"] == {kpi: [] for kpi in CATALOG}
+    nothing: dict[str, list[object]] = {"hi": [], "lo": [], "items": []}
+    assert overlay["extremes"]["byKpi"] == dict.fromkeys(EXTREMES, nothing)
 
 
 def test_what_is_no_kpi_of_the_catalog_is_left_out() -> None:
@@ -95,7 +100,7 @@ def test_what_is_no_kpi_of_the_catalog_is_left_out() -> None:
     body = written(day)
 
     assert "Alpha" not in json.dumps(body)
-    assert body["overlay"]["seriesByKpi"] == {}
+    assert body["overlay"] == written(EMPTY)["overlay"]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +286,20 @@ def test_what_is_missing_is_named_with_its_reason() -> None:
         ("47,324", (Decimal(47324), "number")),
         ("-0.0628", (Decimal("-0.0628"), "number")),
         ("72.30%", (Decimal("72.30"), "percent")),
-        ("47,32", (None, "text")),
+        ("47,32", (Decimal(4732), "number")),
+        ("+5", (Decimal(5), "number")),
+        (" 5 ", (Decimal(5), "number")),
+        (".5", (None, "text")),
+        ("5.", (None, "text")),
+        ("1e3", (None, "text")),
+        ("9" * 400, (None, "text")),
+        ("12 %", (Decimal(12), "percent")),
+        (".5%", (Decimal("0.5"), "percent")),
+        ("+1,200.%", (Decimal(1200), "percent")),
+        ("-1e3%", (Decimal("-1e3"), "percent")),
+        ("1e400%", (None, "text")),
+        ("%", (Decimal(0), "percent")),
+        ("—%", (None, "text")),
         ("-$1,457.99", (None, "text")),
         ("2414s", (None, "text")),
         (DASH, (None, "text")),

@@ -154,7 +154,7 @@ def test_every_number_above_a_ceiling_is_named_at_once() -> None:
     said = str(refused.value)
     assert "guardrails.max_orders_per_day: must be at most 20" in said
     assert "guardrails.max_notional_usd_per_4h: must be at most 5000" in said
-    assert "distinct stock symbols: must be at most 30" in said
+    assert "distinct symbols: must be at most 30" in said
 
 
 WRONG: dict[str, list[Any]] = {

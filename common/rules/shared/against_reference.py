@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from common.market import Metric
+from common.model import Exact
 from common.rules.base import Condition, Fired, NotFired, Outcome, SymbolView
 from common.rules.shared import reference
 from common.rules.shared.reference import RefMetric, percent, reference_of
@@ -16,7 +17,7 @@ class AgainstReference(Condition):
     template_variables: ClassVar[frozenset[str]] = frozenset({"ref", "pct"})
 
     ref_metric: RefMetric
-    threshold_pct: Decimal
+    threshold_pct: Exact
 
     @property
     def needs_position(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from common.errors import TradingError
-from infra.cli.doctor import external_checks, internal_checks
+from infra.cli.doctor import dashboard_checks, external_checks, internal_checks
 from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import Check, CheckResult
 from infra.runtime import redaction
@@ -18,6 +18,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         internal_checks.database,
         "check DATABASE_URL or CLOUD_SQL_INSTANCE, and the way there",
     ),
+    ("kpi views", internal_checks.kpi_views, "see to the database first"),
     ("kill switch", internal_checks.switches, "see to the database first"),
     ("broker", external_checks.broker, "check the keys, and whether the broker can be reached"),
     (
@@ -26,7 +27,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         "check the keys, and whether the broker can be reached",
     ),
     ("calendar", external_checks.calendar, "check the keys, and whether the broker can be reached"),
-    ("dashboard", external_checks.dashboard, "check HAIPHEN_API_URL, and whether it is up"),
+    ("dashboard", dashboard_checks.dashboard, "check HAIPHEN_API_URL, and whether it is up"),
     ("topics", external_checks.topics, "check GOOGLE_CLOUD_PROJECT and the credentials"),
     ("schedules", external_checks.schedules, "check GOOGLE_CLOUD_REGION and the credentials"),
 )
@@ -36,6 +37,7 @@ _CONTRADICTING = (
     "ALPACA_TRADING_BASE_URL",
     "ALPACA_DATA_BASE_URL",
     "QUESTION_PIPELINE_TEST_MODE",
+    "BROKER_CLOCK",
 )
 
 

@@ -23,8 +23,8 @@ class Environment:
 
     @cached_property
     def clock(self) -> Clock:
-        """The machine's clock; in test mode the simulator's."""
-        return self.trading if self.settings.question_pipeline_test_mode else SystemClock()
+        """The machine's clock; the simulator's where BROKER_CLOCK says so."""
+        return self.trading if self.settings.broker_clock else SystemClock()
 
     @cached_property
     def database(self) -> Database:
@@ -65,6 +65,6 @@ class Environment:
         return []
 
     def _wire(self, base_url: str) -> AlpacaHttp:
-        wire = clients.alpaca(base_url, self.secrets)
+        wire = clients.broker(self.settings, base_url, self.secrets)
         self._wires.append(wire)
         return wire

@@ -1,10 +1,7 @@
-"""Checks of what others run: the broker, the dashboard, and Google's services."""
+"""Checks of what others run: the broker and Google's services."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-
-import httpx
+from datetime import timedelta
 
 from common.errors import BrokerRefusedError
 from common.market import trading_day
@@ -12,14 +9,10 @@ from common.messages import OrderApproved, QuestionCreated, SnapshotsIngested, T
 from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
 from infra.gcp.scheduler import ENABLED, Job
-from infra.runtime.clock import SystemClock
-from infra.runtime.http_errors import TIMEOUT, transport_errors
 from infra.runtime.schedules import load_schedules
 
 TOPICS = tuple(m.topic for m in (SnapshotsIngested, QuestionCreated, OrderApproved, TradeUpdate))
 _AHEAD = timedelta(days=10)
-# Webhooks are refused from five minutes on; a clock that is off by seconds is already unwell.
-_NOTABLE, _TOO_MUCH = timedelta(seconds=5), timedelta(minutes=1)
 _SYMBOL = "SPY"
 
 
@@ -27,7 +20,9 @@ def broker(environment: Environment) -> Iterator[CheckResult]:
     """Check that the keys open the account that is meant: paper, or live with both keys turned."""
     known = environment.settings
     kind = "live" if known.broker_is_live else "paper"
-    where = "the simulator" if known.question_pipeline_test_mode else f"the {kind} account"
+    where = "the simulator" if known.broker_clock else f"the {kind} account"
+    if known.question_pipeline_test_mode:
+        where = "test mode (no broker)"
     try:
         account = environment.trading.account()
     except BrokerRefusedError as error:
@@ -76,40 +71,6 @@ def calendar(environment: Environment) -> Iterator[CheckResult]:
     else:
         message, advice = f"no session in the next {_AHEAD.days} days", "orders would be denied"
         yield CheckResult("calendar", "fail", message, advice)
-
-
-def dashboard(environment: Environment) -> Iterator[CheckResult]:
-    """Check that the dashboard answers, and compare its clock with ours."""
-    url = environment.settings.require("haiphen_api_url")
-    with (
-        httpx.Client(timeout=TIMEOUT) as client,
-        transport_errors("the dashboard", writes=False),
-    ):
-        reply = client.get(url)
-        now = SystemClock().now()
-    if reply.is_server_error:
-        message = f"answers {reply.status_code}"
-        yield CheckResult(
-            "dashboard", "fail", message, "HAIPHEN_API_URL is right, the dashboard is not"
-        )
-    else:
-        yield CheckResult("dashboard", "ok", "reachable")
-    yield _skew(reply.headers.get("date", ""), now)
-
-
-def _skew(date: str, now: datetime) -> CheckResult:
-    try:
-        skew = abs(now - parsedate_to_datetime(date).astimezone(UTC))
-    except ValueError:
-        advice = "compare this machine's clock with another"
-        return CheckResult("clock", "warn", "the dashboard does not tell the time", advice)
-    message = f"{skew.total_seconds():.0f} s from the dashboard's"
-    if skew > _TOO_MUCH:
-        advice = "set this machine's clock: webhooks are refused from five minutes on"
-        return CheckResult("clock", "fail", message, advice)
-    if skew > _NOTABLE:
-        return CheckResult("clock", "warn", message, "set this machine's clock")
-    return CheckResult("clock", "ok", message)
 
 
 def topics(environment: Environment) -> Iterator[CheckResult]:

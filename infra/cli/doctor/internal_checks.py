@@ -6,9 +6,11 @@ from standardwebhooks import Webhook
 
 from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
+from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
 from infra.postgres.trading import controls
 from infra.runtime.settings import SettingsError, is_secret_name
+from infra.workflows import kpi_snapshot
 
 # Who is at a loss without it.
 _NEEDED_BY = {
@@ -46,7 +48,7 @@ def _switches(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("switches", "warn", message, advice)
     if known.question_pipeline_test_mode:
         message, advice = (
-            "QUESTION_PIPELINE_TEST_MODE: the simulator trades",
+            "QUESTION_PIPELINE_TEST_MODE: no broker, every order is fake",
             "leave it out to trade",
         )
         yield CheckResult("switches", "warn", message, advice)
@@ -93,6 +95,18 @@ def database(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("database", "fail", message, "run `countersign migrate`")
     else:
         yield CheckResult("database", "ok", "the schema is current")
+
+
+def kpi_views(environment: Environment) -> Iterator[CheckResult]:
+    """Check that the views of the KPIs, whatever their names, can be refreshed and read."""
+    names = kpi_snapshot.views(environment.settings)
+    with environment.database.transaction() as tx:
+        found = shortcomings(tx, names)
+    advice = "run `countersign migrate`, or correct the MV_* settings (docs/kpis.md)"
+    for line in found:
+        yield CheckResult("kpi views", "fail", line, advice)
+    if not found:
+        yield CheckResult("kpi views", "ok", f"all {len(names.all())} are there")
 
 
 def switches(environment: Environment) -> Iterator[CheckResult]:

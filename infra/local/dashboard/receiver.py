@@ -1,4 +1,7 @@
-"""The dashboard's receiver: takes signed snapshots exactly as kpis.md section 1 saw it done."""
+"""The dashboard's receiver: takes signed snapshots as the real one was seen to.
+
+Its public source is `haiphen-api/src/index.ts` of github.com/JudeSafo/haiphen-aboutme.
+"""
 
 import hashlib
 import hmac
@@ -16,8 +19,9 @@ from typing import Any, NoReturn
 
 import flask
 
-from infra.local.dashboard.payload import date_of
+from infra.local.dashboard.normalization import normalize
 from infra.local.dashboard.tables import DashboardTables, StoredDay
+from infra.runtime.clock import SystemClock
 
 ENDPOINT = "/v1/internal/trades/snapshot"
 MAX_BODY_BYTES = 2_200_000
@@ -100,15 +104,16 @@ class DashboardReceiver:
         try:
             _inject(fault)
             self._authenticate(body)
-            payload = _parse(body)
+            payload = _normalized(_parse(body))
             self._store(payload)
         except _RefusedError as error:
             status, reply = error.status, error.reply(request_id)
         else:
-            stored = {name: payload.get(name) for name in ("date", "updated_at")}
+            stored = {name: payload[name] for name in ("date", "updated_at")}
             status, reply = 200, {"ok": True, **stored, "request_id": request_id}
-        date = str(payload["date"]) if "date" in payload else None
-        self.received.append(Received(date, status, self._is_signed(body), len(body)))
+        self.received.append(
+            Received(payload.get("date"), status, self._is_signed(body), len(body))
+        )
         time.sleep(fault.late_seconds)
         if fault.lose_reply:
             flask.request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
@@ -121,7 +126,9 @@ class DashboardReceiver:
     def _authenticate(self, body: bytes) -> None:
         token = flask.request.headers.get("X-Internal-Token", "")
         if not hmac.compare_digest(token.encode(), self._internal_token.encode()):
-            raise _RefusedError(403, "forbidden", "Invalid internal token")
+            raise _RefusedError(403, "forbidden", "Forbidden")
+        if not flask.request.headers.get("X-Signature"):
+            raise _RefusedError(403, "forbidden", "Missing X-Signature header")
         if not self._is_signed(body):
             raise _RefusedError(403, "forbidden", "Invalid signature")
 
@@ -132,9 +139,8 @@ class DashboardReceiver:
 
     def _store(self, payload: dict[str, Any]) -> None:
         try:
-            date_of(payload)
             self.tables.replace(payload)
-        except (ValueError, OverflowError, sqlite3.Error) as error:
+        except (OverflowError, sqlite3.Error) as error:
             raise _RefusedError(500, "internal_error", str(error)) from error
 
     def _page(self) -> str:
@@ -158,14 +164,24 @@ def _inject(fault: _Fault) -> None:
         raise _RefusedError(fault.status, "injected", "Injected fault")
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes) -> object:
     if len(body) > MAX_BODY_BYTES:
         raise _RefusedError(413, "payload_too_large", "Body is too large")
     try:
         payload = json.loads(body.decode(), parse_constant=_refuse_constant)
     except ValueError as error:
-        raise _RefusedError(400, "invalid_json", "Body is not JSON") from error
-    return payload if isinstance(payload, dict) else {}
+        raise _RefusedError(400, "invalid_request", "Invalid JSON body") from error
+    if not payload and not isinstance(payload, dict | list):
+        # `null`, 0, false and "" are JSON, and yet no body there.
+        raise _RefusedError(400, "invalid_request", "Invalid JSON body")
+    return payload
+
+
+def _normalized(payload: object) -> dict[str, Any]:
+    try:
+        return normalize(payload, SystemClock().now())
+    except ValueError as error:
+        raise _RefusedError(500, "internal_error", str(error)) from error
 
 
 def _reply(status: int, reply: dict[str, Any], request_id: str) -> flask.Response:

@@ -13,28 +13,29 @@ from infra.local.dashboard.payload import Statement, clearing, inserting
 _BATCH = 200
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS metrics_daily (
-    date TEXT PRIMARY KEY, updated_at TEXT, headline TEXT, summary TEXT,
-    rows_json TEXT, overlay_json TEXT
+    date TEXT PRIMARY KEY, updated_at TEXT NOT NULL, headline TEXT NOT NULL,
+    summary TEXT NOT NULL, rows_json TEXT NOT NULL, overlay_json TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS metrics_kpi_values (
-    date TEXT, kpi TEXT, value_text TEXT, value_num REAL,
-    value_kind TEXT CHECK (value_kind IN ('number', 'percent', 'text')),
+    date TEXT NOT NULL, kpi TEXT NOT NULL, value_text TEXT NOT NULL, value_num REAL,
+    value_kind TEXT NOT NULL DEFAULT 'text' CHECK (value_kind IN ('number', 'percent', 'text')),
     PRIMARY KEY (date, kpi)
 );
 CREATE TABLE IF NOT EXISTS metrics_series_points (
-    date TEXT, kpi TEXT, t TEXT, v REAL, src TEXT,
+    date TEXT NOT NULL, kpi TEXT NOT NULL, t TEXT NOT NULL, v REAL NOT NULL, src TEXT,
     PRIMARY KEY (date, kpi, t)
 );
 CREATE TABLE IF NOT EXISTS metrics_extremes_items (
-    date TEXT, kpi TEXT, side TEXT CHECK (side IN ('hi', 'lo')), rank INTEGER,
+    date TEXT NOT NULL, kpi TEXT NOT NULL, side TEXT NOT NULL CHECK (side IN ('hi', 'lo')),
+    rank INTEGER NOT NULL,
     trade_id INTEGER, symbol TEXT, contract_name TEXT, metric_raw REAL, metric_abs REAL,
     individual_pnl REAL, abs_individual_pnl REAL, percent_change REAL, cost_basis REAL, qty REAL,
     bid_price REAL, ask_price REAL, mid_price REAL, mid_ts TEXT, mid_mark_pnl REAL,
-    liquidity_drag REAL, item_json TEXT,
+    liquidity_drag REAL, item_json TEXT NOT NULL,
     PRIMARY KEY (date, kpi, side, rank, contract_name, trade_id)
 );
 CREATE TABLE IF NOT EXISTS metrics_portfolio_assets (
-    date TEXT, trade_id INTEGER, symbol TEXT, contract_name TEXT,
+    date TEXT NOT NULL, trade_id INTEGER NOT NULL, symbol TEXT, contract_name TEXT NOT NULL,
     PRIMARY KEY (date, trade_id, contract_name)
 );
 """
@@ -62,14 +63,14 @@ class DashboardTables:
         self._lock = threading.Lock()
         self._db.executescript(_SCHEMA)
 
-    def replace(self, payload: dict[str, Any]) -> None:
-        """Clear the day and insert it anew, batch by batch, *not* in one transaction.
+    def replace(self, snapshot: dict[str, Any]) -> None:
+        """Clear a normalized snapshot's day and insert it anew, *not* in one transaction.
 
         A duplicate raises sqlite3.IntegrityError and leaves what went before: the archive row and
         the first batches.
         """
-        self.run(clearing(payload))
-        statements = inserting(payload)
+        self.run(clearing(snapshot))
+        statements = inserting(snapshot)
         while batch := list(itertools.islice(statements, _BATCH)):
             self.run(batch)
 

@@ -1,11 +1,12 @@
 """The KPI views: which days they hold, their refresh, and a day's rows."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from pydantic import ConfigDict, TypeAdapter
 
 from common.snapshot import ContractItem, ExtremesSide, PortfolioAsset, SeriesPoint, SnapshotParts
+from infra.postgres.dashboard import kpi_views
+from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Transaction
 
 # How many report dates the views hold: a refresh costs as much as these days.
@@ -13,27 +14,18 @@ DAYS_KEPT = 5
 
 # The database writes a KPI's rows as one JSON array: a row each would cost five times as much.
 _LAZILY = ConfigDict(defer_build=True)  # a cold start pays only for the validators it needs
+_FIGURES = TypeAdapter(dict[str, str], config=_LAZILY)
 _POINTS = TypeAdapter(list[SeriesPoint], config=_LAZILY)
 _CONTRACTS = TypeAdapter(list[ContractItem], config=_LAZILY)
 _INSTANT = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
 
 
-@dataclass(frozen=True)
-class Views:
-    """Names of the materialized views, as the settings give them."""
-
-    kpis: str = "utils_statistics.daily_trade_kpis_mv"
-    series: str = "utils_statistics.daily_trade_series_mv"
-    extremes: str = "utils_statistics.daily_trade_extremes_mv"
-    portfolio: str = "utils_statistics.daily_trade_portfolio_mv"
-
-    def all(self) -> tuple[str, ...]:
-        """Return the four of them."""
-        return (self.kpis, self.series, self.extremes, self.portfolio)
-
-
 def refresh(tx: Transaction, views: Views, report_date: date, now: datetime) -> None:
-    """Put a day into the views, drop the one asked for longest ago, and recompute them."""
+    """Put a day into the views, drop the one asked for longest ago, and recompute them.
+
+    Raises KpiViewError, which names the view, when one cannot be recomputed.
+    """
+    kpi_views.check(tx, views)
     tx.run(
         """
         INSERT INTO utils_statistics.report_days (report_date, requested_at) VALUES (:day, :now)
@@ -51,68 +43,75 @@ def refresh(tx: Transaction, views: Views, report_date: date, now: datetime) -> 
         kept=DAYS_KEPT,
     )
     for view in views.all():
-        tx.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view}")
+        with kpi_views.named(view):
+            tx.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view}")
 
 
 def day(tx: Transaction, views: Views, report_date: date) -> SnapshotParts:
-    """Read what the views hold of a day."""
+    """Read what the views hold of a day; raises KpiViewError, which names the view."""
+    kpi_views.check_rows(tx, views, report_date)
     return SnapshotParts(
-        figures=_figures(tx, views, report_date),
-        series=_series(tx, views, report_date),
-        extremes=_extremes(tx, views, report_date),
-        assets=_assets(tx, views, report_date),
+        figures=_figures(tx, views.kpis, report_date),
+        series=_series(tx, views.series, report_date),
+        extremes=_extremes(tx, views.extremes, report_date),
+        assets=_assets(tx, views.portfolio, report_date),
     )
 
 
-def _figures(tx: Transaction, views: Views, report_date: date) -> dict[str, str]:
-    rows = tx.rows(
-        f"SELECT kpi_name, display_value FROM {views.kpis}"
-        " WHERE report_date = :day ORDER BY sort_order",
-        day=report_date,
-    )
-    return {row["kpi_name"]: row["display_value"] for row in rows}
+def _figures(tx: Transaction, view: str, report_date: date) -> dict[str, str]:
+    with kpi_views.named(view):
+        rows = tx.rows(
+            f"SELECT kpi_name, display_value FROM {view}"
+            " WHERE report_date = :day ORDER BY sort_order",
+            day=report_date,
+        )
+        return _FIGURES.validate_python({row["kpi_name"]: row["display_value"] for row in rows})
 
 
-def _series(tx: Transaction, views: Views, report_date: date) -> dict[str, list[SeriesPoint]]:
-    rows = tx.rows(
-        f"""
-        SELECT kpi_name, json_agg(json_build_object(
-            't', to_char(ts AT TIME ZONE 'UTC', {_INSTANT}), 'v', value, 'src', source
-        ) ORDER BY ts) AS points
-        FROM {views.series} WHERE report_date = :day AND value IS NOT NULL GROUP BY kpi_name
-        """,
-        day=report_date,
-    )
-    return {row["kpi_name"]: _POINTS.validate_python(row["points"]) for row in rows}
+def _series(tx: Transaction, view: str, report_date: date) -> dict[str, list[SeriesPoint]]:
+    with kpi_views.named(view):
+        rows = tx.rows(
+            f"""
+            SELECT kpi_name, json_agg(json_build_object(
+                't', to_char(ts AT TIME ZONE 'UTC', {_INSTANT}), 'v', value, 'src', source
+            ) ORDER BY ts) AS points
+            FROM {view} WHERE report_date = :day AND value IS NOT NULL GROUP BY kpi_name
+            """,
+            day=report_date,
+        )
+        return {row["kpi_name"]: _POINTS.validate_python(row["points"]) for row in rows}
 
 
 def _extremes(
-    tx: Transaction, views: Views, report_date: date
+    tx: Transaction, view: str, report_date: date
 ) -> dict[tuple[str, ExtremesSide], list[ContractItem]]:
-    rows = tx.rows(
-        f"""
-        SELECT kpi_name, side, json_agg(json_build_object(
-            'trade_id', trade_id, 'symbol', symbol, 'contract_name', contract_name,
-            'metric_raw', metric_raw, 'metric_abs', metric_abs,
-            'individual_pnl', individual_pnl, 'abs_individual_pnl', abs_individual_pnl,
-            'percent_change', percent_change, 'cost_basis', cost_basis, 'qty', qty,
-            'bid_price', bid_price, 'ask_price', ask_price, 'mid_price', mid_price,
-            'mid_ts', to_char(mid_ts AT TIME ZONE 'UTC', {_INSTANT}),
-            'mid_mark_pnl', mid_mark_pnl, 'liquidity_drag', liquidity_drag
-        ) ORDER BY rank) AS contracts
-        FROM {views.extremes} WHERE report_date = :day GROUP BY kpi_name, side
-        """,
-        day=report_date,
-    )
-    return {
-        (row["kpi_name"], row["side"]): _CONTRACTS.validate_python(row["contracts"]) for row in rows
-    }
+    with kpi_views.named(view):
+        rows = tx.rows(
+            f"""
+            SELECT kpi_name, side, json_agg(json_build_object(
+                'trade_id', trade_id, 'symbol', symbol, 'contract_name', contract_name,
+                'metric_raw', metric_raw, 'metric_abs', metric_abs,
+                'individual_pnl', individual_pnl, 'abs_individual_pnl', abs_individual_pnl,
+                'percent_change', percent_change, 'cost_basis', cost_basis, 'qty', qty,
+                'bid_price', bid_price, 'ask_price', ask_price, 'mid_price', mid_price,
+                'mid_ts', to_char(mid_ts AT TIME ZONE 'UTC', {_INSTANT}),
+                'mid_mark_pnl', mid_mark_pnl, 'liquidity_drag', liquidity_drag
+            ) ORDER BY rank) AS contracts
+            FROM {view} WHERE report_date = :day GROUP BY kpi_name, side
+            """,
+            day=report_date,
+        )
+        return {
+            (row["kpi_name"], row["side"]): _CONTRACTS.validate_python(row["contracts"])
+            for row in rows
+        }
 
 
-def _assets(tx: Transaction, views: Views, report_date: date) -> list[PortfolioAsset]:
-    rows = tx.rows(
-        f"SELECT trade_id, symbol, contract_name FROM {views.portfolio}"
-        " WHERE report_date = :day ORDER BY trade_id",
-        day=report_date,
-    )
-    return [PortfolioAsset(**row) for row in rows]
+def _assets(tx: Transaction, view: str, report_date: date) -> list[PortfolioAsset]:
+    with kpi_views.named(view):
+        rows = tx.rows(
+            f"SELECT trade_id, symbol, contract_name FROM {view}"
+            " WHERE report_date = :day ORDER BY trade_id",
+            day=report_date,
+        )
+        return [PortfolioAsset(**row) for row in rows]

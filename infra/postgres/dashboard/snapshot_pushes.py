@@ -8,20 +8,30 @@ from typing import Any, Literal
 from infra.postgres.database import Transaction, to_json
 
 Result = Literal[
-    "sending", "unknown", "accepted", "unchanged", "refused", "unreachable", "stored_in_d1"
+    "sending",
+    "unknown",
+    "accepted",
+    "unchanged",
+    "superseded",
+    "already_running",
+    "skipped",
+    "failed",
+    "refused",
+    "unreachable",
+    "stored_in_d1",
 ]
 
 
 @dataclass(frozen=True)
 class Push:
-    """One attempt to push a day's snapshot."""
+    """A push of a day's snapshot that was asked for; what was not built has no body."""
 
     report_date: date
     updated_at: datetime
-    body_sha256: str
-    content_sha256: str
-    body_bytes: int
-    missing: Mapping[str, Any]
+    body_sha256: str | None = None
+    content_sha256: str | None = None
+    body_bytes: int | None = None
+    missing: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,8 @@ def last_push(tx: Transaction, report_date: date) -> LastPush | None:
     row = tx.row(
         """
         SELECT updated_at, content_sha256, result FROM snapshot_pushes
-        WHERE report_date = :day AND result NOT IN ('unchanged', 'refused')
+        WHERE report_date = :day
+          AND result IN ('sending', 'unknown', 'accepted', 'unreachable', 'stored_in_d1')
         ORDER BY updated_at DESC, id DESC LIMIT 1
         """,
         day=report_date,
@@ -60,14 +71,14 @@ def give_up_lost(tx: Transaction) -> int:
     )
 
 
-def store(tx: Transaction, push: Push, result: Result) -> int:
+def store(tx: Transaction, push: Push, result: Result, error: str | None = None) -> int:
     """Record an attempt, before anything is sent; return its id."""
     row = tx.rows(
         """
         INSERT INTO snapshot_pushes (report_date, updated_at, body_sha256, content_sha256,
-                                     body_bytes, missing, result)
+                                     body_bytes, missing, result, error)
         VALUES (:report_date, :updated_at, :body_sha256, :content_sha256, :body_bytes,
-                CAST(:missing AS jsonb), :result)
+                CAST(:missing AS jsonb), :result, :error)
         RETURNING id
         """,
         report_date=push.report_date,
@@ -75,8 +86,9 @@ def store(tx: Transaction, push: Push, result: Result) -> int:
         body_sha256=push.body_sha256,
         content_sha256=push.content_sha256,
         body_bytes=push.body_bytes,
-        missing=to_json(push.missing),
+        missing=None if push.missing is None else to_json(push.missing),
         result=result,
+        error=error,
     )
     return int(row[0]["id"])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.config import merge
 from common.model import content_hash
-from infra.postgres.database import Row, Transaction, to_json
+from infra.postgres.database import Transaction, to_json
 
 Document = dict[str, Any]
 
@@ -58,14 +58,6 @@ def lock(tx: Transaction, firebase_uid: str) -> UserConfig | None:
     )
     tx.rows("SELECT 1 FROM users WHERE firebase_uid = :uid FOR UPDATE", uid=firebase_uid)
     return read(tx, firebase_uid)
-
-
-def template(tx: Transaction, name: str) -> Document | None:
-    """Read a template."""
-    row: Row | None = tx.row(
-        "SELECT config FROM trading_config_templates WHERE name = :name", name=name
-    )
-    return row["config"] if row else None
 
 
 def save(

@@ -145,7 +145,7 @@ def test_what_goes_over_the_wire_is_the_body_and_its_signature() -> None:
 
 @pytest.mark.parametrize(
     ("token", "secret", "says"),
-    [("wrong", SECRET, "Invalid internal token"), (TOKEN, "wrong", "Invalid signature")],
+    [("wrong", SECRET, "Forbidden"), (TOKEN, "wrong", "Invalid signature")],
 )
 def test_wrong_credentials_are_refused_at_once(
     dashboard: DashboardReceiver, dashboard_url: str, token: str, secret: str, says: str

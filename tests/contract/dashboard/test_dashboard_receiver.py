@@ -146,9 +146,10 @@ def test_what_cannot_be_placed_is_dropped_silently(dashboard: DashboardReceiver)
     nameless = {"trade_id": 2, "symbol": "ON", "metric_raw": 1}
     payload["overlay"]["extremes"]["byKpi"]["Daily PnL"]["lo"] = [nameless]
     payload["overlay"]["portfolioAssets"] += [
-        {"trade_id": "2", "symbol": "ON", "contract_name": "ON"},
-        {"trade_id": True, "symbol": "ON", "contract_name": "ON"},
+        {"trade_id": "two", "symbol": "ON", "contract_name": "ON"},
+        {"trade_id": None, "symbol": "ON", "contract_name": "ON"},
         {"trade_id": 3, "symbol": "ON"},
+        "ON",
     ]
 
     response = post(dashboard, written(payload))
@@ -180,6 +181,13 @@ def test_field_variants_are_read_alike(dashboard: DashboardReceiver) -> None:
         ("-$1,457.99", None, "text"),
         ("2414s", None, "text"),
         ("—", None, "text"),
+        ("12 %", 12, "percent"),
+        (".5%", 0.5, "percent"),
+        ("1,23", 123, "number"),
+        (".5", None, "text"),
+        ("%", 0, "percent"),
+        ("1e400%", None, "text"),
+        ("9" * 400, None, "text"),
     ],
 )
 def test_a_value_is_stored_as_number_percent_or_text(

@@ -140,7 +140,7 @@ def _settings(database_url: str) -> Settings:
         {
             "DATABASE_URL": database_url,
             "TRADING_ENABLED": "true",
-            "QUESTION_PIPELINE_TEST_MODE": "true",
+            "BROKER_CLOCK": "true",
             "ALPACA_API_KEY_ID": _KEY_ID,
             "ALPACA_API_SECRET_KEY": _SECRET_KEY,
             "ALPACA_TRADING_BASE_URL": "http://127.0.0.1",

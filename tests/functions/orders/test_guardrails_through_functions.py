@@ -100,13 +100,14 @@ def stack(
             database=db,
             database_url=database_url,
             functions=start(FunctionsServer(tmp_path / "functions.log")),  # never started
-            simulator=simulator,
+            broker=simulator,
             broker_url=broker_url,
             bus=bus,
             app=app,
             dashboard=dashboard,
             dashboard_url="",
             client=start(httpx.Client(base_url=functions_url, timeout=60, trust_env=False)),
+            environment={},
         )
 
 

@@ -224,14 +224,14 @@ def test_switches_that_open_something_dangerous_need_the_exact_word(word: str) -
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"])
-def test_test_mode_takes_a_simulator_on_this_machine(host: str) -> None:
+def test_the_brokers_clock_is_taken_from_a_simulator_on_this_machine(host: str) -> None:
     settings = read(
-        QUESTION_PIPELINE_TEST_MODE="true",
+        BROKER_CLOCK="true",
         ALPACA_TRADING_BASE_URL=host,
         ALPACA_DATA_BASE_URL=SIMULATOR,
     )
 
-    assert settings.question_pipeline_test_mode
+    assert settings.broker_clock
 
 
 @pytest.mark.parametrize(
@@ -247,22 +247,36 @@ def test_test_mode_takes_a_simulator_on_this_machine(host: str) -> None:
         (SIMULATOR, "localhost"),
     ],
 )
-def test_test_mode_refuses_a_broker_elsewhere(trading: str | None, data: str | None) -> None:
-    with pytest.raises(SettingsError, match=r"QUESTION_PIPELINE_TEST_MODE|ALPACA_DATA_BASE_URL"):
+def test_the_brokers_clock_is_refused_elsewhere(trading: str | None, data: str | None) -> None:
+    with pytest.raises(SettingsError, match=r"BROKER_CLOCK|ALPACA_DATA_BASE_URL"):
         read(
-            QUESTION_PIPELINE_TEST_MODE="true",
+            BROKER_CLOCK="true",
             ALPACA_TRADING_BASE_URL=trading,
             ALPACA_DATA_BASE_URL=data,
         )
 
 
-def test_test_mode_refuses_the_live_broker_even_with_its_key() -> None:
-    with pytest.raises(SettingsError, match=r"QUESTION_PIPELINE_TEST_MODE|ALPACA_DATA_BASE_URL"):
+def test_the_brokers_clock_is_refused_from_the_live_broker_even_with_its_key() -> None:
+    with pytest.raises(SettingsError, match=r"BROKER_CLOCK|ALPACA_DATA_BASE_URL"):
         read(
-            QUESTION_PIPELINE_TEST_MODE="true",
+            BROKER_CLOCK="true",
             ALPACA_TRADING_BASE_URL=LIVE,
             ALPACA_ALLOW_LIVE="true",
         )
+
+
+@pytest.mark.parametrize(
+    "live", [{"ALPACA_ALLOW_LIVE": "true"}, {"ALPACA_API_KEY_ID": "AK0123456789"}]
+)
+def test_test_mode_is_refused_beside_what_trades_live(live: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="QUESTION_PIPELINE_TEST_MODE"):
+        read(QUESTION_PIPELINE_TEST_MODE="true", **live)
+
+
+def test_orders_of_test_mode_go_to_nobodys_account() -> None:
+    assert read(QUESTION_PIPELINE_TEST_MODE="true").broker_kind == "test"
+    assert read().broker_kind == "paper"
+    assert read(ALPACA_TRADING_BASE_URL=LIVE, ALPACA_ALLOW_LIVE="true").broker_kind == "live"
 
 
 @pytest.mark.parametrize(
@@ -413,7 +427,7 @@ def test_a_url_that_only_looks_like_alpacas_is_refused_even_with_the_key(url: st
         {"ALPACA_DATA_FEED": "otc"},
         {"ALPACA_TRADING_BASE_URL": LIVE},
         {"ALPACA_TRADING_BASE_URL": "https://evil.example"},
-        {"QUESTION_PIPELINE_TEST_MODE": "true"},
+        {"BROKER_CLOCK": "true"},
         {"MV_KPI_TABLE": "a b"},
     ],
 )
@@ -429,7 +443,8 @@ def test_a_setting_that_a_function_needs_is_asked_for_by_its_name(name: str) -> 
     with pytest.raises(SettingsError, match=f"^{name.upper()} is not set$"):
         read().require(name)
 
-    assert read(**{name.upper(): "given"}).require(name) == "given"
+    given = "https://given.example"
+    assert read(**{name.upper(): given}).require(name) == given
 
 
 # What an environment can hold: any text without NUL, and bytes that are not UTF-8.

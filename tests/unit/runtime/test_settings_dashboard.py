@@ -68,3 +68,56 @@ def test_both_ways_to_the_dashboard_end_before_the_scheduler_gives_up() -> None:
 
     assert pushes
     assert all(job.attempt_deadline_seconds >= longest + d1 + 60 for job in pushes)
+
+
+@pytest.mark.parametrize("name", ["INTERNAL_TOKEN", "SIGNING_SECRET", "CLOUDFLARE_API_TOKEN"])
+@pytest.mark.parametrize("damaged", ["s3cret\n", "s3cret\r\n", " s3cret", "s3\ncret", "s3cret\x00"])
+def test_a_secret_with_a_stray_line_end_is_refused_by_name(name: str, damaged: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: has characters that cannot be sent") as told:
+        read(**ALL_OF_D1 | {name: damaged})
+
+    assert "s3" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://dashboard.example",
+        "http://127.0.0.1.evil.example",
+        "http://localhost@evil.example",
+        "https://user@dashboard.example",
+        "ftp://dashboard.example",
+        "dashboard.example",
+        "https://",
+        "https://a b",
+    ],
+)
+def test_a_dashboard_without_tls_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="HAIPHEN_API_URL: must be https, or on this"):
+        read(HAIPHEN_API_URL=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dashboard.example",
+        "https://dashboard.example:8443/api/",
+        "http://127.0.0.1:8787",
+        "http://localhost:8787/",
+        "http://[::1]:8787",
+    ],
+)
+def test_a_dashboard_with_tls_or_on_this_machine_is_taken(url: str) -> None:
+    assert read(HAIPHEN_API_URL=url).haiphen_api_url == url
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://evil.example/v1", "//evil.example/v1", "v1/x", "/v1/../x?y", "/a b", "/"]
+)
+def test_an_endpoint_that_would_take_the_token_elsewhere_is_refused(endpoint: str) -> None:
+    with pytest.raises(SettingsError, match="SNAPSHOT_ENDPOINT"):
+        read(SNAPSHOT_ENDPOINT=endpoint)
+
+
+def test_an_endpoint_is_a_path() -> None:
+    assert read(SNAPSHOT_ENDPOINT="/v2/snapshots").snapshot_endpoint == "/v2/snapshots"

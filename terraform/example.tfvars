@@ -1,8 +1,9 @@
-# Copy to terraform.tfvars. What is not here has a safe default (variables*.tf): paper account,
-# trading off, nobody may call from outside.
+# One file for each environment: copy this one to production.tfvars (or another name: `environment`),
+# answer, have it reviewed and commit it; the pipeline plans with it. No secret belongs in here. What is
+# not here has a safe default (variables*.tf): paper account, trading off, nobody may call from outside.
 
 project_id          = "my-countersign-project"
-region              = "us-east4"
+region              = "us-central1"
 alert_emails        = ["operator@example.com"]
 billing_account     = "01AB23-CD45EF-678901"
 dashboard_url       = "https://api.example.com"
@@ -24,6 +25,6 @@ app_backend_members = ["serviceAccount:app-backend@my-app-project.iam.gserviceac
 # trading_enabled = true
 
 # The pipeline, once the repository is connected to Cloud Build:
-# repository   = "projects/my-countersign-project/locations/us-east4/connections/github/repositories/countersign"
+# repository   = "projects/my-countersign-project/locations/us-central1/connections/github/repositories/countersign"
 # state_bucket = "my-countersign-project-terraform"
 # approvers    = ["user:owner@example.com"]

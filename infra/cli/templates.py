@@ -1,0 +1,56 @@
+"""`countersign template …`: what users' configs are said over."""
+
+from pathlib import Path
+
+import click
+
+from common.errors import PermanentError
+from infra.cli.connections import open_database
+from infra.cli.documents import read_document, shown
+from infra.cli.options import FILE
+from infra.postgres.users import templates
+from infra.runtime.clock import SystemClock
+from infra.workflows import config_store
+
+
+@click.group()
+def template() -> None:
+    """List, show or set the templates that users' configs are said over."""
+
+
+@template.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
+def list_templates(*, as_json: bool) -> None:
+    """List the templates, and how many users each has."""
+    with open_database()[1].transaction() as tx:
+        found = templates.every(tx)
+    if as_json:
+        click.echo(shown(found))
+    for each in [] if as_json else found:
+        click.echo(f"{each['name']}: {each['users']} users")
+
+
+@template.command("get")
+@click.argument("name")
+def get_template(*, name: str) -> None:
+    """Print the template NAME (JSON)."""
+    with open_database()[1].transaction() as tx:
+        found = templates.read(tx, name)
+    if found is None:
+        raise PermanentError(f"there is no template {name!r}")
+    click.echo(shown(found))
+
+
+@template.command("set")
+@click.argument("name")
+@click.argument("file", type=FILE)
+def set_template(*, name: str, file: Path) -> None:
+    """Store FILE (JSON) as the template NAME, new or in place of the old one.
+
+    A template may be incomplete: what users say over it completes it. Users whose configs the
+    change would make invalid are named, and then nothing is stored.
+    """
+    document = read_document(file)
+    with open_database()[1].transaction() as tx:
+        config_store.replace_template(tx, name, document, SystemClock().now())
+    click.echo(f"stored template {name}")

@@ -1,0 +1,63 @@
+"""Saves a user's trading config: merged over its template, validated, under the user's lock."""
+
+from datetime import datetime
+from typing import Any
+
+from common.config import TradingConfig, merge
+from common.errors import MalformedMessageError
+from common.server_limits import ServerLimits
+from common.validation import validate
+from infra.postgres.database import Transaction
+from infra.postgres.users import templates, user_configs
+from infra.postgres.users.user_configs import UserConfig
+
+DEFAULT_TEMPLATE = "default_paper_watchlist"
+NO_TEMPLATE = ""
+
+
+def replace(
+    tx: Transaction,
+    firebase_uid: str,
+    stored: UserConfig | None,
+    override: dict[str, Any],
+    template_name: str | None,
+    limits: ServerLimits,
+    now: datetime,
+) -> UserConfig:
+    """Replace the override of a locked user, whose config is `stored`, if the result is valid.
+
+    `template_name` None keeps the template of `stored` (a new user gets the default one), and
+    NO_TEMPLATE uses none. Raises MalformedMessageError that names every problem with its path.
+    """
+    if template_name is None:
+        template_name = stored.template_name if stored else DEFAULT_TEMPLATE
+    template = templates.read(tx, template_name) if template_name else {}
+    if template is None:
+        raise MalformedMessageError(f"template_name: there is no template {template_name!r}")
+    config = validate(merge(template, override), limits)
+    return user_configs.save(
+        tx, firebase_uid, template_name or None, override, now, enabled=config.enabled
+    )
+
+
+def replace_template(tx: Transaction, name: str, template: dict[str, Any], now: datetime) -> None:
+    """Replace a template, which may be incomplete: what users say over it completes it.
+
+    Raises MalformedMessageError that names the users whose configs it would make invalid.
+    """
+    broken = [
+        f"{firebase_uid}: {error}"
+        for firebase_uid, override in templates.overrides(tx, name)
+        if (error := _invalid(merge(template, override)))
+    ]
+    if broken:
+        raise MalformedMessageError(*broken)
+    templates.save(tx, name, template, now)
+
+
+def _invalid(document: Any) -> MalformedMessageError | None:
+    try:
+        TradingConfig.from_document(document)
+    except MalformedMessageError as error:
+        return error
+    return None

@@ -1,0 +1,104 @@
+"""QUESTION_PIPELINE_TEST_MODE: the whole way of an order, and nothing to reach outside."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from common.messages import SnapshotsIngested
+from functions import wiring
+from infra.cli import main
+from infra.postgres.database import Database
+from infra.runtime.clock import SystemClock
+from tests.conftest import USER, enroll, function, rows
+from tests.functions.steps import deliver, order_row, submit, swipe
+
+MARKET = {"SPY": {"price": 492, "prev_close": 500, "volume": 1_000_000}}
+
+
+@pytest.fixture
+def deployed(environment: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A deployment without a broker: no key, no host that could be reached."""
+    for name in ("ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY", "BROKER_CLOCK"):
+        environment.delenv(name)
+    environment.delenv("ALPACA_TRADING_BASE_URL")
+    environment.delenv("ALPACA_DATA_BASE_URL")
+    environment.setenv("QUESTION_PIPELINE_TEST_MODE", "true")
+    wiring.reset()
+    load(tmp_path, MARKET)
+    return environment
+
+
+def load(folder: Path, market: dict[str, Any]) -> str:
+    file = folder / "market.json"
+    file.write_text(json.dumps(market))
+    done = CliRunner().invoke(main, ["fixtures", "load", str(file)])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def tick() -> None:
+    reply = function("ingest").post("/")
+    assert reply.status_code == 200, reply.text
+    now = SystemClock().now()
+    assert deliver("evaluate", SnapshotsIngested(ingested_at=now, stored=1)).status_code == 200
+
+
+def question(db: Database) -> str:
+    (pending,) = rows(db, "SELECT question_id FROM confirmations WHERE status = 'pending'")
+    return str(pending["question_id"])
+
+
+@pytest.mark.usefixtures("deployed")
+def test_an_order_is_asked_approved_and_filled_without_a_broker(db: Database) -> None:
+    enroll(db, USER)
+
+    tick()
+    answered = swipe(question(db), 10, answered_at=SystemClock().now().isoformat())
+    order_id = answered.get_json()["order_id"]
+    assert submit(order_id).status_code == 200
+
+    order = order_row(db, order_id)
+    assert order["status"] == "filled"
+    assert order["alpaca_order_id"].startswith("fake-")
+    assert order["filled_avg_price"] == 492
+    assert rows(db, "SELECT symbol FROM trades") == [{"symbol": "SPY"}]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_second_delivery_and_a_reconciliation_find_the_order_again(db: Database) -> None:
+    enroll(db, USER)
+    tick()
+    answered = swipe(question(db), 10, answered_at=SystemClock().now().isoformat())
+    order_id = answered.get_json()["order_id"]
+
+    for _ in range(2):
+        assert submit(order_id).status_code == 200
+    assert function("reconcile_orders").post("/").status_code == 200
+
+    assert len(rows(db, "SELECT id FROM fake_orders")) == 1
+    assert order_row(db, order_id)["status"] == "filled"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_symbol_without_a_fixture_is_said_and_asks_nobody(db: Database, tmp_path: Path) -> None:
+    load(tmp_path, {"AAPL": {"price": 228, "prev_close": 227}})
+    enroll(db, USER)
+
+    tick()
+
+    assert rows(db, "SELECT * FROM confirmations") == []
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_wrong_fixture_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "market.json"
+    file.write_text('{"SPY": {"price": 0, "prev_close": 500}, "AAPL": {"price": 1}}')
+
+    done = CliRunner().invoke(main, ["fixtures", "load", str(file)])
+
+    assert done.exit_code != 0
+    assert "SPY.price" in str(done.exception)
+    assert "AAPL.prev_close" in str(done.exception)
