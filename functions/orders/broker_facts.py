@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from common.guardrails.facts import BrokerFacts
+from common.holdings.positions import Holding
 from common.market import Quote, Snapshot, trading_day, trading_day_start
 from common.orders.order import Order
-from common.positions import Holding
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Session
