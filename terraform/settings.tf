@@ -38,6 +38,7 @@ locals {
 
     HAIPHEN_API_URL     = var.dashboard_url
     FIREBASE_PROJECT_ID = var.firebase_project_id
+    ALLOWED_ORIGINS     = join(",", var.allowed_origins)
   }
 
   fallback = {

@@ -111,3 +111,14 @@ variable "firebase_project_id" {
     error_message = "A Firebase project's id has 6 to 30 lower case letters, digits and dashes."
   }
 }
+
+variable "allowed_origins" {
+  description = "Origins of the web pages that may call account_api from a browser; none unless said."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https://[a-z0-9.-]+(:[0-9]{1,5})?$", origin))])
+    error_message = "An origin is https:// and a host, without a path."
+  }
+}

@@ -139,6 +139,9 @@ def environment(
         "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "PUBSUB_EMULATOR_HOST": bus_host,
+        "ENROLLMENT": "open",
+        "MAX_CALLER_REQUESTS_AT_ONCE": "100",
+        "MAX_CALLER_REQUESTS_PER_MINUTE": "100000",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

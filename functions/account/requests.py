@@ -15,6 +15,7 @@ from common import bounds
 from common.errors import MalformedMessageError
 from common.model import Model, parse_json
 from functions.wiring import Wiring
+from infra.auth.identity import Identity
 from infra.postgres.pages import Cursor
 from infra.postgres.user_transaction import UserTransaction
 from infra.postgres.users.user_configs import UserConfig
@@ -26,8 +27,13 @@ class Call:
 
     app: Wiring
     request: flask.Request
-    uid: str
+    identity: Identity
     now: datetime
+
+    @property
+    def uid(self) -> str:
+        """The user's id."""
+        return self.identity.uid
 
     @contextmanager
     def transaction(self) -> Iterator[UserTransaction]:

@@ -130,6 +130,7 @@ def local_stack(
         environment = {
             "DATABASE_URL": database_url,
             "TRADING_ENABLED": "true",
+            "ENROLLMENT": "open",
             **broker_settings,
             "HAIPHEN_API_URL": dashboard_server.url,
             "INTERNAL_TOKEN": INTERNAL_TOKEN,

@@ -279,6 +279,18 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
         facts(server=server(max_notional_usd_per_4h=Decimal(9))),
     ),
     (DenialCode.OUTCOME_PENDING, order(), facts(exposure=exposure(outcome_pending="order-7"))),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(server=server(max_server_orders_per_day=0))),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_day=Decimal("9.99"))),
+    ),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_4h=Decimal("9.99"))),
+    ),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(exposure=exposure(all_users=None))),
     *ONLY_BY_THE_BROKERS_RULES,
 ]
 

@@ -77,7 +77,8 @@ def test_an_announced_split_restates_what_is_held_once(
     assert reconcile()["position_drift"] == []
     (closes,) = rows(
         db,
-        "SELECT price FROM utils_statistics.previous_close('SPY', 'us_equity', '2026-02-11 05:00Z')",
+        "SELECT price FROM"
+        " utils_statistics.previous_close('SPY', 'us_equity', '2026-02-11 05:00Z')",
     )
     assert closes["price"] == Decimal("49.2")
 

@@ -63,6 +63,7 @@ GUARDS: dict[DenialCode, Guardrail] = {
     DenialCode.OUTCOME_PENDING: limits.no_outcome_is_pending,
     DenialCode.POSITION_DRIFT: holdings.position_has_not_drifted,
     DenialCode.NOT_HELD: holdings.enough_is_held,
+    DenialCode.SERVER_CAP_REACHED: limits.server_has_room,
 }
 # Denied before the broker is asked for anything, and by no guardrail.
 BEFORE_THE_GUARDS = {DenialCode.REQUEST_LIMIT}

@@ -1,6 +1,6 @@
 """Stands in for the commands that a build cannot have here; reads and writes what they would.
 
-Run by the links that `tests.unit.cloud_builds` puts on the PATH: the link's name is the command.
+Run by the links that `tests.builds.machine` puts on the PATH: the link's name is the command.
 Every call is written down, and the call of number FAIL_AT fails. Starts without site-packages, for
 speed.
 """

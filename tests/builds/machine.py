@@ -108,7 +108,7 @@ class Machine:
 
     def _stand_in(self, command: str) -> None:
         stand_in = self._folder / "bin" / command
-        here = Path(__file__).with_name("build_commands.py")
+        here = Path(__file__).with_name("commands.py")
         stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {here} "$0" "$@"\n')
         stand_in.chmod(0o755)
 
