@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config import TradingConfig
-from common.drift import Drift
 from common.guardrails import GUARDRAILS, deny
 from common.guardrails.facts import Account, BrokerFacts, Control, DenialCode, Facts
 from common.guardrails.limits import day_trades_are_left
+from common.holdings.drift import Drift
+from common.holdings.positions import Holding
 from common.market import Quote
 from common.orders.asset import Asset
 from common.orders.order import Order
-from common.positions import Holding
 from common.rules.base import Position
 from tests.unit.samples import (
     NOON,
