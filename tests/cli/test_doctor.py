@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,7 +51,7 @@ class Report:
 def well(environment: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """An environment as the local stack has it, with a dashboard."""
     receiver = DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET)
-    with HttpServer(receiver.app) as dashboard:
+    with closing(receiver), HttpServer(receiver.app) as dashboard:
         environment.setenv("HAIPHEN_API_URL", dashboard.url)
         environment.setenv("FIREBASE_PROJECT_ID", PROJECT)
         yield environment
