@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Literal
 
 from common.config import TradingConfig
-from common.drift import Drift
+from common.holdings.drift import Drift
+from common.holdings.positions import Holding
 from common.market import USD, Quote
 from common.orders.asset import Asset
 from common.orders.order import Order
-from common.positions import Holding
 from common.questions import Confirmation
 from common.rules.base import Position
 from common.server_limits import ServerLimits

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from common.config import TradingConfig
 from common.guardrails.facts import Account, BrokerFacts, Exposure, Facts, ServerExposure
+from common.holdings.positions import Holding
 from common.market import NEW_YORK, Metric, Quote, Snapshot
 from common.orders.asset import Asset
 from common.orders.order import Order
-from common.positions import Holding
 from common.questions import Confirmation
 from common.server_limits import ServerLimits
 

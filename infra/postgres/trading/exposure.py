@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from common.drift import SETTLED_AFTER, Drift
 from common.guardrails.facts import NOTIONAL_WINDOW, Exposure, ServerExposure
+from common.holdings.drift import SETTLED_AFTER, Drift
 from common.market import trading_day, trading_day_start
 from common.orders.order import Order
 from common.orders.status import REJECTED, SUBMITTING

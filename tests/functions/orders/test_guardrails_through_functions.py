@@ -104,6 +104,8 @@ def stack(
         topics |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
         bus = start(LocalBus(None, topics, PROJECT, backoff_seconds=0.1))
         bus_url = start(HttpServer(bus.app)).url
+        dashboard = DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET)
+        running.callback(dashboard.close)
         environment.setenv("PUBSUB_EMULATOR_HOST", bus_url.removeprefix("http://"))
         wiring.reset()
         yield Stack(
@@ -114,7 +116,7 @@ def stack(
             broker_url=broker_url,
             bus=bus,
             app=app,
-            dashboard=DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET),
+            dashboard=dashboard,
             dashboard_url="",
             client=start(httpx.Client(base_url=functions_url, timeout=60, trust_env=False)),
             environment={},
