@@ -141,6 +141,10 @@ def content_hash(document: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+# Enough for a person; a document can have thousands, each with its path.
+MOST_PROBLEMS = 50
+
+
 def problems(error: ValidationError, document: object = None) -> list[str]:
     """Say each problem as `path: what is wrong`, in the words of the document.
 
@@ -148,11 +152,8 @@ def problems(error: ValidationError, document: object = None) -> list[str]:
     """
     found = error.errors()
     inner = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
-    return [
-        _problem(each, document)
-        for each in found
-        if each["type"] != "too_short" or each["loc"] not in inner
-    ]
+    told = [each for each in found if each["type"] != "too_short" or each["loc"] not in inner]
+    return [_problem(each, document) for each in told[:MOST_PROBLEMS]]
 
 
 def _problem(error: ErrorDetails, document: object) -> str:
