@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import functions_framework
+import hypothesis
 import pytest
 from werkzeug.test import Client
 
@@ -40,6 +41,10 @@ from infra.simulator.market.clock import SimulatedClock
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
     importlib.import_module("websockets.legacy")
+
+# On a busy machine any example may take long.
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
