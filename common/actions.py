@@ -89,7 +89,7 @@ class ClosePosition(Model):
 
 
 def default_time_in_force(asset_class: AssetClass) -> TimeInForce:
-    """Return what Alpaca accepts for any size: day, and for crypto gtc (alpaca-api.md 5.1)."""
+    """Return what Alpaca accepts for any size: day, and for crypto gtc (docs/broker.md, Orders)."""
     return "gtc" if asset_class == "crypto" else "day"
 
 

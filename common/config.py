@@ -30,7 +30,7 @@ class Guardrails(Model):
 
 
 class TradingConfig(Model):
-    """The whole document (design section 5)."""
+    """The whole document."""
 
     version: Annotated[StrictInt, Field(ge=1, le=1)]
     enabled: StrictBool
@@ -152,7 +152,7 @@ class TradingConfig(Model):
 
 
 def merge(template: Any, override: Any) -> Any:
-    """Lay a user's document over its template (design section 5).
+    """Lay a user's document over its template (docs/config.md).
 
     Objects merge by key, lists of things with an `id` merge by id, everything else is replaced.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong, named by what the caller should do about it (design section 3.5)."""
+"""What can go wrong, named by what the caller should do about it."""
 
 
 class TradingError(Exception):

@@ -40,7 +40,7 @@ def _a_number(value: object) -> object:
 
 
 class Answer(Model):
-    """The body of the answer webhook (design section 8)."""
+    """The body of the answer webhook (docs/messages.md, Answering)."""
 
     question_id: UUID
     firebase_uid: UserId

@@ -1,4 +1,4 @@
-"""The signature of a snapshot's body (kpis.md section 1)."""
+"""The signature of a snapshot's body (docs/snapshot.md)."""
 
 import hashlib
 import hmac

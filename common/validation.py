@@ -1,7 +1,7 @@
 """What is checked when a config is saved: the document's own rules, and the server's limits.
 
 A config that was valid when it was saved stays readable when a ceiling is lowered later: guardrails
-then deny what exceeds it (design section 3.3).
+then deny what exceeds it (docs/architecture.md, invariant 3).
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""HTTP webhook from the app backend: bind an answer to its question, once (design section 8)."""
+"""HTTP webhook from the app backend: bind an answer to its question, once."""
 
 import logging
 from datetime import datetime

@@ -1,6 +1,6 @@
 """What all entry points share: bounded requests in, replies and errors out, as JSON.
 
-Errors decide what happens next, by one table (style: errors say whether to retry). A 5xx makes
+Errors decide what happens next, by one table (errors say whether to retry). A 5xx makes
 Pub/Sub, Cloud Scheduler and the app backend send again; a fault of ours is never the caller's.
 """
 

@@ -1,4 +1,4 @@
-"""Pub/Sub `orders-approved`: guardrails, claim, send, record (design section 3).
+"""Pub/Sub `orders-approved`: guardrails, claim, send, record (docs/architecture.md, Invariants).
 
       approved ──deny──► denied
          │ reserve (user's row locked)

@@ -1,6 +1,6 @@
 """What guardrails judge by, and what they say.
 
-A fact that is None could not be told, and every check that needs it denies (design section 3.7).
+A fact that is None could not be told, and every check that needs it denies.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Whether what is sold is held: the broker's books stand above ours (design section 3.12)."""
+"""Whether what is sold is held: the broker's books stand above ours."""
 
 from decimal import Decimal
 

@@ -1,6 +1,6 @@
 """Corporate actions: what became of a share, and of a price that was known before.
 
-Prices and quantities that are compared must be on one basis (design section 3.13). On the ex-date
+Prices and quantities that are compared must be on one basis. On the ex-date
 of a split each `old_rate` shares become `new_rate`; a price from before is restated accordingly.
 """
 

@@ -103,7 +103,7 @@ class Order:
         return {"position_intent": "sell_to_close"} if closes else {}
 
     def to_wire(self) -> dict[str, str]:
-        """Write the body of `POST /v2/orders` (alpaca-api.md section 5.1): money as strings."""
+        """Write the body of `POST /v2/orders` (docs/broker.md, Orders): money as strings."""
         sizes = {"notional": self.notional_usd, "qty": self.qty, "limit_price": self.limit_price}
         return {
             "client_order_id": self.client_order_id,

@@ -1,4 +1,4 @@
-"""The life of an order: which status may follow which (alpaca-api.md section 5.3).
+"""The life of an order: which status may follow which (docs/broker.md, States and fills).
 
     approved ──► submitting ──► the broker's statuses, in any order ──► a terminal one
        │              └──► denied: it never arrived, and its yes has expired

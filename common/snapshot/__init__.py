@@ -1,4 +1,4 @@
-"""The daily KPI snapshot: payload, wording and completeness (kpis.md sections 1 and 2)."""
+"""The daily KPI snapshot: payload, wording and completeness (docs/snapshot.md and docs/kpis.md)."""
 
 from common.snapshot.assembly import SnapshotParts, assemble
 from common.snapshot.completeness import Missing, missing, nothing_recorded

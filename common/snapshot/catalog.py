@@ -1,4 +1,4 @@
-"""The catalog of KPIs, in the order in which the dashboard shows them (kpis.md section 2)."""
+"""The catalog of KPIs, in the order in which the dashboard shows them (docs/kpis.md)."""
 
 DASH = "—"
 

@@ -1,4 +1,4 @@
-"""The exchange's calendar (section 5.5): New York wall times without an offset."""
+"""The exchange's calendar: New York wall times without an offset."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""The list of option contracts (section 4), which the trading host keeps."""
+"""The list of option contracts (docs/broker.md, Options), which the trading host keeps."""
 
 from typing import Annotated, Any
 

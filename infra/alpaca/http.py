@@ -1,7 +1,7 @@
 """The wire to Alpaca: authentication, timeouts, retries of reads, and errors that say what to do.
 
 Reads are tried again on transient failures. Writes never are: after a lost reply the caller looks
-its `client_order_id` up (alpaca-api.md section 8; the official SDK re-sends POSTs on 504).
+its `client_order_id` up (docs/broker.md, Retries; the official SDK re-sends POSTs on 504).
 """
 
 from collections.abc import Mapping

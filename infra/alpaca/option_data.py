@@ -1,4 +1,4 @@
-"""Option snapshots (section 4), in the fewest requests: by symbol, or by whole chains."""
+"""Option snapshots, in the fewest requests: by symbol, or by whole chains."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

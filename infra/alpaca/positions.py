@@ -1,4 +1,4 @@
-"""What the broker holds (`GET /v2/positions`, alpaca-api.md section 5.5)."""
+"""What the broker holds (`GET /v2/positions`, docs/broker.md, Account and reference data)."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Alpaca's trading API (alpaca-api.md section 5): orders, and the broker's clock."""
+"""Alpaca's trading API (docs/broker.md, Trading): orders, and the broker's clock."""
 
 import logging
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Posts the daily snapshot to the dashboard API, signed (kpis.md section 1)."""
+"""Posts the daily snapshot to the dashboard API, signed (docs/snapshot.md)."""
 
 from http import HTTPStatus
 

@@ -73,7 +73,7 @@ def send_answer(
     answer: Decimal,
     at: datetime,
 ) -> httpx.Response:
-    """Sign and post an answer as the app backend does (design section 8)."""
+    """Sign and post an answer as the app backend does (docs/messages.md, Answering)."""
     document: dict[str, Any] = {
         "question_id": question_id,
         "firebase_uid": firebase_uid,

@@ -105,7 +105,7 @@ def simulated_broker(folder: Path, recordings: Sequence[Path], speed: float) -> 
 
 
 def write_stack_file(folder: Path, stack: Stack) -> None:
-    """Say where everything is (design section 6); complete or not there at all."""
+    """Say where everything is; complete or not there at all."""
     now = SystemClock().now()
     key_file = folder / FIREBASE_KEY
     document: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Settings by environment variable (design section 7). The only place that reads them.
+"""Settings by environment variable (docs/settings.md). The only place that reads them.
 
 A contradiction refuses to start: SettingsError names the variables and says what would be right.
 """

@@ -1,4 +1,4 @@
-"""Numbers as the two APIs write them (section 7)."""
+"""Numbers as the two APIs write them (docs/broker.md, Numbers and stamps)."""
 
 from decimal import ROUND_DOWN, Decimal
 

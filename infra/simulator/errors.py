@@ -1,4 +1,4 @@
-"""The broker's refusals: a status and a JSON body with code, message and extras (section 5.4)."""
+"""The broker's refusals: a status and a JSON body with code, message and extras."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The request budget of each API: 200 in a simulated minute (section 1)."""
+"""The request budget of each API: 200 in a simulated minute."""
 
 import threading
 from collections import Counter

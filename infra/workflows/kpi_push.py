@@ -21,7 +21,7 @@ from infra.workflows.kpi_snapshot import Built, build
 
 log = logging.getLogger(__name__)
 
-# Two posts for one date at the same moment would mix on the other side (kpis.md section 1).
+# Two posts for one date at the same moment would mix on the other side (docs/snapshot.md).
 LOCK = "push_snapshot"
 
 

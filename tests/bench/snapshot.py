@@ -20,7 +20,7 @@ from infra.workflows import option_valuation
 from tests.bench.timing import median, timed
 from tests.kpis import full_day
 
-# Design section 9: build and sign stay under it.
+# docs/architecture.md, Speed: build and sign stay under it.
 BUDGET_SECONDS = 0.1
 AT = datetime(2026, 2, 10, 22, tzinfo=UTC)
 DAY = AT.date()

@@ -1,4 +1,4 @@
-"""What the database tells of a day, and how each figure must be written (kpis.md section 2)."""
+"""What the database tells of a day, and how each figure must be written (docs/kpis.md)."""
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""How figures are written: kpis.md section 2."""
+"""How figures are written: docs/kpis.md."""
 
 import re
 from decimal import Decimal

@@ -125,7 +125,7 @@ OWN_METRIC = {
 
 
 def assert_identities(item: dict[str, Any], multiplier: int) -> None:
-    """Check kpis.md section 3 on one item; a figure that lacks its quote is null."""
+    """Check docs/kpis.md on one item; a figure that lacks its quote is null."""
     assert item["metric_abs"] == item["metric_raw"].copy_abs()
     if item["mid_price"] is None:
         return

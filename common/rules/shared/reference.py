@@ -13,7 +13,7 @@ RefMetric = Literal["prev_close", "day_open", "day_high", "day_low", "entry_pric
 # No two neighbouring sessions lie further apart than this (holidays around a weekend).
 LONGEST_CLOSE = timedelta(days=7)
 # A stock that is this far from yesterday's close has more likely been split than moved: the two
-# prices are not on one basis, and a person must look (design section 10).
+# prices are not on one basis, and a person must look (docs/architecture.md, invariant 13).
 IMPLAUSIBLE_GAP_PCT = Decimal(30)
 
 

@@ -1,4 +1,4 @@
-"""The dashboard's tables (kpis.md section 1), in SQLite as on the other side."""
+"""The dashboard's tables (docs/snapshot.md), in SQLite as on the other side."""
 
 import itertools
 import sqlite3

@@ -30,7 +30,7 @@ _APIS = (
     *(orders_api, account_api, reference_api, contracts_api),
     *(control_api, control_market),
 )
-# Crypto data needs no keys; wrong ones are refused all the same (section 1).
+# Crypto data needs no keys; wrong ones are refused all the same.
 _OPEN_TO_ALL = "/v1beta3/crypto"
 
 
@@ -98,7 +98,7 @@ class _ExactJSON(DefaultJSONProvider):
 
 
 def _denied(broker: BrokerState) -> flask.Response | None:
-    """Return the 401 for missing or wrong keys (section 1), or None."""
+    """Return the 401 for missing or wrong keys (docs/broker.md, Requests and limits), or None."""
     headers, basic = flask.request.headers, flask.request.authorization
     given = (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY"))
     if given == (None, None) and basic and basic.type == "basic":
@@ -123,7 +123,7 @@ def _spend(broker: BrokerState) -> None:
 
 
 def _identified(reply: flask.Response) -> flask.Response:
-    """Add what every reply carries: a request id, and the budget on data (section 1)."""
+    """Add what every reply carries: a request id, and the budget on data."""
     reply.headers["X-Request-ID"] = uuid.uuid4().hex
     if reply.status_code in (200, 400, 429):
         reply.headers.update(flask.g.get("rate", {}))

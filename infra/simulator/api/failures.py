@@ -24,13 +24,13 @@ _DATA = {
 
 
 def refusal(error: ApiError) -> flask.Response:
-    """Return the reply to a refused request; a newline ends it, as on the wire (section 1)."""
+    """Return the reply to a refused request; a newline ends it, as on the wire."""
     body = json.dumps(error.body) + "\n"
     return flask.Response(body, error.status, mimetype="application/json")
 
 
 def missing_keys() -> flask.Response:
-    """Return the reply to a request without any credentials: HTML, not JSON (section 1)."""
+    """Return the reply to a request without any credentials: HTML, not JSON."""
     return flask.Response(HTML_401, 401, mimetype="text/html")
 
 
@@ -65,7 +65,7 @@ def rate_headers(limit: int, remaining: int, reset_at: int) -> dict[str, str]:
 
 
 def is_data(path: str) -> bool:
-    """Whether a path belongs to the data API; its limits are counted apart (section 1)."""
+    """Whether a path belongs to the data API; its limits are counted apart."""
     return path.startswith(("/v2/stocks", "/v1"))
 
 

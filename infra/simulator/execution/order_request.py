@@ -125,7 +125,7 @@ def _client_order_id(body: Mapping[str, Any]) -> str | None:
 
 
 def _amount(body: Mapping[str, Any], name: str) -> Decimal | None:
-    """Read a number or its text; digits after the ninth place are cut silently (section 5.1)."""
+    """Read a number or its text; digits after the ninth place are cut silently."""
     raw = body.get(name)
     if raw is None or raw == "":
         return None

@@ -1,6 +1,6 @@
 """Whether the account may place an order now: accepted into the books, or refused in words.
 
-Refusals come as HTTP errors at submission, never as a later `rejected` (section 5.3). Only facts
+Refusals come as HTTP errors at submission, never as a later `rejected`. Only facts
 about account, asset and market are looked at here; the form of the order was checked before.
 
 What is refused was seen by others: coins below $10 ("cost basis must be >= minimal amount of order
@@ -32,7 +32,7 @@ from infra.simulator.market.symbols import is_crypto
 from infra.simulator.market.timestamps import from_datetime
 
 _DAY_TRADES, _FREE_OF_DAY_TRADE_RULE = 3, Decimal(25_000)
-# Orders "good till cancelled" are not: the broker ends them after 90 days (section 5.1).
+# Orders "good till cancelled" are not: the broker ends them after 90 days (docs/broker.md, Orders).
 _LONGEST_LIFE = timedelta(days=90)
 _SMALLEST_COST, _SMALLEST_COIN_COST = Decimal(1), Decimal(10)
 

@@ -10,7 +10,7 @@ from infra.simulator.ledger.positions import Position, cents
 from infra.simulator.market.market import Market
 
 _INITIAL, _MAINTENANCE = Decimal("0.5"), Decimal("0.3")
-# Shorts must be covered some day: they are valued 3 % above the ask (section 5.3).
+# Shorts must be covered some day: they are valued 3 % above the ask.
 SHORT_MARGIN = Decimal("1.03")
 
 
@@ -96,7 +96,7 @@ class Valuation:
         return cost or Decimal(0)
 
     def cost(self, symbol: str, qty: Decimal, side: str, limit: Decimal | None) -> Decimal | None:
-        """Return the cost basis of an order, or None when there is no price to take (section 5.3).
+        """Return the cost basis of an order, or None when there is no price to take.
 
         A market order is taken at the far side of the quote, else at the last trade; a short at
         the higher of its limit and 3 % above the ask.

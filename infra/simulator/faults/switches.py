@@ -9,19 +9,19 @@ class Switches:
     """Set an attribute to change the simulator's mind; the defaults are the harsher branch."""
 
     cancelled_ids_stay_taken: bool = True
-    """Whether a cancelled order's client_order_id is refused, too (section 5.1, UNCONFIRMED)."""
+    """Whether a cancelled order's client_order_id is refused, too (unconfirmed)."""
 
     duplicate_code: int = 40010001
-    """The code of "client_order_id must be unique": 40010001 or 42210000 (section 5.1)."""
+    """The code of "client_order_id must be unique": 40010001 or 42210000."""
 
     unknown_snapshot_is_null: bool = True
-    """Whether an unknown symbol's snapshot is null (else it is absent; section 2, UNCONFIRMED)."""
+    """Whether an unknown symbol's snapshot is null (else it is absent; unconfirmed)."""
 
     unfilled_day_order_expires: bool = True
-    """Whether an unfilled day order becomes `expired` (else `canceled`; section 5.3)."""
+    """Whether an unfilled day order becomes `expired` (else `canceled`)."""
 
     fractional_limit_orders: bool = False
-    """Whether limit orders may be fractional or by notional (section 5.1, sources disagree)."""
+    """Whether limit orders may be fractional or by notional (sources disagree)."""
 
     coin_fee_rate: Decimal = Decimal(0)
     """The share of bought coins that the broker keeps as its fee, 0.0025 in the lowest tier; the
@@ -32,13 +32,13 @@ class Switches:
     """How long, in simulated time, an order stays `pending_new` before it is worked at all."""
 
     partial_fill_probability: float = 0.0
-    """How often an order that can be parted fills in parts; about 0.1 on paper (section 5.3)."""
+    """How often an order that can be parted fills in parts; about 0.1 on paper."""
 
     partial_fill_seed: int = 0
     """Which orders these are, and in which parts: repeated by the same seed, order by order."""
 
     enforce_rate_limits: bool = False
-    """Whether more than 200 requests in a simulated minute are answered with 429 (section 1)."""
+    """Whether more than 200 requests in a simulated minute are answered with 429."""
 
     crypto_status: str = "ACTIVE"
     """The account's `crypto_status`; unless it is ACTIVE no coin can be bought (Alpaca's page

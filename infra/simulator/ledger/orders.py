@@ -1,4 +1,4 @@
-"""An order as the broker's books hold it, and the states it goes through (section 5.3)."""
+"""An order as the broker's books hold it, and the states it goes through."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 # Whatever else an order is, also in words that nobody knows yet, it can still change.
 CLOSED = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED})
-HELD = "held"  # open, and yet in no list of open orders (section 5.1)
+HELD = "held"  # open, and yet in no list of open orders (docs/broker.md, Orders)
 
 _SMALLEST_PART = Decimal("1e-9")
 
@@ -32,7 +32,7 @@ _SMALLEST_PART = Decimal("1e-9")
 class Order:
     """One order; instants are nanoseconds, money and quantities are exact.
 
-    `qty` is None for ever on an order by `notional` (section 5.1).
+    `qty` is None for ever on an order by `notional` (docs/broker.md, Orders).
     """
 
     id: str

@@ -35,5 +35,5 @@ class Position:
 
 
 def cents(money: Decimal) -> Decimal:
-    """Round to whole cents, as the broker's cash moves (section 5.3)."""
+    """Round to whole cents, as the broker's cash moves (docs/broker.md, States and fills)."""
     return money.quantize(CENT, rounding=ROUND_HALF_UP)

@@ -30,5 +30,5 @@ def asset_class(symbol: str) -> str:
 
 
 def held_as(symbol: str) -> str:
-    """Return how positions write a symbol: crypto pairs lose their slash there (section 5.5)."""
+    """Return how positions write a symbol: crypto pairs lose their slash there."""
     return symbol.replace("/", "")

@@ -114,7 +114,7 @@ class Tape:
             self._states.append(state)
 
     def _minute(self, count: int, now: int) -> Bar | None:
-        """Return the last minute that is over: a running one is not shown (section 6.1)."""
+        """Return the last minute that is over: a running one is not shown."""
         while count and self._prints[count - 1].bar.at + MINUTE > now:
             count -= 1
         if not count:

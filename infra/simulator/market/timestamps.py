@@ -1,6 +1,6 @@
 """Instants as integer nanoseconds since 1970 in UTC, and their RFC 3339 text.
 
-The broker stamps in nanoseconds and drops trailing zeros of the fraction (alpaca-api.md, section
+The broker stamps in nanoseconds and drops trailing zeros of the fraction (docs/broker.md, section
 7); a datetime keeps microseconds only, so it cannot hold what goes over the wire.
 """
 

@@ -1,4 +1,4 @@
-"""The local receiver does with a snapshot what the real dashboard does (kpis.md section 1)."""
+"""The local receiver does with a snapshot what the real dashboard does (docs/snapshot.md)."""
 
 import copy
 from collections.abc import Iterator

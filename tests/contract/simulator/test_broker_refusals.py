@@ -1,4 +1,4 @@
-"""Which orders are refused, and in which words (alpaca-api.md, section 5.4)."""
+"""Which orders are refused, and in which words (docs/broker.md, Refusals)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every approval ends, with a reason, or is visible as stuck (design section 3, invariant 4)."""
+"""Every approval ends, with a reason, or is visible as stuck."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Historical bars (section 2): timeframes, ranges and pages whose limit counts all symbols."""
+"""Historical bars: timeframes, ranges and pages whose limit counts all symbols."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""The crypto data API (section 3): snapshots and latest values in wrappers, historical bars."""
+"""The crypto data API: snapshots and latest values in wrappers, historical bars."""
 
 from collections.abc import Callable
 from typing import Any

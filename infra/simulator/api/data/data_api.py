@@ -1,4 +1,4 @@
-"""The stock data API (section 2): snapshots, latest values and historical bars."""
+"""The stock data API (docs/broker.md, Stock data): snapshots, latest values and historical bars."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Option snapshots on the wire (section 4): by symbol, and as a chain of an underlying."""
+"""Option snapshots on the wire: by symbol, and as a chain of an underlying."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ class Views:
         return View(view.trade, quote, view.minute, view.daily, view.previous_daily)
 
     def known(self, symbol: str, what: str) -> View:
-        """Return the view, or end the request with 404 (UNCONFIRMED, section 2)."""
+        """Return the view, or end the request with 404 (unconfirmed)."""
         view = self.view(symbol)
         if view is None:
             raise ApiError(404, {"message": f"no {what} found for {symbol}"})

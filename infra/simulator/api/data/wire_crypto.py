@@ -1,4 +1,4 @@
-"""The JSON shapes of the crypto data API (section 3): no exchange, no conditions, no tape."""
+"""The JSON shapes of the crypto data API: no exchange, no conditions, no tape."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The JSON shapes of the data API (section 2): numbers as JSON numbers, nanosecond stamps."""
+"""The JSON shapes of the data API: numbers as JSON numbers, nanosecond stamps."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The JSON shapes of option contracts and their snapshots (section 4)."""
+"""The JSON shapes of option contracts and their snapshots (docs/broker.md, Options)."""
 
 from datetime import date
 from decimal import Decimal

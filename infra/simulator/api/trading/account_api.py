@@ -1,4 +1,4 @@
-"""Account, positions and fills on the wire (section 5.5)."""
+"""Account, positions and fills on the wire (docs/broker.md, Account and reference data)."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The list of option contracts on the wire (section 4), at the trading host."""
+"""The list of option contracts on the wire (docs/broker.md, Options), at the trading host."""
 
 from datetime import date
 from typing import Any

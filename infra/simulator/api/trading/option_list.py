@@ -1,4 +1,4 @@
-"""Which option contracts a request is about (section 4): its filters, and pages of the rest."""
+"""Which option contracts a request is about: its filters, and pages of the rest."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Which orders GET /v2/orders shows (section 5.5): a filter, a direction and a limit, no pages."""
+"""Which orders GET /v2/orders shows: a filter, a direction and a limit, no pages."""
 
 from collections.abc import Callable, Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""Clock, calendar and assets on the wire (section 5.5)."""
+"""Clock, calendar and assets on the wire (docs/broker.md, Account and reference data)."""
 
 from datetime import date, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The JSON shapes of the account and its positions (section 5.5): numbers as strings."""
+"""The JSON shapes of the account and its positions: numbers as strings."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The JSON shapes of clock, calendar and assets (section 5.5)."""
+"""The JSON shapes of clock, calendar and assets (docs/broker.md, Account and reference data)."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""What must hold whatever happens (design section 3), each against the simulator's own books."""
+"""What must hold whatever happens, each against the simulator's own books."""
 
 from collections.abc import Callable, Iterator
 
