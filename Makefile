@@ -9,7 +9,7 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 SET_UP = PIP_USER=0 PIP_CONSTRAINT=/dev/null "$(PYTHON)" -I infra/local/virtualenv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults kills mutations bench clean always
+.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults audit flood kills mutations bench clean always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,7 @@ lint: $(STAMP) ## ruff, mypy strict, import-linter, the schema of the Cloud Buil
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive common functions infra
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.cloudbuild cloudbuild*.yaml
 
 # Apart from the rest: it pins what it needs, and nobody else needs it.
@@ -63,6 +64,12 @@ lock: $(STAMP) ## pin every dependency with its hashes
 
 faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on
 	@$(BIN)/python -m tests.faults.run $(or $(N),1000) $(if $(SEED),--seed $(SEED))
+
+audit: $(STAMP) ## look the pinned packages up among known vulnerabilities, where the advisories can be had
+	@$(BIN)/python -m tests.security.advisories
+
+flood: $(STAMP) ## N=100000 hostile requests beside honest ones, under gunicorn
+	@$(BIN)/pytest -q -n 0 -s --timeout 0 tests/security/test_flood.py --flood $(or $(N),100000)
 
 kills: $(STAMP) ## kill the whole local stack N=100 times while it trades
 	@$(BIN)/python -m tests.faults.kills $(or $(N),100) $(if $(SEED),--seed $(SEED))

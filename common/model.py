@@ -22,6 +22,9 @@ from pydantic_core import ErrorDetails
 from common.bounds import Number
 from common.errors import MalformedMessageError
 
+# A document's readers may recurse into it. Nothing that we exchange nests a quarter as deep.
+MAX_NESTING = 64
+
 
 def _exact(value: object) -> object:
     """Refuse what is not a number at all, and binary floats, which are not the number written."""
@@ -103,9 +106,9 @@ class TolerantModel(WireModel):
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON with exact decimals; raises MalformedMessageError."""
+    """Parse JSON with exact decimals; raises MalformedMessageError, for deep nesting, too."""
     try:
-        return json.loads(
+        document = json.loads(
             text.decode() if isinstance(text, bytes) else text,
             parse_float=Decimal,
             parse_constant=_refuse_constant,
@@ -113,12 +116,33 @@ def parse_json(text: str | bytes) -> Any:
         )
     except (ValueError, RecursionError) as error:
         raise MalformedMessageError(f"not JSON: {error}") from error
+    if _is_deeper(document, MAX_NESTING):
+        raise MalformedMessageError(f"nested more than {MAX_NESTING} deep")
+    return document
+
+
+def _is_deeper(document: Any, levels: int) -> bool:
+    """Tell whether containers nest deeper; walks level by level, so that no depth can hurt."""
+    containers = [document] if isinstance(document, dict | list) else []
+    while containers and levels:
+        levels -= 1
+        containers = [
+            value
+            for container in containers
+            for value in (container.values() if isinstance(container, dict) else container)
+            if isinstance(value, dict | list)
+        ]
+    return bool(containers)
 
 
 def content_hash(document: Any) -> str:
     """Return a short, stable name for a JSON document's content (the keys' order is irrelevant)."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# Enough for a person; a document can have thousands, each with its path.
+MOST_PROBLEMS = 50
 
 
 def problems(error: ValidationError, document: object = None) -> list[str]:
@@ -128,11 +152,8 @@ def problems(error: ValidationError, document: object = None) -> list[str]:
     """
     found = error.errors()
     inner = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
-    return [
-        _problem(each, document)
-        for each in found
-        if each["type"] != "too_short" or each["loc"] not in inner
-    ]
+    told = [each for each in found if each["type"] != "too_short" or each["loc"] not in inner]
+    return [_problem(each, document) for each in told[:MOST_PROBLEMS]]
 
 
 def _problem(error: ErrorDetails, document: object) -> str:

@@ -27,7 +27,7 @@ class Size:
 
 
 def functions(inputs: Inputs, size: Size) -> float:
-    """Cloud Run functions: CPU and memory while a request is handled, and requests."""
+    """Cloud Run functions: CPU and memory of requests and of waiting for them, and requests."""
     prices, free, work, month = (inputs[n] for n in ("prices", "free", "work", "month"))
     ticks = month["minutes"] * inputs["deployment"]["minutely_jobs"]
     calls = {
@@ -40,8 +40,14 @@ def functions(inputs: Inputs, size: Size) -> float:
     }
     seconds = sum(each * count for each, count in calls.items())
     memory = seconds * inputs["deployment"]["memory_gib"]
+    warm = inputs["deployment"]["warm_instances"] * month["hours"] * 3600
+    idle = warm * (
+        prices["idle_cpu_second"]
+        + inputs["deployment"]["memory_gib"] * prices["idle_memory_gib_second"]
+    )
     return (
-        _beyond(seconds, free["cpu_seconds"]) * prices["cpu_second"]
+        idle
+        + _beyond(seconds, free["cpu_seconds"]) * prices["cpu_second"]
         + _beyond(memory, free["memory_gib_seconds"]) * prices["memory_gib_second"]
         + _beyond(sum(calls.values()), free["requests"]) / 1e6 * prices["million_requests"]
     )

@@ -21,6 +21,8 @@ from functions.account.cors import cross_origin
 from functions.account.orders import cancel_order, list_orders, trace_order
 from functions.account.reads import list_questions, read_snapshots, read_status
 from functions.account.requests import Call
+from functions.callers import admitted
+from infra.auth.identity import Identity
 from infra.runtime.clock import SystemClock
 
 log = logging.getLogger(__name__)
@@ -56,8 +58,9 @@ def account_api(request: flask.Request) -> edge.Reply:
     """Answer a user about his own trading: route, verify his token, do it."""
     app = wiring.current()
     handler, arguments = route(request)
-    call = Call(app, request, signed_in(app, request), app.clock.now())
-    return handler(call, **arguments)
+    identity = signed_in(app, request)
+    with admitted(app, identity.uid):
+        return handler(Call(app, request, identity, app.clock.now()), **arguments)
 
 
 def route(request: flask.Request) -> tuple[Callable[..., edge.Reply], dict[str, Any]]:
@@ -67,7 +70,7 @@ def route(request: flask.Request) -> tuple[Callable[..., edge.Reply], dict[str, 
     return handler, dict(arguments)
 
 
-def signed_in(app: wiring.Wiring, request: flask.Request) -> str:
+def signed_in(app: wiring.Wiring, request: flask.Request) -> Identity:
     """Return the user whose token it is; a caller never learns why his token is refused.
 
     Tokens are about the transport: they are measured on the machine's clock.

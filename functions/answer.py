@@ -9,6 +9,7 @@ import functions_framework
 
 from common.questions import Answer, AnswerRefusal, Decision, follow_up_text, settle
 from functions import edge, wiring
+from functions.callers import admitted
 from infra.auth import webhook_signature
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, orders
@@ -38,7 +39,8 @@ def answer(request: flask.Request) -> edge.Reply:
         body, dict(request.headers), app.secrets.reveal("answer_webhook_secret")
     )
     received = Answer.from_json(body)
-    with log_context.bound(flow_id=received.question_id):
+    caller = admitted(app, f"answers of {received.firebase_uid}")
+    with log_context.bound(flow_id=received.question_id), caller:
         with app.database.transaction() as tx:
             reply, status = take_answer(tx, received, app.clock.now())
         # A follow-up begins a flow of its own: this line says from which it came.

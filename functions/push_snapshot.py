@@ -1,4 +1,4 @@
-"""Scheduler, three times a trading day: refresh the views, build, sign, post, record."""
+"""Scheduler, four times a trading day: refresh the views, build, sign, post, record."""
 
 import datetime as dt
 import logging

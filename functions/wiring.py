@@ -14,6 +14,7 @@ from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.pubsub import PubsubPublisher
 from infra.runtime import json_logs as structured_logging
 from infra.runtime.clock import Clock, SystemClock
+from infra.runtime.rate_limit import RateLimit
 from infra.runtime.settings import Settings
 from infra.workflows.outbox_relay import Relay
 
@@ -37,6 +38,14 @@ class Wiring:
     def clock(self) -> Clock:
         """The machine's clock; the simulator's where BROKER_CLOCK says so."""
         return self.trading if self.settings.broker_clock else SystemClock()
+
+    @cached_property
+    def callers(self) -> RateLimit:
+        """What each caller has asked of this instance."""
+        settings = self.settings
+        return RateLimit(
+            settings.max_caller_requests_per_minute, settings.max_caller_requests_at_once
+        )
 
     @cached_property
     def market_data(self) -> AlpacaMarketData:

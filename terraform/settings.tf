@@ -36,8 +36,14 @@ locals {
     ENROLLMENT_ALLOW_LIST                = join(",", var.enrollment.allow_list)
     ENROLLMENT_CLAIM                     = var.enrollment.claim
 
+    MV_KPI_TABLE       = var.kpi_views.kpis
+    MV_SERIES_TABLE    = var.kpi_views.series
+    MV_EXTREMES_TABLE  = var.kpi_views.extremes
+    MV_PORTFOLIO_TABLE = var.kpi_views.portfolio
+
     HAIPHEN_API_URL     = var.dashboard_url
     FIREBASE_PROJECT_ID = var.firebase_project_id
+    ALLOWED_ORIGINS     = join(",", var.allowed_origins)
   }
 
   fallback = {

@@ -47,8 +47,8 @@ variable "config_costs" {
 variable "caller_limits" {
   description = "What one caller may ask of one instance of a public function."
   type = object({
-    requests_per_minute = optional(number, 240)
-    requests_at_once    = optional(number, 2)
+    requests_per_minute = optional(number, 1200)
+    requests_at_once    = optional(number, 3)
   })
   default = {}
 

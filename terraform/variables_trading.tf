@@ -88,6 +88,24 @@ variable "dashboard_url" {
   }
 }
 
+variable "kpi_views" {
+  description = "The materialized views that the snapshot is read from (MV_*_TABLE, docs/kpis.md)."
+  type = object({
+    kpis      = optional(string, "utils_statistics.daily_trade_kpis_mv")
+    series    = optional(string, "utils_statistics.daily_trade_series_mv")
+    extremes  = optional(string, "utils_statistics.daily_trade_extremes_mv")
+    portfolio = optional(string, "utils_statistics.daily_trade_portfolio_mv")
+  })
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for view in values(var.kpi_views) : can(regex("^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)?$", view))
+    ])
+    error_message = "Names in lower case, with their schema: schema.view."
+  }
+}
+
 variable "cloudflare" {
   description = "The D1 database that takes a snapshot when the dashboard's API cannot; empty for no fallback."
   type = object({
@@ -109,5 +127,16 @@ variable "firebase_project_id" {
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.firebase_project_id))
     error_message = "A Firebase project's id has 6 to 30 lower case letters, digits and dashes."
+  }
+}
+
+variable "allowed_origins" {
+  description = "Origins of the web pages that may call account_api from a browser; none unless said."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https://[a-z0-9.-]+(:[0-9]{1,5})?$", origin))])
+    error_message = "An origin is https:// and a host, without a path."
   }
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import functions_framework
+import hypothesis
 import pytest
 from werkzeug.test import Client
 
@@ -40,6 +41,10 @@ from infra.simulator.market.clock import SimulatedClock
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
     importlib.import_module("websockets.legacy")
+
+# On a busy machine any example may take long.
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -139,6 +144,9 @@ def environment(
         "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "PUBSUB_EMULATOR_HOST": bus_host,
+        "ENROLLMENT": "open",
+        "MAX_CALLER_REQUESTS_AT_ONCE": "100",
+        "MAX_CALLER_REQUESTS_PER_MINUTE": "100000",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

@@ -39,6 +39,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     limits.day_has_a_slot,
     limits.window_has_room,
     limits.no_outcome_is_pending,
+    limits.server_has_room,
 )
 
 

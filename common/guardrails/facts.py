@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Literal
 
 from common.config import TradingConfig
-from common.drift import Drift
+from common.holdings.drift import Drift
+from common.holdings.positions import Holding
 from common.market import USD, Quote
 from common.orders.asset import Asset
 from common.orders.order import Order
-from common.positions import Holding
 from common.questions import Confirmation
 from common.rules.base import Position
 from common.server_limits import ServerLimits
@@ -56,6 +56,7 @@ class DenialCode(StrEnum):
     POSITION_DRIFT = "POSITION_DRIFT"
     NOT_HELD = "NOT_HELD"
     REQUEST_LIMIT = "REQUEST_LIMIT"
+    SERVER_CAP_REACHED = "SERVER_CAP_REACHED"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,15 @@ class Control:
 
 
 @dataclass(frozen=True)
+class ServerExposure:
+    """What all users together have reserved, without the order at hand; money in USD."""
+
+    orders_today: int
+    notional_today: Decimal
+    notional_in_window: Decimal
+
+
+@dataclass(frozen=True)
 class Exposure:
     """What the database says of the user, read under the lock of his row; money in USD.
 
@@ -138,6 +148,7 @@ class Exposure:
     units_of_all: Decimal = Decimal(0)
     is_moving: bool = False
     changed_basis: str | None = None
+    all_users: ServerExposure | None = None
 
 
 @dataclass(frozen=True)

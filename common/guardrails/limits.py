@@ -104,3 +104,28 @@ def no_outcome_is_pending(order: Order, facts: Facts) -> Denied | None:
     """While nobody knows what became of an earlier order, no further one leaves."""
     pending = facts.exposure.outcome_pending
     return Denied(DenialCode.OUTCOME_PENDING, {"order": pending}) if pending else None
+
+
+def server_has_room(order: Order, facts: Facts) -> Denied | None:
+    """The server's caps over all users: orders and notional per day, notional in four hours."""
+    used, most, cost = facts.exposure.all_users, facts.server, facts.cost_of(order)
+    if used is None or cost is None:
+        return Denied(DenialCode.SERVER_CAP_REACHED, {"used": used, "notional": cost})
+    caps: tuple[tuple[str, Decimal | int, Decimal | int], ...] = (
+        ("orders_per_day", used.orders_today + 1, most.max_server_orders_per_day),
+        (
+            "notional_per_day",
+            used.notional_today + cost,
+            most.max_server_notional_usd_per_day,
+        ),
+        (
+            "notional_per_4h",
+            used.notional_in_window + cost,
+            most.max_server_notional_usd_per_4h,
+        ),
+    )
+    for cap, after, limit in caps:
+        if after > limit:
+            context = {"cap": cap, "after": after, "limit": limit}
+            return Denied(DenialCode.SERVER_CAP_REACHED, context)
+    return None

@@ -45,8 +45,6 @@ def _of_size(action: ProposeOrder, asset_class: AssetClass) -> Iterator[str]:
     notional = action.notional_usd
     if asset_class == "us_equity" and _is_fractional(action) and action.order_type == "limit":
         yield "order_type: fractional stock orders are market orders"
-    if asset_class == "us_option" and _is_fractional(action):
-        yield "qty: option orders are for whole contracts"
     small = notional is not None and notional < MIN_CRYPTO_BUY_USD
     if asset_class == "crypto" and action.side == "buy" and small:
         yield f"notional_usd: a crypto buy is worth at least {MIN_CRYPTO_BUY_USD} USD"

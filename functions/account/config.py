@@ -1,6 +1,7 @@
 """The account API's config: what a user says, merged over a template, and what it amounts to."""
 
 from functions import edge
+from functions.account import enrollment
 from functions.account import requests as asked
 from functions.account.requests import Call
 from functions.account.responses import config_reply, existing
@@ -20,6 +21,9 @@ def replace_config(call: Call) -> edge.Reply:
     template_name = asked.ConfigQuery.from_document(call.query).template_name
     override = asked.config_document(call.request)
     with call.transaction() as tx:
+        stored = user_configs.read(tx, call.uid)
+        if stored is None:
+            enrollment.check(call.identity, call.app.settings)
         stored = user_configs.lock(tx, call.uid)
         asked.check_precondition(call.request, stored)
         limits = call.app.settings.server_limits

@@ -15,6 +15,7 @@ from common import bounds
 from common.errors import MalformedMessageError
 from common.model import Model, parse_json
 from functions.wiring import Wiring
+from infra.auth.identity import Identity
 from infra.postgres.pages import Cursor
 from infra.postgres.user_transaction import UserTransaction
 from infra.postgres.users.user_configs import UserConfig
@@ -26,8 +27,13 @@ class Call:
 
     app: Wiring
     request: flask.Request
-    uid: str
+    identity: Identity
     now: datetime
+
+    @property
+    def uid(self) -> str:
+        """The user's id."""
+        return self.identity.uid
 
     @contextmanager
     def transaction(self) -> Iterator[UserTransaction]:
@@ -106,19 +112,20 @@ def check_precondition(request: flask.Request, stored: UserConfig | None) -> Non
         raise PreconditionFailed("the config has changed since: read it again")
 
 
-def _unstorable(value: object, path: str) -> Iterator[str]:
-    """Name what is JSON but no database, or no machine, can hold."""
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _unstorable(name, f"{path}: a key")
-            yield from _unstorable(each, f"{path}.{name}")
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _unstorable(each, f"{path}[{number}]")
-    elif isinstance(value, str) and not _is_text(value):
-        yield f"{path}: must be text without NUL or lone surrogates"
-    elif isinstance(value, Decimal) and not bounds.is_ordinary(value):
-        yield f"{path}: must be a number of ordinary size"
+def _unstorable(document: object, path: str) -> Iterator[str]:
+    """Name what is JSON but no database, or no machine, can hold; no depth can hurt."""
+    left: list[tuple[object, str]] = [(document, path)]
+    while left:
+        value, at = left.pop()
+        if isinstance(value, dict):
+            for name, each in reversed(value.items()):
+                left += [(each, f"{at}.{name}"), (name, f"{at}: a key")]
+        elif isinstance(value, list):
+            left += reversed([(each, f"{at}[{number}]") for number, each in enumerate(value)])
+        elif isinstance(value, str) and not _is_text(value):
+            yield f"{at}: must be text without NUL or lone surrogates"
+        elif isinstance(value, Decimal) and not bounds.is_ordinary(value):
+            yield f"{at}: must be a number of ordinary size"
 
 
 def _is_text(value: str) -> bool:

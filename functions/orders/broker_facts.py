@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from common.guardrails.facts import BrokerFacts
+from common.holdings.positions import Holding
 from common.market import Quote, Snapshot, trading_day, trading_day_start
 from common.orders.order import Order
-from common.positions import Holding
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Session
@@ -30,8 +30,9 @@ def fetch(
 ) -> BrokerFacts:
     """Ask for all facts at once; an order waits for the slowest answer, not for their sum.
 
-    What was answered since its user's yes, and a moment ago, is not asked again: the account's
-    state is read once for all orders in flight, and an asset once a day. Whether the market is open
+    An asset is asked for once a day. While requests are scarce, what was answered since its user's
+    yes, and a moment ago, is not asked again: the account's state is read once for all orders in
+    flight; while there are plenty, each order is judged by fresh facts. Whether the market is open
     is in the stored calendar.
 
     Raises TransientError when the broker does not answer: the order stays approved and comes again.
@@ -39,7 +40,8 @@ def fetch(
     with session.transaction() as tx:
         config = configs.of_user(tx, order.firebase_uid)
         today = sessions.today(tx, now)
-        since = max(order.created_at, now - _SHARED_FOR)
+        scarce = request_budget.read(tx, now).is_scarce(now)
+        since = max(order.created_at, now - _SHARED_FOR) if scarce else now
         known = broker_answers.read(tx, since, trading_day_start(now))
     feed = config.feed_of(order.symbol) if config else None
     if feed is None:

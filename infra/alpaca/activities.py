@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from common.holdings.positions import Execution
 from common.model import WireModel
-from common.positions import Execution
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.responses import read_all
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
-from common.corporate_actions import CorporateAction
 from common.errors import MalformedMessageError
+from common.holdings.corporate_actions import CorporateAction
 from common.model import WireModel
 from infra.alpaca.batches import BatchResult, Issue, batches, parse, part
 from infra.alpaca.http import AlpacaHttp

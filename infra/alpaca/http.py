@@ -18,7 +18,7 @@ from common.errors import (
     TransientError,
 )
 from common.model import parse_json
-from common.request_budget import RateLimit
+from common.orders.request_budget import RateLimit
 from infra.runtime.http_errors import TIMEOUT, Secret, reveal, transport_errors
 
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from common.corporate_actions import CorporateAction
+from common.holdings.corporate_actions import CorporateAction
 from common.market import CRYPTO_FEED, Quote
 from infra.alpaca import corporate_actions
 from infra.alpaca.batches import BATCH_SIZE, BatchResult, batches, parse_each, part

@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 from common.bounds import WireNumber, WireText
+from common.holdings.positions import Holding
 from common.model import WireModel
-from common.positions import Holding
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.responses import read_all
 

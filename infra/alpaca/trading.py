@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
 from common.guardrails.facts import Account
+from common.holdings.positions import Execution, Holding
 from common.model import problems
 from common.options import ChainBounds, OptionContract
 from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
-from common.positions import Execution, Holding
-from common.request_budget import RateLimit
+from common.orders.request_budget import RateLimit
 from common.sessions import CalendarDay
 from infra.alpaca import account as accounts
 from infra.alpaca import activities, contracts, positions

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Annotated
 
 import jwt
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import InvalidSignatureError
 from infra.auth.firebase_keys import ALGORITHM, FirebaseKeys
+from infra.auth.identity import Identity
 
 ISSUER = "https://securetoken.google.com/"
 # Google's clocks and ours: a token that was issued this much in our future is believed.
@@ -30,7 +31,9 @@ Seconds = Annotated[int, Field(strict=True)]
 
 
 class _Claims(BaseModel):
-    """What is read of a verified token."""
+    """What is read of a verified token; the project may have added claims of its own."""
+
+    model_config = ConfigDict(extra="allow")
 
     sub: Annotated[str, Field(strict=True, min_length=1, max_length=128)]
     iat: Seconds
@@ -45,8 +48,8 @@ class FirebaseTokens:
         self._project = project
         self._keys = keys
 
-    def verify(self, token: str, now: datetime) -> str:
-        """Return the user's id.
+    def verify(self, token: str, now: datetime) -> Identity:
+        """Return who the user is.
 
         Raises InvalidSignatureError, whose text says why and never quotes the token, and
         TransientError when the public keys cannot be had.
@@ -57,7 +60,7 @@ class FirebaseTokens:
             claims = self._decode(token, now)
         except (jwt.PyJWTError, ValidationError) as error:
             raise InvalidSignatureError(f"the token is not valid ({_kind(error)})") from error
-        return _in_time(claims, now).sub
+        return Identity(_in_time(claims, now).sub, claims.model_extra or {})
 
     def _decode(self, token: str, now: datetime) -> _Claims:
         header = jwt.get_unverified_header(token)

@@ -21,6 +21,7 @@ from infra.cli import (
     trace,
     users,
 )
+from infra.cli.deploy_check.command import deploy_check
 from infra.cli.doctor.command import doctor
 
 
@@ -50,6 +51,7 @@ for _command in (
     push_snapshot.push_snapshot,
     schedules.schedules,
     doctor,
+    deploy_check,
 ):
     main.add_command(_command)
 

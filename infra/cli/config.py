@@ -39,9 +39,10 @@ def validate_config(file: Path) -> None:
 @config.command("docs")
 @click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
 def write_config_docs(folder: Path) -> None:
-    """Write the JSON Schema and the reference pages of the config and of the settings."""
-    from infra.local.docs import config_docs, settings_docs  # noqa: PLC0415
+    """Write the JSON Schema and the pages of config, settings and glossary."""
+    from infra.local.docs import config_docs, glossary, settings_docs  # noqa: PLC0415
 
     config_docs.write(folder)
     settings_docs.write(folder)
+    glossary.write(folder)
     click.echo(f"wrote {folder}")

@@ -12,6 +12,7 @@ from infra.cli.connections import open_database
 from infra.postgres.messages import dead_letters as stored
 from infra.postgres.messages.dead_letters import StoredDeadLetter
 from infra.runtime.clock import SystemClock
+from infra.runtime.printable import printable
 
 
 @click.group("dead-letters")
@@ -36,8 +37,8 @@ def list_letters() -> None:
             each.consumer,
             age,
             str(each.attempts),
-            _short(each.error),
-            _short(each.payload),
+            _short(printable(each.error)),
+            _short(printable(each.payload)),
         )
     Console(highlight=False, markup=False).print(table)
 
@@ -51,7 +52,8 @@ def show(letter_id: int) -> None:
     if letter is None:
         raise PermanentError(f"there is no dead letter {letter_id}")
     for name, value in vars(letter).items():
-        click.echo(f"{name.replace('_', ' '):>12}  {'–' if value is None else value}")  # noqa: RUF001 (a dash, for people)
+        text = printable("–" if value is None else str(value))  # noqa: RUF001 (a dash, for people)
+        click.echo(f"{name.replace('_', ' '):>12}  {text}")
 
 
 @dead_letters.command()

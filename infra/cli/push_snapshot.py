@@ -63,10 +63,14 @@ def _warn_of_an_empty_day(built: Built, now: datetime) -> None:
     warning = backfill_warning(built, now)
     if warning is None:
         return
-    if sys.stdin.isatty():
+    if _at_a_terminal():
         click.confirm(f"{warning}. Push it?", abort=True)
     else:
         click.echo(f"warning: {warning}", err=True)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _push(

@@ -12,6 +12,7 @@ from common.errors import PermanentError
 from common.wire import to_wire
 from infra.cli.connections import open_database
 from infra.postgres.trading import traces
+from infra.runtime.printable import printable
 
 # The chain in the order in which it happened: how a part reads, and what it means when it is empty.
 _CHAIN = (
@@ -48,10 +49,10 @@ def _tree(owner: str, chain: Mapping[str, Any]) -> Tree:
     order = chain["order"]
     size = f"${order['notional_usd']} of" if order["notional_usd"] else order["qty"]
     what = f"{order['side']} {size} {order['symbol']}: {order['status']}"
-    tree = Tree(f"Order {order['id']} of {owner}: {what}", guide_style="dim")
+    tree = Tree(printable(f"Order {order['id']} of {owner}: {what}"), guide_style="dim")
     shown = {**chain, "guardrails": {"verdict": _verdict(chain["guardrails"])}}
     for line in _lines(shown):
-        tree.add(line)
+        tree.add(printable(line))
     return tree
 
 

@@ -7,11 +7,11 @@ to Google, to the official emulator and to the local bus alike.
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 
 from common.errors import PermanentError, TradingError, TransientError
+from infra.gcp.access_token import AccessToken
 from infra.runtime.http_errors import TIMEOUT, transport_errors
 
 _SCOPE = "https://www.googleapis.com/auth/pubsub"
@@ -51,7 +51,7 @@ class PubsubPublisher:
         self._emulated = bool(emulator_host)
         base_url = f"http://{emulator_host}" if emulator_host else "https://pubsub.googleapis.com"
         self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT)
-        self._credentials: Any = None
+        self._token = AccessToken("Pub/Sub", _SCOPE)
 
     def publish(self, topic: str, messages: Sequence[PubsubMessage]) -> None:
         """Publish all or raise; after a raise some may have been published (at least once)."""
@@ -84,20 +84,7 @@ class PubsubPublisher:
     def _authorization(self) -> dict[str, str]:
         if self._emulated:
             return {}
-        # Imported here: an emulated run and its tests need no Google credentials at all.
-        import google.auth  # noqa: PLC0415
-        import google.auth.exceptions  # noqa: PLC0415
-        import google.auth.transport.requests  # noqa: PLC0415
-
-        try:
-            if self._credentials is None:
-                self._credentials, _ = google.auth.default(scopes=[_SCOPE])
-            if not self._credentials.valid:
-                self._credentials.refresh(google.auth.transport.requests.Request())
-        except google.auth.exceptions.GoogleAuthError as error:
-            kind = TransientError if error.retryable else PermanentError
-            raise kind(f"no credentials for Pub/Sub ({type(error).__name__})") from error
-        return {"Authorization": f"Bearer {self._credentials.token}"}
+        return self._token.header()
 
 
 def _kind_of(response: httpx.Response) -> type[TradingError]:

@@ -86,7 +86,7 @@ class Morning:
             raise RunError("the rule fired no question; see functions.log")
         question = self.stack.app.questions[0]
         self.tell.step("Rule", f"{question.rule_id} fired: {question.symbol} {question.pct:.1f}%")
-        self.tell.step("Question", f"[italic]{question.question_text}[/]")
+        self.tell.step("Question", f"{question.question_text}")
         return question.question_text
 
     def swipe(self) -> str:

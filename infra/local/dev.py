@@ -123,6 +123,8 @@ def write_stack_file(folder: Path, stack: Stack) -> None:
         ],
     }
     unfinished = folder / "stack.json.part"
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)  # it holds secrets: nobody else on this machine may read it
     unfinished.write_text(json.dumps(document, indent=2) + "\n")
     unfinished.replace(folder / "stack.json")
 
@@ -137,7 +139,7 @@ def _say_addresses(tell: Narrator, folder: Path, stack: Stack) -> None:
 
 def _say_question(tell: Narrator) -> Any:
     def say(question: QuestionCreated) -> None:
-        tell.step("Question", f"for {question.firebase_uid}: [italic]{question.question_text}[/]")
+        tell.step("Question", f"for {question.firebase_uid}: {question.question_text}")
         tell.step("", f"countersign answer {question.question_id} +10")
 
     return say

@@ -22,7 +22,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from infra.local.serving import QuietHandler
+from infra.local.serving import QuietHandler, loopback_only
 
 NAMES = (
     "ingest",
@@ -126,7 +126,7 @@ def main() -> None:
     make_server(
         "127.0.0.1",
         0,
-        application(),
+        loopback_only(application()),
         threaded=True,
         request_handler=QuietHandler,
         fd=int(sys.argv[1]),

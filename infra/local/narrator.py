@@ -3,10 +3,12 @@
 import json
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from infra.local.report import Report
+from infra.runtime.printable import printable
 
 _WIDTH = 40
 
@@ -21,7 +23,9 @@ class Narrator:
 
     def step(self, title: str, what: str) -> None:
         """Say one thing that has just happened."""
-        self._console.print(f"  [bold cyan]{title:>10}[/]  {what}", soft_wrap=True)
+        self._console.print(
+            f"  [bold cyan]{title:>10}[/]  {escape(printable(what))}", soft_wrap=True
+        )
 
     def progress(self) -> Progress:
         """Return a progress bar; steps told meanwhile appear above it."""

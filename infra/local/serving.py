@@ -1,15 +1,19 @@
 """Serves a WSGI application on loopback, in a thread of this process."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response
 
 # How soon a stopping server notices; its default of half a second adds up over many tests.
 _POLL_SECONDS = 0.02
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -19,10 +23,25 @@ class QuietHandler(WSGIRequestHandler):
         """Say nothing."""
 
 
+def loopback_only(application: WSGIApplication) -> WSGIApplication:
+    """Refuse requests that name another host: a page's own name may be made to lead here.
+
+    That is DNS rebinding; a browser then takes this server for the page's own.
+    """
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
+        if host not in _LOOPBACK:
+            return Response("this server is for its own machine\n", 421)(environ, start_response)
+        return application(environ, start_response)
+
+    return serve
+
+
 class HttpServer:
     """One WSGI application behind one loopback port, a thread for each connection."""
 
-    def __init__(self, application: Callable[..., Any], port: int = 0) -> None:
+    def __init__(self, application: WSGIApplication, port: int = 0) -> None:
         """Bind at once, so that `url` is known; port 0 picks a free one."""
         self._application = application
         self._bind(port)
@@ -57,7 +76,11 @@ class HttpServer:
 
     def _bind(self, port: int) -> None:
         self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", port, self._application, threaded=True, request_handler=QuietHandler
+            "127.0.0.1",
+            port,
+            loopback_only(self._application),
+            threaded=True,
+            request_handler=QuietHandler,
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True

@@ -119,6 +119,7 @@ def local_stack(
         migrate(database)
         _enroll(database, users)
         dashboard = DashboardReceiver(folder / "dashboard.sqlite", INTERNAL_TOKEN, SIGNING_SECRET)
+        running.callback(dashboard.close)
         dashboard_server = start(HttpServer(dashboard.app, ports.dashboard))
         broker_settings = start(_reached(broker, ports.broker))
         app_server = start(HttpServer(app.app))
@@ -130,6 +131,7 @@ def local_stack(
         environment = {
             "DATABASE_URL": database_url,
             "TRADING_ENABLED": "true",
+            "ENROLLMENT": "open",
             **broker_settings,
             "HAIPHEN_API_URL": dashboard_server.url,
             "INTERNAL_TOKEN": INTERNAL_TOKEN,

@@ -18,6 +18,8 @@ _OWN_RELATIONS = """
     ORDER BY name
 """
 _PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, MAINTAIN"
+# Nobody rewrites what happened: who turned the kill switch, and which migrations were applied.
+_RESTRICTED = {"trading_control_changes": "SELECT, INSERT", "schema_migrations": "SELECT"}
 
 
 def grant(database: Database, users: Sequence[str]) -> None:
@@ -30,6 +32,9 @@ def grant(database: Database, users: Sequence[str]) -> None:
         grantees = ", ".join(_quoted(tx, user) for user in users)
         tx.run(f"GRANT USAGE ON SCHEMA {_names(relations, 'schema')} TO {grantees}")
         tx.run(f"GRANT {_PRIVILEGES} ON {_names(relations, 'name')} TO {grantees}")
+        for table, kept in _RESTRICTED.items():
+            tx.run(f"REVOKE ALL ON {table} FROM {grantees}")
+            tx.run(f"GRANT {kept} ON {table} TO {grantees}")
 
 
 def _names(relations: Sequence[Row], column: str) -> str:

@@ -27,8 +27,8 @@ class LimitSettings(BaseModel):
     max_data_requests_per_minute: Annotated[int, Field(ge=1)] = 50
     max_evaluation_cost: Annotated[int, Field(ge=1)] = 100_000
     # What one caller may ask of one instance of a function.
-    max_caller_requests_per_minute: Annotated[int, Field(ge=1)] = 240
-    max_caller_requests_at_once: Annotated[int, Field(ge=1)] = 2
+    max_caller_requests_per_minute: Annotated[int, Field(ge=1)] = 1200
+    max_caller_requests_at_once: Annotated[int, Field(ge=1)] = 3
 
     @property
     def allow_list(self) -> frozenset[str]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from common.corporate_actions import CorporateAction, ratio_of_books
+from common.holdings.corporate_actions import CorporateAction, ratio_of_books
+from common.holdings.differences import can_be_coin_fee, shared
+from common.holdings.positions import Execution, Fill, Holding, apply_fill
 from common.market import trading_day
-from common.position_differences import can_be_coin_fee, shared
-from common.positions import Execution, Fill, Holding, apply_fill
 from infra.postgres.database import Transaction
 from infra.postgres.trading import adjustments, corporate_actions, differences
 from infra.postgres.trading.adjustments import Adjustment, Kind, Owned

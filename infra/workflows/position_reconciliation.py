@@ -8,10 +8,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from common.drift import POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
 from common.errors import BrokerRefusedError, TransientError
+from common.holdings.drift import POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
+from common.holdings.positions import Execution, Holding
 from common.market import trading_day
-from common.positions import Execution, Holding
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Database

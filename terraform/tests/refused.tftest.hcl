@@ -14,9 +14,8 @@ run "each_wrong_answer_is_refused_by_name" {
 
   variables {
     project_id            = "My Project"
-    region                = "us-central1-a"  # a zone
-    name                  = "abcdefghijklmn" # 14: an account's id would be too long
-    alert_emails          = []               # an alert that nobody hears
+    region                = "us-central1-a" # a zone
+    alert_emails          = []              # an alert that nobody hears
     billing_account       = "my-account"
     monthly_budget        = 0
     dashboard_url         = "http://api.example.com"
@@ -36,7 +35,6 @@ run "each_wrong_answer_is_refused_by_name" {
   expect_failures = [
     var.project_id,
     var.region,
-    var.name,
     var.alert_emails,
     var.billing_account,
     var.monthly_budget,
@@ -115,8 +113,9 @@ run "what_means_nothing_alone_is_refused" {
     dashboard_url       = "https://api.example.com"
     firebase_project_id = "my-app"
     allow_unasked_live  = true
+    name                = "abcdefghijklmn" # 14: an account's id would be too long
     max_instances       = { submit_order = 0 }
   }
 
-  expect_failures = [var.allow_unasked_live, var.max_instances]
+  expect_failures = [var.name, var.allow_unasked_live, var.max_instances]
 }

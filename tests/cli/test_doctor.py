@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,7 +51,7 @@ class Report:
 def well(environment: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """An environment as the local stack has it, with a dashboard."""
     receiver = DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET)
-    with HttpServer(receiver.app) as dashboard:
+    with closing(receiver), HttpServer(receiver.app) as dashboard:
         environment.setenv("HAIPHEN_API_URL", dashboard.url)
         environment.setenv("FIREBASE_PROJECT_ID", PROJECT)
         yield environment
@@ -261,3 +262,33 @@ def test_no_secret_is_in_what_it_says(well: pytest.MonkeyPatch, simulator: Simul
     assert simulator.key_id not in text
     for secret in ("very secret", "never-to-be-seen", INTERNAL_TOKEN, SIGNING_SECRET):
         assert secret not in text
+
+
+@pytest.mark.parametrize("name", ["INTERNAL_TOKEN", "SIGNING_SECRET"])
+def test_a_secret_that_the_dashboard_refuses_is_named(well: pytest.MonkeyPatch, name: str) -> None:
+    well.setenv(name, "another-secret-of-enough-length")
+
+    report = examined()
+
+    assert report.fails() == {"dashboard"}
+    (failed,) = (each for each in report.of("dashboard") if each["status"] == "fail")
+    assert failed["advice"].startswith(f"{name} is not the dashboard's")
+
+
+def test_an_endpoint_that_is_not_there_is_named(well: pytest.MonkeyPatch) -> None:
+    well.setenv("SNAPSHOT_ENDPOINT", "/v1/elsewhere")
+
+    (failed,) = (each for each in examined().of("dashboard") if each["status"] == "fail")
+
+    assert "SNAPSHOT_ENDPOINT" in failed["advice"]
+
+
+def test_a_kpi_view_that_is_not_there_is_named(well: pytest.MonkeyPatch) -> None:
+    well.setenv("MV_SERIES_TABLE", "mine.series")
+
+    report = examined()
+
+    assert report.fails() == {"kpi views"}
+    assert [each["message"] for each in report.of("kpi views")] == [
+        "mine.series: there is no such view"
+    ]

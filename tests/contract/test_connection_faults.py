@@ -290,6 +290,20 @@ def test_a_lag_that_no_exception_tells_of_is_found_before_the_commit(
     database.close()
 
 
+def test_those_that_died_with_the_first_are_not_waited_for(wire: Wire) -> None:
+    database = Database(wire.connect, size=3)
+    with database.transaction(), database.transaction(), database.transaction():
+        pass
+    assert len(database._idle) == 3
+
+    wire.fail("received", 0, TimeoutError())  # as for a connection that died without a word
+    assert_honest(database)
+
+    assert wire.has_failed
+    assert len(database._idle) == 1
+    database.close()
+
+
 class TestInterruptions:
     """An exception may come between any two steps of the interpreter."""
 

@@ -139,7 +139,13 @@ FURTHER = (
     ),
     Mutation(
         "the cumulative quantity that fills are known by",
-        [Edit("common/positions.py", "qty = reported_qty - known_qty", "qty = reported_qty")],
+        [
+            Edit(
+                "common/holdings/positions.py",
+                "qty = reported_qty - known_qty",
+                "qty = reported_qty",
+            )
+        ],
     ),
 )
 MUTATIONS = (*CORE, *FURTHER)

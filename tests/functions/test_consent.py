@@ -287,6 +287,16 @@ def without_notional(**action: Any) -> dict[str, Any]:
     return {"action": "propose_order", "notional_usd": None} | action
 
 
+def hold_one(db: Database, simulator: SimulatedBroker) -> None:
+    """Let the user buy a share, and be without a config again."""
+    enroll_with(db, without_notional(side="buy", qty=1), cooldown_seconds=60)
+    submit(approved(db))
+    simulator.clock.advance(timedelta(minutes=2))
+    assert function("reconcile_orders").post("/").status_code == 200
+    with db.transaction() as tx:
+        tx.run("DELETE FROM user_trading_config WHERE firebase_uid = :uid", uid=USER)
+
+
 class TestOrdersAreAsShown:
     def test_an_order_by_quantity(self, db: Database, simulator: SimulatedBroker) -> None:
         enroll_with(db, without_notional(side="buy", qty=2))
@@ -307,13 +317,15 @@ class TestOrdersAreAsShown:
     def test_a_limit_is_taken_from_the_quote_and_kept(
         self, db: Database, simulator: SimulatedBroker, side: str, offset: str, limit: str
     ) -> None:
+        if side == "sell":
+            hold_one(db, simulator)
         action = without_notional(side=side, qty=1, order_type="limit", limit_offset_pct=offset)
-        enroll_with(db, action)
+        enroll_with(db, action, cooldown_seconds=60)
 
         order_id = approved(db)
         submit(order_id)
 
-        (at_broker,) = simulator.ledger.orders()
+        *_, at_broker = simulator.ledger.orders()
         assert (at_broker.type, at_broker.limit_price) == ("limit", Decimal(limit))
         assert order_row(db, order_id)["limit_price"] == Decimal(limit)
 

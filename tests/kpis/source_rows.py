@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from common.holdings.positions import Fill, Trade, apply_fill
 from common.market import NEW_YORK
 from common.occ import OccSymbol
-from common.positions import Fill, Trade, apply_fill
 from infra.postgres.database import Database, Transaction, to_json
 
 Number = Decimal | int | str

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.positions import Fill, Trade, apply_fill
+from common.holdings.positions import Fill, Trade, apply_fill
 from infra.postgres.database import Database
 from tests.kpis import recomputed
 from tests.kpis.recomputed import DAYS, random_days, shown

@@ -113,10 +113,6 @@ LEFT_ALONE = {
     "database_url": "Cloud SQL instead",
     "broker_clock": "the simulator's, refused away from this machine",
     "snapshot_endpoint": "the dashboard's contract",
-    "mv_kpi_table": "the migrations' own names",
-    "mv_series_table": "the migrations' own names",
-    "mv_extremes_table": "the migrations' own names",
-    "mv_portfolio_table": "the migrations' own names",
     "firebase_keys_url": "Google's",
     "cloudflare_api_url": "Cloudflare's",
     "pubsub_emulator_host": "an emulator's",
@@ -135,6 +131,17 @@ def test_every_setting_is_given_or_left_alone_for_a_reason(deployment: Deploymen
 
     assert Settings.model_fields.keys() - given - LEFT_ALONE.keys() == set()
     assert given & LEFT_ALONE.keys() == set()
+
+
+def test_the_kpi_views_are_the_migrations_own_unless_others_are_named(
+    deployment: Deployment,
+) -> None:
+    told = deployment.environment("push_snapshot")
+    names = [name for name in Settings.model_fields if name.startswith("mv_")]
+
+    assert len(names) == 4
+    for name in names:
+        assert told[name.upper()] == Settings.model_fields[name].default
 
 
 def test_every_function_starts_with_what_it_is_told(deployment: Deployment) -> None:

@@ -1,5 +1,8 @@
 """The database, by the plan: private, encrypted, backed up, and never short of connections."""
 
+import inspect
+
+from infra.gcp.cloud_sql import CloudSql
 from tests.terraform.deployment import Deployment
 
 
@@ -54,3 +57,23 @@ def test_every_function_reaches_the_private_address(deployment: Deployment) -> N
         service = values["service_config"][0]
         assert service["direct_vpc_network_interface"][0]["subnetwork"] == subnet
         assert service["direct_vpc_egress"] == "VPC_EGRESS_PRIVATE_RANGES_ONLY"
+
+
+def test_a_function_waits_no_longer_for_the_database_than_it_may_run(
+    deployment: Deployment,
+) -> None:
+    """A new instance may reach nothing for a minute: its caller gets a 503, not a broken call."""
+    waits = inspect.signature(CloudSql).parameters["timeout_seconds"].default
+
+    for function, values in deployment.functions.items():
+        assert 2 * waits < values["service_config"][0]["timeout_seconds"], function
+
+
+def test_an_instance_waits_for_answers(deployment: Deployment) -> None:
+    warm = {
+        function: values["service_config"][0]["min_instance_count"]
+        for function, values in deployment.functions.items()
+    }
+
+    assert warm.pop("answer") == 1
+    assert set(warm.values()) == {0}

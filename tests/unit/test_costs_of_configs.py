@@ -12,7 +12,7 @@ from common.costs import data_requests_per_minute, evaluation_cost
 from common.errors import MalformedMessageError
 from common.evaluation import EvaluationContext, evaluate
 from common.market import Metric, Session, Snapshot
-from common.validation import validate
+from common.validation import too_expensive, validate
 from tests.unit.samples import server
 
 LIMITS = server()
@@ -154,3 +154,11 @@ def test_the_requests_of_an_input_count_by_how_often_it_is_polled() -> None:
     wide = TradingConfig.from_document(document([], slow))
 
     assert data_requests_per_minute(wide) == Decimal("0.5")
+
+
+def test_a_stored_config_says_what_of_it_is_too_expensive() -> None:
+    heavy = TradingConfig.from_document(document([rule(0, KINDS["long rsi"], 8)]))
+
+    assert too_expensive(heavy, LIMITS) is None
+    said = too_expensive(heavy, server(max_evaluation_cost=1000))
+    assert said == "rules: cost of evaluation is 2531, the server allows 1000"

@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.drift import Drift, drifts
+from common.holdings.drift import Drift, drifts
 
 holdings = st.dictionaries(st.sampled_from("ABCDE"), st.decimals(-9, 9, places=4))
 

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.config import TradingConfig
-from common.drift import Drift
 from common.guardrails import GUARDRAILS, deny
 from common.guardrails.facts import Account, BrokerFacts, Control, DenialCode, Facts
+from common.guardrails.limits import day_trades_are_left
+from common.holdings.drift import Drift
+from common.holdings.positions import Holding
 from common.market import Quote
 from common.orders.asset import Asset
 from common.orders.order import Order
-from common.positions import Holding
 from common.rules.base import Position
 from tests.unit.samples import (
     NOON,
@@ -279,6 +280,18 @@ ONLY: list[tuple[DenialCode, Order, Facts]] = [
         facts(server=server(max_notional_usd_per_4h=Decimal(9))),
     ),
     (DenialCode.OUTCOME_PENDING, order(), facts(exposure=exposure(outcome_pending="order-7"))),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(server=server(max_server_orders_per_day=0))),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_day=Decimal("9.99"))),
+    ),
+    (
+        DenialCode.SERVER_CAP_REACHED,
+        order(),
+        facts(server=server(max_server_notional_usd_per_4h=Decimal("9.99"))),
+    ),
+    (DenialCode.SERVER_CAP_REACHED, order(), facts(exposure=exposure(all_users=None))),
     *ONLY_BY_THE_BROKERS_RULES,
 ]
 
@@ -455,3 +468,19 @@ def test_no_config_raises_the_server_ceiling(
     denied = deny(replace(order(), notional_usd=notional), given_facts)
 
     assert (denied is None) == (used + notional <= min(user_limit, ceiling))
+
+
+@pytest.mark.parametrize(
+    ("side", "position", "opposite_filled_today"),
+    [("buy", None, False), ("sell", held("2"), False), ("buy", held("2"), True)],
+)
+def test_without_day_trades_left_only_a_day_trade_is_denied(
+    side: str, position: Position | None, *, opposite_filled_today: bool
+) -> None:
+    account = replace(broker().account or NO_CASH, day_trades_left=0)
+    given_facts = facts(
+        broker=broker(account=account),
+        exposure=exposure(position=position, opposite_filled_today=opposite_filled_today),
+    )
+
+    assert day_trades_are_left(order(side=side), given_facts) is None

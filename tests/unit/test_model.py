@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from common.errors import BrokerRefusedError, MalformedMessageError
 from common.messages import SnapshotsIngested
-from common.model import Exact, Model, json_path, parse_json, plain
+from common.model import MAX_NESTING, Exact, Model, json_path, parse_json, plain
 from tests.unit.samples import NOON
 
 
@@ -46,6 +46,20 @@ def test_json_numbers_stay_exact() -> None:
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(MalformedMessageError, match="not JSON"):
         parse_json(text)
+
+
+def _nested(depth: int, opening: str, closing: str) -> str:
+    return opening * depth + "1" + closing * depth
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_a_document_nests_only_so_deep(opening: str, closing: str) -> None:
+    containers = opening.count("[") + opening.count("{")
+    assert parse_json(_nested(MAX_NESTING // containers, opening, closing))
+
+    for depth in (MAX_NESTING // containers + 1, 2_000, 8_000):
+        with pytest.raises(MalformedMessageError):
+            parse_json(_nested(depth, opening, closing))
 
 
 def test_a_path_reads_like_the_document() -> None:

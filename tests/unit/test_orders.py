@@ -120,7 +120,7 @@ def test_an_order_without_an_id_is_not_an_order() -> None:
 
 
 # Words and values that others met: alpaca-trade-api-csharp issues 95 and 96 (`sell_short`), 33
-# (missing fields), Alpaca-API issue 63 (an average price of 0), Go's zero time.
+# (missing fields), an average price of 0, Go's zero time.
 ODD: list[dict[str, Any]] = [
     {"side": "sell_short"},
     {"side": None},

@@ -4,8 +4,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.holdings.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from common.orders.order import Side
-from common.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from tests.unit.samples import NOON
 
 ZERO = Decimal(0)

@@ -19,6 +19,7 @@ from common.snapshot import (
     SnapshotTooLargeError,
     assemble,
     missing,
+    nothing_recorded,
     value_of,
 )
 from common.snapshot.catalog import CATALOG, DASH, EXTREMES
@@ -255,6 +256,14 @@ def test_a_day_of_8000_rows_fits() -> None:
 
     assert sum(map(len, day.series.values())) + 26 + 360 + 200 > 7_990
     assert len(snapshot.to_body()) < 1_000_000
+
+
+@pytest.mark.parametrize("kpi", CATALOG[:5])
+def test_a_day_is_empty_until_something_is_counted(kpi: str) -> None:
+    empty = {**dict.fromkeys(CATALOG[:4], "0"), "Daily PnL": "$0.00", "Portfolio": "3"}
+
+    assert nothing_recorded(assemble(DAY, AT, replace(EMPTY, figures=empty)))
+    assert not nothing_recorded(assemble(DAY, AT, replace(EMPTY, figures=empty | {kpi: "1"})))
 
 
 def test_a_complete_day_misses_nothing() -> None:

@@ -168,7 +168,9 @@ with `ANSWER_WEBHOOK_SECRET`:
 ```
 
 `answer` is a number from -10 to +10: +5 and above approves, -5 and below rejects, what is between
-is asked once more. Send it again until you get a reply below 500: the first decision stands, and a
+is asked once more. A 5xx, or no reply within 40 seconds, is to be sent again with the same
+`webhook-id` and body (and a new timestamp and signature), with growing waits, until there is one
+below 500: a new instance may reach no database for a minute. The first decision stands, and a
 repeat gets the same reply. The replies are listed in the [README](../README.md).
 
 ## Denial codes

@@ -1,4 +1,4 @@
-"""The local Pub/Sub: its REST API for publishers, CloudEvents at least once for subscribers."""
+"""The local Pub/Sub: its REST API for publishers, pushes at least once to subscribers."""
 
 import logging
 import threading
@@ -17,11 +17,12 @@ from werkzeug.exceptions import HTTPException
 from common.errors import MalformedMessageError
 from infra.local.pubsub.queue import DeliveryQueue, RetryPolicy
 from infra.local.pubsub.store import BusStore, DeadLetter, Delivery
-from infra.local.pubsub.wire import cloud_event, parse_publish
+from infra.local.pubsub.wire import parse_publish, push
 from infra.runtime.clock import SystemClock
 
 _log = logging.getLogger(__name__)
 _STATUS = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 405: "UNIMPLEMENTED"}
+_PUSHED = {"content-type": "application/json", "user-agent": "CloudPubSub-Google"}
 _STOP_SECONDS = 5.0  # a subscriber that is slower than this gets its message again next time
 
 
@@ -137,9 +138,9 @@ class LocalBus:
     def _push(self, client: httpx.Client, delivery: Delivery) -> str | None:
         """Return why the subscriber did not accept, or None."""
         url = self._endpoints[delivery.message.topic][delivery.subscription]
-        headers, body = cloud_event(delivery, self._project)
+        body = push(delivery, self._project)
         try:
-            response = client.post(url, content=body, headers=headers)
+            response = client.post(url, content=body, headers=_PUSHED)
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {error}"
         return None if response.is_success else f"{response.status_code}: {response.text[:500]}"

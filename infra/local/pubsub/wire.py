@@ -1,4 +1,4 @@
-"""Pub/Sub on the wire: the body of a publish call, and the CloudEvent that is pushed."""
+"""Pub/Sub on the wire: the body of a publish call, and the body of a push."""
 
 import base64
 import binascii
@@ -11,7 +11,6 @@ from pydantic.alias_generators import to_camel
 from common.errors import MalformedMessageError
 from infra.local.pubsub.store import Delivery, Draft
 
-EVENT_TYPE = "google.cloud.pubsub.topic.v1.messagePublished"
 # Pub/Sub's own limits.
 _Value = Annotated[str, Field(max_length=1024)]
 _MAX_MESSAGES = 1000
@@ -53,33 +52,32 @@ def parse_publish(body: bytes) -> list[Draft]:
     return [message.draft() for message in request.messages]
 
 
-def cloud_event(delivery: Delivery, project: str) -> tuple[dict[str, str], bytes]:
-    """Write the headers and the body of a binary-mode CloudEvent, as Eventarc pushes it."""
-    message = delivery.message
-    headers = {
-        "content-type": "application/json",
-        "ce-specversion": "1.0",
-        "ce-type": EVENT_TYPE,
-        "ce-source": f"//pubsub.googleapis.com/projects/{project}/topics/{message.topic}",
-        "ce-id": message.message_id,
-        "ce-time": message.publish_time,
+def push(delivery: Delivery, project: str) -> bytes:
+    """Write what Pub/Sub posts to a push subscription with a dead-letter policy.
+
+    Both spellings of id and time are there, and what is empty is not
+    (https://cloud.google.com/pubsub/docs/push#receive_push).
+    """
+    envelope = {
+        "deliveryAttempt": delivery.attempts + 1,
+        "message": _wire_message(delivery),
+        "subscription": f"projects/{project}/subscriptions/{delivery.subscription}",
     }
-    subscription = f"projects/{project}/subscriptions/{delivery.subscription}"
-    envelope = {"message": _wire_message(delivery), "subscription": subscription}
-    return headers, json.dumps(envelope).encode()
+    return json.dumps(envelope).encode()
 
 
 def _wire_message(delivery: Delivery) -> dict[str, Any]:
     message = delivery.message
     written: dict[str, Any] = {
-        "data": message.data,
         "attributes": dict(message.attributes),
+        "data": message.data,
         "messageId": message.message_id,
+        "message_id": message.message_id,
+        "orderingKey": message.ordering_key,
         "publishTime": message.publish_time,
+        "publish_time": message.publish_time,
     }
-    if message.ordering_key:
-        written["orderingKey"] = message.ordering_key
-    return written
+    return {name: value for name, value in written.items() if value}
 
 
 def _canonical(data: str) -> str:

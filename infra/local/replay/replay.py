@@ -86,7 +86,7 @@ class Replay:
         self._print += 1
         reply = self.drive.answer(question, self.answer)
         at = question.asked_at.astimezone(NEW_YORK)
-        self.tell.step("Question", f"{at:%H:%M} [italic]{question.question_text}[/]")
+        self.tell.step("Question", f"{at:%H:%M} {question.question_text}")
         self.tell.step("Answer", f"{self.answer:+}: {reply['decision']}")
         for update in self.stack.app.updates[-1:] if reply["order_id"] else []:
             why = f" ({update.denial_code})" if update.denial_code else ""

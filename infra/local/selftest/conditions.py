@@ -61,6 +61,25 @@ def no_faults(trader: Trader) -> None:
     trader.simulator.faults.clear()
 
 
+def others_reserve(usd: Decimal) -> Condition:
+    """Let another user's order, canceled by now, have taken its part of what all may take."""
+
+    def reserve(trader: Trader) -> None:
+        now = trader.simulator.clock.now()
+        with trader.stack.database.transaction() as tx:
+            for statement in _RESERVE:
+                tx.run(statement, uid=_OTHERS, usd=usd, now=now)
+
+    return reserve
+
+
+def others_leave(trader: Trader) -> None:
+    """Forget that other user's order."""
+    with trader.stack.database.transaction() as tx:
+        for table in ("trade_orders", "opportunities"):
+            tx.run(f"DELETE FROM {table} WHERE firebase_uid = :uid", uid=_OTHERS)
+
+
 def halt(trader: Trader) -> None:
     """Turn the user's kill switch."""
     kill_switch.halt(trader.stack.database, trader.simulator.clock, trader.uid, "a test", WHO)
@@ -131,3 +150,23 @@ def _everything_tied_up(trader: Trader) -> Iterator[None]:
     finally:
         broker.delete(f"/v2/orders/{placed['id']}")
         broker.close()
+
+
+_OTHERS = "selftest-others"
+_RESERVE = (
+    "INSERT INTO users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING",
+    """
+    INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price, as_of,
+                               snapshot_ids, config_hash, fired_at)
+    VALUES (gen_random_uuid(), :uid, 'others', 'schedule', 'SPY', 1, :now, '{}', '', :now)
+    """,
+    """
+    INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, side, order_type,
+                              notional_usd, status, rule_id, created_at, expires_at, updated_at,
+                              opportunity_id, asset_class, time_in_force, reserved_usd,
+                              reserved_at, config_hash, seen_price, max_price_drift_pct)
+    SELECT gen_random_uuid(), :uid, 'others-' || id, 'SPY', 'buy', 'market', :usd, 'canceled',
+           'others', :now, :now, :now, id, 'us_equity', 'day', :usd, :now, '', 1, 1
+    FROM opportunities WHERE firebase_uid = :uid
+    """,
+)

@@ -6,6 +6,7 @@ too small, nor on credit.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from common.guardrails.facts import DenialCode
 from infra.local.driver import RunError
@@ -20,6 +21,8 @@ from infra.local.selftest.conditions import (
     limits,
     meanwhile,
     no_faults,
+    others_leave,
+    others_reserve,
     price,
     resume,
     spend_everything,
@@ -179,6 +182,11 @@ SCENARIOS: tuple[DenialScenario, ...] = (
         DenialCode.REQUEST_LIMIT,
         "the minute's requests are spent, and the yes expires before the next ones",
         scenarios.late_for_a_request,
+    ),
+    DenialScenario(
+        DenialCode.SERVER_CAP_REACHED,
+        "all users together have reserved what the server allows in four hours",
+        meanwhile(others_reserve(Decimal(50_000)), others_leave),
     ),
     # The last one: the day is over then.
     DenialScenario(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -15,6 +16,8 @@ from infra.local.stack import Stack
 # Minute by minute; the last close was at 99.50. Each print is 100 shares, as each past day was.
 PATH = tuple(map(Decimal, ("100", "100.5", "101", "97", "97")))
 LAST_CLOSE = Decimal("99.5")
+# As many as an index of two days takes to settle.
+PAST_DAYS = 20
 _METRICS = (
     *("last_trade", "daily_bar", "prev_close", "day_open", "day_high", "day_low"),
     *("minute_bar", "daily_close"),
@@ -169,9 +172,11 @@ def _enroll(stack: Stack, number: int, rule_type: str) -> Trader:
         watched["on_answer_match"] = {"action": "close_position"}
         rules = [rule(symbol, "entry", _ENTRY), watched]
     market, calendar = stack.simulator.market, stack.simulator.calendar
-    yesterday = calendar.before(stack.simulator.clock.now().astimezone(NEW_YORK).date()).date
-    days = (calendar.before(yesterday).date, yesterday)
-    market.put_days(symbol, dict.fromkeys(days, LAST_CLOSE))
+    day, days = stack.simulator.clock.now().astimezone(NEW_YORK).date(), list[date]()
+    while len(days) < PAST_DAYS:
+        day = calendar.before(day).date
+        days.append(day)
+    market.put_days(symbol, dict.fromkeys(reversed(days), LAST_CLOSE))
     return Trader.enroll(stack, number, document(symbol, rules, metrics=list(_METRICS)))
 
 

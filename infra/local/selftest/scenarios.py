@@ -6,11 +6,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID
 
-from common.drift import SETTLED_AFTER
+from common.holdings.drift import SETTLED_AFTER
 from common.market import next_trading_day_start
 from common.messages import OrderApproved, QuestionCreated
+from common.orders.request_budget import USUAL_LIMIT
 from common.questions import Answer, Decision
-from common.request_budget import USUAL_LIMIT
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
 from infra.local.selftest.conditions import (

@@ -17,6 +17,16 @@ _LAZILY = ConfigDict(defer_build=True)  # a cold start pays only for the validat
 _FIGURES = TypeAdapter(dict[str, str], config=_LAZILY)
 _POINTS = TypeAdapter(list[SeriesPoint], config=_LAZILY)
 _CONTRACTS = TypeAdapter(list[ContractItem], config=_LAZILY)
+# What no figure reaches, and NaN and Infinity neither: a fact that should not be there costs the
+# points, items and figures made of it, and not the day.
+_BOUND = "1e18"
+_NUMBERS = (
+    *("metric_abs", "individual_pnl", "abs_individual_pnl", "percent_change", "cost_basis", "qty"),
+    *("bid_price", "ask_price", "mid_price", "mid_mark_pnl", "liquidity_drag"),
+)
+_BOUNDED = ", ".join(
+    f"'{name}', CASE WHEN abs({name}) < {_BOUND} THEN {name} END" for name in _NUMBERS
+)
 _INSTANT = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
 
 
@@ -62,7 +72,7 @@ def _figures(tx: Transaction, view: str, report_date: date) -> dict[str, str]:
     with kpi_views.named(view):
         rows = tx.rows(
             f"SELECT kpi_name, display_value FROM {view}"
-            " WHERE report_date = :day ORDER BY sort_order",
+            " WHERE report_date = :day AND display_value !~ 'NaN|Infinity' ORDER BY sort_order",
             day=report_date,
         )
         return _FIGURES.validate_python({row["kpi_name"]: row["display_value"] for row in rows})
@@ -75,7 +85,7 @@ def _series(tx: Transaction, view: str, report_date: date) -> dict[str, list[Ser
             SELECT kpi_name, json_agg(json_build_object(
                 't', to_char(ts AT TIME ZONE 'UTC', {_INSTANT}), 'v', value, 'src', source
             ) ORDER BY ts) AS points
-            FROM {view} WHERE report_date = :day AND value IS NOT NULL GROUP BY kpi_name
+            FROM {view} WHERE report_date = :day AND abs(value) < {_BOUND} GROUP BY kpi_name
             """,
             day=report_date,
         )
@@ -90,14 +100,11 @@ def _extremes(
             f"""
             SELECT kpi_name, side, json_agg(json_build_object(
                 'trade_id', trade_id, 'symbol', symbol, 'contract_name', contract_name,
-                'metric_raw', metric_raw, 'metric_abs', metric_abs,
-                'individual_pnl', individual_pnl, 'abs_individual_pnl', abs_individual_pnl,
-                'percent_change', percent_change, 'cost_basis', cost_basis, 'qty', qty,
-                'bid_price', bid_price, 'ask_price', ask_price, 'mid_price', mid_price,
-                'mid_ts', to_char(mid_ts AT TIME ZONE 'UTC', {_INSTANT}),
-                'mid_mark_pnl', mid_mark_pnl, 'liquidity_drag', liquidity_drag
+                'metric_raw', metric_raw, {_BOUNDED},
+                'mid_ts', to_char(mid_ts AT TIME ZONE 'UTC', {_INSTANT})
             ) ORDER BY rank) AS contracts
-            FROM {view} WHERE report_date = :day GROUP BY kpi_name, side
+            FROM {view} WHERE report_date = :day AND abs(metric_raw) < {_BOUND}
+            GROUP BY kpi_name, side
             """,
             day=report_date,
         )

@@ -82,7 +82,7 @@ def unvalued(tx: Transaction, report_date: date, as_of: datetime) -> list[Unvalu
                CAST(s.strike AS float8) AS strike,
                CAST((s.expiry - CAST(:day AS date)) / 365.25 AS float8) AS years,
                CAST(s.underlying_price AS float8) AS underlying_price,
-               CASE WHEN s.bid > 0 AND s.ask > 0 THEN CAST((s.bid + s.ask) / 2 AS float8) END
+               CASE WHEN s.bid > 0 AND s.ask >= s.bid THEN CAST((s.bid + s.ask) / 2 AS float8) END
                    AS mid,
                CAST(s.implied_volatility AS float8) AS implied_volatility, s.has_greeks,
                h.volatility AS historical_volatility

@@ -42,6 +42,9 @@ CREATE TABLE trade_orders (
 );
 CREATE INDEX trade_orders_reserved ON trade_orders (firebase_uid, reserved_at)
     WHERE reserved_at IS NOT NULL;
+-- The caps over all users.
+CREATE INDEX trade_orders_reserved_by_all ON trade_orders (reserved_at)
+    WHERE reserved_at IS NOT NULL;
 CREATE INDEX trade_orders_submitting ON trade_orders (firebase_uid) WHERE status = 'submitting';
 CREATE INDEX trade_orders_open ON trade_orders (created_at)
     WHERE status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied');

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from common.positions import Trade
+from common.holdings.positions import Trade
 from infra.postgres.database import Transaction
 
 Kind = Literal["corporate_action", "coin_fee", "manual", "cash_in_lieu"]

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from common.corporate_actions import CorporateAction, restate
+from common.holdings.corporate_actions import CorporateAction, restate
 from common.market import NEW_YORK, Snapshot, trading_day
 from infra.postgres.database import Transaction, to_json
 from infra.postgres.trading import adjustments

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from common.drift import Drift
-from common.positions import Execution
+from common.holdings.drift import Drift
+from common.holdings.positions import Execution
 from infra.postgres.database import Transaction, to_json
 from infra.postgres.trading.adjustments import Owned
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from common.drift import SETTLED_AFTER, Drift
-from common.guardrails.facts import NOTIONAL_WINDOW, Exposure
+from common.guardrails.facts import NOTIONAL_WINDOW, Exposure, ServerExposure
+from common.holdings.drift import SETTLED_AFTER, Drift
 from common.market import trading_day, trading_day_start
 from common.orders.order import Order
 from common.orders.status import REJECTED, SUBMITTING
@@ -44,6 +44,7 @@ def of(
         opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
         controls=controls.active_controls(tx, order.firebase_uid, now),
         **_books(tx, order, now),
+        all_users=reserved_by_all(tx, now, without=order.id),
     )
 
 
@@ -81,6 +82,33 @@ def reserved(
         rejected=REJECTED,
     )[0]
     return Reserved(row["orders_today"], row["notional_in_window"])
+
+
+def reserved_by_all(tx: Transaction, now: datetime, *, without: UUID) -> ServerExposure:
+    """Sum what all users have reserved.
+
+    Whoever reserves takes his turn until the transaction ends, so that no two orders fit into the
+    same last room. Every holder of this lock has the lock of his user already.
+    """
+    tx.rows("SELECT pg_advisory_xact_lock(hashtextextended('server caps', 0))")
+    row = tx.rows(
+        """
+        SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
+               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at >= :day_start), 0)
+                   AS notional_today,
+               coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
+                   AS notional_in_window
+        FROM trade_orders
+        WHERE id <> :without AND status <> :rejected
+          AND reserved_at >= least(CAST(:day_start AS timestamptz),
+                                   CAST(:window_start AS timestamptz))
+        """,
+        day_start=trading_day_start(now),
+        window_start=now - NOTIONAL_WINDOW,
+        without=without,
+        rejected=REJECTED,
+    )[0]
+    return ServerExposure(**row)
 
 
 def _position(tx: Transaction, order: Order) -> Position | None:

@@ -4,10 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from common.holdings.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import APPROVED
-from common.positions import Fill, Trade, TradeChange, apply_fill, next_fill
 from common.rules.base import Position
 from infra.postgres.database import Row, Transaction
 from infra.postgres.trading import orders

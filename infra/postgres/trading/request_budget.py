@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from common.orders.order import Order
-from common.request_budget import MINUTE, RateLimit, RequestBudget
+from common.orders.request_budget import MINUTE, RateLimit, RequestBudget
 from infra.postgres.database import Transaction
 
 # One decides at a time, over all instances.

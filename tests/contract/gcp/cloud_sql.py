@@ -52,6 +52,20 @@ def name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
+def _usage(*, certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certificates,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 class Authority:
     """The instance's own certificate authority."""
 
@@ -70,8 +84,16 @@ class Authority:
             .not_valid_before(now - _HOUR)
             .not_valid_after(now + _HOUR)
         )
-        is_authority = key.public_numbers() == self._key.public_key().public_numbers()
-        builder = builder.add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+        ours = self._key.public_key()
+        is_authority = key.public_numbers() == ours.public_numbers()
+        # As RFC 5280 asks of an issuer; Python verifies strictly from 3.13 on.
+        for extension, critical in (
+            (x509.BasicConstraints(is_authority, None), True),
+            (_usage(certificates=is_authority), True),
+            (x509.SubjectKeyIdentifier.from_public_key(key), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(ours), False),
+        ):
+            builder = builder.add_extension(extension, critical=critical)
         signed = builder.sign(self._key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.PEM).decode()
 

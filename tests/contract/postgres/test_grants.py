@@ -75,6 +75,40 @@ def test_a_granted_user_changes_no_schema(db: Database, function: Database, stat
         tx.run(statement)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE trading_control_changes SET set_by = 'another'",
+        "DELETE FROM trading_control_changes",
+        "TRUNCATE trading_control_changes",
+        "INSERT INTO schema_migrations (name, checksum) VALUES ('9999_mine.sql', 'x')",
+        "UPDATE schema_migrations SET checksum = 'x'",
+        "DELETE FROM schema_migrations",
+    ],
+)
+def test_a_granted_user_rewrites_nothing_that_happened(
+    db: Database, function: Database, statement: str
+) -> None:
+    grant(db, [USER])
+
+    with (
+        pytest.raises(pg8000.dbapi.DatabaseError, match="42501"),
+        function.transaction() as tx,
+    ):
+        tx.run(statement)
+
+
+def test_a_granted_user_writes_down_what_it_does(db: Database, function: Database) -> None:
+    grant(db, [USER])
+
+    with function.transaction() as tx:
+        tx.run(
+            "INSERT INTO trading_control_changes (scope, state, reason, set_by, set_at)"
+            " VALUES ('*', 'halted', 'why', 'breaker', now())"
+        )
+        assert len(tx.rows("SELECT * FROM trading_control_changes")) == 1
+
+
 def test_a_user_that_is_not_granted_reads_nothing(db: Database, function: Database) -> None:
     grant(db, ["postgres"])
 

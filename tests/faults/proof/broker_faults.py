@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from tests.faults.proof.world import World
@@ -103,6 +104,8 @@ SWITCHES: tuple[BrokerIs, ...] = (
     BrokerIs("unfilled_day_order_expires", False),
     BrokerIs("duplicate_code", 42210000),
     BrokerIs("partial_fill_probability", 0.5),
+    BrokerIs("coin_fee_rate", Decimal("0.0025")),
+    BrokerIs("enforce_rate_limits", True),
     BrokerIs("account_blocked", True),
     BrokerIs("account_blocked", False),
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 from common.messages import QuestionCreated, TradeUpdate
 from infra.postgres.database import Row
 from infra.simulator.ledger.orders import Order as BrokersOrder
+from tests.faults.proof.account_steps import BY_HAND
 from tests.faults.proof.ledger import Ledger
 from tests.faults.proof.world import World
 
@@ -25,8 +26,10 @@ class Evidence:
 
     @cached_property
     def at_broker(self) -> list[BrokersOrder]:
-        """Every order in the broker's books, oldest first."""
-        return sorted(self.world.simulator.ledger.orders(), key=lambda order: order.created_at)
+        """Every order in the broker's books that nobody placed by hand, oldest first."""
+        found = self.world.simulator.ledger.orders()
+        ours = [order for order in found if not order.client_order_id.startswith(BY_HAND)]
+        return sorted(ours, key=lambda order: order.created_at)
 
     @cached_property
     def orders(self) -> list[Row]:

@@ -7,12 +7,13 @@ from random import Random
 from uuid import UUID
 
 from tests.faults.proof import steps
+from tests.faults.proof.account_steps import IsSplit, TradesByHand
 from tests.faults.proof.broker_faults import ORDERS, SWITCHES, TROUBLES, BrokerFails, BrokerIs
 from tests.faults.proof.harness import StartConditions
 from tests.faults.proof.injected_fault import KINDS
 from tests.faults.proof.start_times import STARTS, Until
 from tests.faults.proof.steps import Step
-from tests.faults.proof.users import PRICES, USERS
+from tests.faults.proof.users import PRICES, STOCKS, USERS
 from tests.faults.proof.world import INSTANCES
 
 _ANSWERS = tuple(map(Decimal, ("10", "10", "10", "7", "5", "4.9", "0", "-5", "-10")))
@@ -167,6 +168,15 @@ def _broker_is(rng: Random) -> Step:
     return rng.choice(SWITCHES)
 
 
+def _by_hand(rng: Random) -> Step:
+    side, qty = rng.choice(("buy", "sell")), rng.choice(("1", "2", "0.01"))
+    return TradesByHand(rng.choice(list(PRICES)), side, qty)
+
+
+def _split(rng: Random) -> Step:
+    return IsSplit(rng.choice(list(STOCKS)), *rng.choice(((10, 1), (3, 2), (1, 4))))
+
+
 def _soon(rng: Random) -> Step:
     return steps.Wait(rng.choice((1, 2)))
 
@@ -215,6 +225,8 @@ _WEIGHTS: Weighted = (
     (_fails, 16),
     (_broker_fails, 10),
     (_broker_is, 2),
+    (_by_hand, 2),
+    (_split, 1),
     (_halt, 1),
     (_resume, 2),
     (_poison, 1),

@@ -63,6 +63,7 @@ GUARDS: dict[DenialCode, Guardrail] = {
     DenialCode.OUTCOME_PENDING: limits.no_outcome_is_pending,
     DenialCode.POSITION_DRIFT: holdings.position_has_not_drifted,
     DenialCode.NOT_HELD: holdings.enough_is_held,
+    DenialCode.SERVER_CAP_REACHED: limits.server_has_room,
 }
 # Denied before the broker is asked for anything, and by no guardrail.
 BEFORE_THE_GUARDS = {DenialCode.REQUEST_LIMIT}
@@ -103,6 +104,8 @@ def stack(
         topics |= {topic: [f"{app_url}/{topic}"] for topic in APP_TOPICS}
         bus = start(LocalBus(None, topics, PROJECT, backoff_seconds=0.1))
         bus_url = start(HttpServer(bus.app)).url
+        dashboard = DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET)
+        running.callback(dashboard.close)
         environment.setenv("PUBSUB_EMULATOR_HOST", bus_url.removeprefix("http://"))
         wiring.reset()
         yield Stack(
@@ -113,7 +116,7 @@ def stack(
             broker_url=broker_url,
             bus=bus,
             app=app,
-            dashboard=DashboardReceiver(None, INTERNAL_TOKEN, SIGNING_SECRET),
+            dashboard=dashboard,
             dashboard_url="",
             client=start(httpx.Client(base_url=functions_url, timeout=60, trust_env=False)),
             environment={},

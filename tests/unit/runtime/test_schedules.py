@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.market import trading_day
 from infra.runtime.schedules import Retry, Schedule, ScheduleError, due, load_schedules
 
 ENTRY: dict[str, Any] = {
@@ -42,21 +43,35 @@ def test_the_file_holds_every_scheduled_function() -> None:
         ("push-snapshot-0900", "push_snapshot", "0 9 * * 1-5", "America/New_York"),
         ("push-snapshot-1230", "push_snapshot", "30 12 * * 1-5", "America/New_York"),
         ("push-snapshot-1630", "push_snapshot", "30 16 * * 1-5", "America/New_York"),
+        ("push-snapshot-2330", "push_snapshot", "30 23 * * 1-5", "America/New_York"),
     }
 
 
-def test_a_week_pushes_three_snapshots_on_each_weekday_at_new_york_times() -> None:
+def test_a_week_pushes_four_snapshots_on_each_weekday_at_new_york_times() -> None:
     pushes = [one for one in load_schedules() if one.function == "push_snapshot"]
 
     jobs = due(pushes, utc("2026-07-05 00:00"), utc("2026-07-12 00:00"))
 
-    assert len(jobs) == 15
-    assert [f"{instant:%a %H:%M}" for instant, _ in jobs[:4]] == [
+    assert len(jobs) == 20
+    assert [f"{instant:%a %H:%M}" for instant, _ in jobs[:5]] == [
         "Mon 13:00",
         "Mon 16:30",
         "Mon 20:30",
+        "Tue 03:30",
         "Tue 13:00",
     ]
+
+
+@pytest.mark.parametrize("day", ["2026-01-15", "2026-03-06", "2026-07-15", "2026-10-30"])
+def test_the_last_push_of_a_day_finds_the_utc_day_over_and_the_trading_day_not(day: str) -> None:
+    pushes = [one for one in load_schedules() if one.function == "push_snapshot"]
+
+    instant, last = due(pushes, utc(f"{day} 12:00"), utc(day) + timedelta(days=1, hours=12))[-1]
+    attempts = (last.retry.count + 1) * last.attempt_deadline_seconds
+    given_up = instant + timedelta(seconds=attempts + sum(last.retry.waits_seconds()))
+
+    assert instant > utc(day) + timedelta(days=1)
+    assert str(trading_day(given_up)) == day
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     announced.no_message_was_given_up,
     money.fills_are_the_brokers,
     money.positions_are_the_brokers,
+    money.nothing_is_short,
     traceable.every_order_can_be_traced,
     log_hygiene.the_books_agree_with_themselves,
     log_hygiene.no_secret_and_no_bug,

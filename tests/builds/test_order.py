@@ -54,3 +54,14 @@ def test_every_package_is_installed_by_its_hashes(name: str) -> None:
 @pytest.mark.parametrize("name", ["cloudbuild.apply.yaml", "cloudbuild.operate.yaml"])
 def test_what_needs_the_database_runs_inside_the_network(name: str) -> None:
     assert _build(name)["options"]["pool"] == {"name": "$_POOL"}
+
+
+def test_terraforms_own_tests_ask_google_for_nothing() -> None:
+    files = sorted((ROOT / "terraform/tests").glob("*.tftest.hcl"))
+
+    assert len(files) >= 5
+    for file in files:
+        text = file.read_text()
+        for provider in ("google", "google-beta", "time"):  # real waits are eleven minutes
+            assert f'mock_provider "{provider}" {{' in text, file.name
+    assert any("command = apply" in file.read_text() for file in files)

@@ -1,6 +1,6 @@
 """Stands in for the commands that a build cannot have here; reads and writes what they would.
 
-Run by the links that `tests.unit.cloud_builds` puts on the PATH: the link's name is the command.
+Run by the links that `tests.builds.machine` puts on the PATH: the link's name is the command.
 Every call is written down, and the call of number FAIL_AT fails. Starts without site-packages, for
 speed.
 """
@@ -58,6 +58,8 @@ def _terraform(arguments: list[str]) -> int:
         if given.get("lockfile") == "readonly" and not Path(".terraform.lock.hcl").exists():
             return 1
         Path(".terraform.lock.hcl").touch()
+    if arguments[0] == "apply" and "var-file" in given:
+        return 0 if Path(given["var-file"]).is_file() else 1
     if arguments[0] == "plan":
         if not Path(given.get("var-file", "")).is_file():
             return 1  # the questions without an answer
@@ -72,6 +74,8 @@ def _terraform(arguments: list[str]) -> int:
 
 
 def _gcloud(arguments: list[str]) -> int:
+    if "WALK" in os.environ:  # noqa: TID251
+        return 0  # what it does at Google is not there to be looked at
     if arguments[:2] != ["storage", "cp"]:
         return USAGE
     *sources, target = arguments[2:]

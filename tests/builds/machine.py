@@ -55,7 +55,7 @@ class Machine:
         (folder / "bin").mkdir(parents=True)
         clean_checkout(folder / "checkout")
         for command in COMMANDS:
-            self._stand_in(command)
+            self.stand_in(command)
 
     def run(self, name: str, *, fail_at: int | None = None) -> Ran:
         """Run a build's steps until one fails; the call of number `fail_at` fails."""
@@ -106,9 +106,10 @@ class Machine:
         calls = re.sub(r"\S+/tmp\.\w+", "TEMPORARY", (self._folder / "calls").read_text())
         return calls.splitlines()
 
-    def _stand_in(self, command: str) -> None:
+    def stand_in(self, command: str) -> None:
+        """Replace a command on the PATH."""
         stand_in = self._folder / "bin" / command
-        here = Path(__file__).with_name("build_commands.py")
+        here = Path(__file__).with_name("commands.py")
         stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {here} "$0" "$@"\n')
         stand_in.chmod(0o755)
 

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from common.positions import Trade
+from common.holdings.positions import Trade
 
 # What an action does to a holding: shares become others, they end for cash, or nobody can tell.
 Effect = Literal["shares", "cash", "unexplained"]

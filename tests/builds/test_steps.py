@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builds.machine import PASSED, Machine, build
 from tests.conftest import ROOT
-from tests.unit.cloud_builds import PASSED, Machine, build
 
 BUILDS = ("cloudbuild.yaml", "cloudbuild.apply.yaml", "cloudbuild.operate.yaml")
 

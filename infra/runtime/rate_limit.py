@@ -1,0 +1,65 @@
+"""How much one caller may ask of this process: so much a minute, and so much at once."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+_MINUTE = 60.0
+# Whoever was not seen for longest is forgotten first, unless he is being served.
+MOST_CALLERS = 10_000
+
+
+@dataclass
+class _Caller:
+    """What a caller may still ask now, as of an instant; a full minute's worth at first."""
+
+    left: float
+    at: float
+    inside: int = 0
+
+
+class RateLimit:
+    """Counts the requests of each caller. Safe to share between threads.
+
+    `patience_seconds` is how long a caller waits for his own earlier requests to end.
+    """
+
+    def __init__(self, per_minute: int, at_once: int, patience_seconds: float = 1.0) -> None:
+        self._per_minute = per_minute
+        self._at_once = at_once
+        self._patience = patience_seconds
+        self._callers: OrderedDict[str, _Caller] = OrderedDict()
+        self._changed = threading.Condition()
+
+    def enter(self, name: str, at: float) -> float:
+        """Let a caller in and return 0, or return in how many seconds he may ask again.
+
+        `at` is in seconds of a clock that never goes back. Who was let in must `leave`.
+        """
+        with self._changed:
+            caller = self._caller(name, at)
+            if caller.left < 1:
+                return (1 - caller.left) * _MINUTE / self._per_minute
+            if not self._changed.wait_for(lambda: caller.inside < self._at_once, self._patience):
+                return self._patience
+            caller.left -= 1
+            caller.inside += 1
+            return 0.0
+
+    def leave(self, name: str) -> None:
+        """Count a caller's request as done."""
+        with self._changed:
+            self._callers[name].inside -= 1
+            self._changed.notify_all()
+
+    def _caller(self, name: str, at: float) -> _Caller:
+        caller = self._callers.setdefault(name, _Caller(self._per_minute, at))
+        self._callers.move_to_end(name)
+        gained = (at - caller.at) * self._per_minute / _MINUTE
+        caller.left = min(caller.left + gained, self._per_minute)
+        caller.at = at
+        if len(self._callers) > MOST_CALLERS:
+            idle = (each for each, found in self._callers.items() if not found.inside)
+            if (oldest := next(idle)) != name:
+                del self._callers[oldest]
+        return caller

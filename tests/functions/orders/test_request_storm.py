@@ -1,0 +1,88 @@
+"""Many more approvals within a minute than the broker's limit on requests lets through."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+
+from common.orders.request_budget import KEPT_FOR_OTHERS, RateLimit
+from functions import wiring
+from infra.postgres.database import Database
+from infra.postgres.trading import request_budget
+from infra.simulator.broker import SimulatedBroker
+from tests.conftest import NOON, USER, enroll, rows
+from tests.functions.steps import submit, tick
+
+pytestmark = [pytest.mark.usefixtures("environment"), pytest.mark.timeout(600)]
+
+APPROVALS = 125
+LIMIT = 90  # as the response headers state it: orders may use 50
+
+
+def approve(db: Database, number: int) -> UUID:
+    """Store an approved order whose yes came `number` tenths of a second after noon."""
+    order_id, at = uuid4(), NOON + timedelta(seconds=1 + number * 50 / APPROVALS)
+    with db.transaction() as tx:
+        tx.run(
+            """
+            INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price, as_of,
+                                       snapshot_ids, config_hash, fired_at)
+            VALUES (:id, :uid, 'dip_confirm', 'x', 'SPY', 492, :at, '{}', 'h', :at)
+            """,
+            id=order_id,
+            uid=USER,
+            at=at,
+        )
+        tx.run(
+            """
+            INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
+                                      order_type, time_in_force, notional_usd, status, rule_id,
+                                      opportunity_id, config_hash, seen_price, max_price_drift_pct,
+                                      created_at, expires_at, updated_at)
+            VALUES (:id, :uid, :client_order_id, 'SPY', 'us_equity', 'buy', 'market',
+                    'day', 1, 'approved', 'dip_confirm', :id, 'h', 492, 1, :at, :expires_at, :at)
+            """,
+            id=order_id,
+            uid=USER,
+            at=at,
+            client_order_id=f"cs-{order_id}",
+            expires_at=at + timedelta(seconds=130),
+        )
+    return order_id
+
+
+def test_a_storm_of_approvals_is_served_in_order_and_latecomers_are_told(
+    db: Database, simulator: SimulatedBroker, environment: pytest.MonkeyPatch
+) -> None:
+    for name in ("HARD_MAX_ORDERS_PER_DAY", "HARD_MAX_NOTIONAL_USD_PER_4H"):
+        environment.setenv(name, "10000")
+    wiring.reset()
+    unasked = {"require_question_before_order": False}
+    room = {"max_orders_per_day": 1000, "max_notional_usd_per_4h": 10000}
+    off = {"id": "dip_confirm", "enabled": False}
+    enroll(db, USER, guardrails=unasked | room, rules=[off])
+    tick()
+    wiring.current().clock = simulator.clock  # asking the broker for the time costs a request
+    order_ids = [approve(db, number) for number in range(APPROVALS)]
+    with db.transaction() as tx:
+        request_budget.observe(tx, RateLimit(LIMIT, LIMIT, NOON), NOON)
+    simulator.clock.advance(timedelta(minutes=1))
+    simulator.switches.enforce_rate_limits = True
+
+    for _ in range(3):
+        for order_id in order_ids:
+            submit(order_id)
+        waiting = rows(db, "SELECT id FROM trade_orders WHERE status = 'approved'")
+        order_ids = [each for each in order_ids if each in {row["id"] for row in waiting}]
+        simulator.clock.advance(timedelta(seconds=61))
+
+    assert order_ids == []
+    fates = rows(db, "SELECT status, denial_code FROM trade_orders ORDER BY created_at")
+    codes = [row["denial_code"] for row in fates]
+    served = codes.index("REQUEST_LIMIT")
+    assert served >= LIMIT - KEPT_FOR_OTHERS
+    assert codes == [None] * served + ["REQUEST_LIMIT"] * (APPROVALS - served)
+    at_broker = simulator.ledger.orders()
+    assert len(at_broker) == len({order.client_order_id for order in at_broker}) == served
+    assert sum((order.notional or Decimal(0) for order in at_broker), Decimal(0)) == served

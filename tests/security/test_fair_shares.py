@@ -1,0 +1,93 @@
+"""Who may come in, and how much one caller may ask: decided before the database is touched."""
+
+import uuid
+
+import pytest
+
+from functions import wiring
+from infra.postgres.database import Database
+from tests.conftest import enroll, rows
+from tests.functions.account.account import Account
+from tests.functions.steps import swipe
+
+OK, FORBIDDEN, NOT_FOUND, TOO_MANY = 200, 403, 404, 429
+
+
+def put(account: Account, uid: str, **claims: object) -> int:
+    """Return the status of a first config."""
+    own = Account(account.key_file, uid)
+    reply = own.call("PUT", "/config", token=own.token(**claims), json={})
+    return reply.status_code
+
+
+def set_to(environment: pytest.MonkeyPatch, **settings: str) -> None:
+    for name, value in settings.items():
+        environment.setenv(name, value)
+    wiring.reset()
+
+
+def test_nobody_enrolls_unless_the_operator_says_so(
+    account: Account, environment: pytest.MonkeyPatch, db: Database
+) -> None:
+    environment.delenv("ENROLLMENT")
+    wiring.reset()
+
+    assert put(account, "stranger") == FORBIDDEN
+    assert rows(db, "SELECT 1 FROM users") == []
+
+
+def test_who_is_a_user_already_stays_one(
+    account: Account, environment: pytest.MonkeyPatch, db: Database
+) -> None:
+    enroll(db, "member")
+    set_to(environment, ENROLLMENT="closed")
+
+    reply = Account(account.key_file, "member").get("/config")
+
+    assert reply.status_code == OK
+
+
+def test_the_allow_list_lets_in_by_name(account: Account, environment: pytest.MonkeyPatch) -> None:
+    set_to(environment, ENROLLMENT="allow_list", ENROLLMENT_ALLOW_LIST="ann, bob")
+
+    assert put(account, "bob") == OK
+    assert put(account, "bo") == FORBIDDEN
+
+
+def test_a_claim_lets_in_only_when_it_is_true(
+    account: Account, environment: pytest.MonkeyPatch
+) -> None:
+    set_to(environment, ENROLLMENT="claim", ENROLLMENT_CLAIM="trader")
+
+    assert put(account, "ann", trader=True) == OK
+    assert put(account, "bob", trader="true") == FORBIDDEN
+    assert put(account, "eve") == FORBIDDEN
+
+
+def test_a_flood_of_one_user_is_answered_without_the_database(
+    account: Account, environment: pytest.MonkeyPatch, db: Database
+) -> None:
+    enroll(db, "loud")
+    enroll(db, "quiet")
+    set_to(environment, MAX_CALLER_REQUESTS_PER_MINUTE="5")
+
+    def ask(uid: str) -> tuple[int, str | None]:
+        reply = Account(account.key_file, uid).get("/config")
+        return reply.status_code, reply.headers.get("Retry-After")
+
+    assert [ask("loud")[0] for _ in range(5)] == [OK] * 5
+    status, again = ask("loud")
+    assert (status, again is not None and 1 <= int(again) <= 12) == (TOO_MANY, True)
+    assert ask("quiet")[0] == OK
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_flood_of_answers_of_one_user_leaves_the_others_theirs(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    set_to(environment, MAX_CALLER_REQUESTS_PER_MINUTE="2")
+
+    flood = [swipe(uuid.uuid4(), 10, "loud").status_code for _ in range(4)]
+
+    assert flood == [NOT_FOUND, NOT_FOUND, TOO_MANY, TOO_MANY]
+    assert swipe(uuid.uuid4(), 10, "quiet").status_code == NOT_FOUND

@@ -1,0 +1,165 @@
+"""Hostile requests beside honest ones, under gunicorn with threads, as deployed.
+
+`make flood N=100000` runs the long one.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from infra.postgres.database import Database
+from tests.conftest import ROOT, enroll, rows
+from tests.functions.account.account import Account
+from tests.functions.steps import tick
+from tests.security.hostile import API, RULE, Hostile
+
+HONEST = ("ann", "bob", "eve")
+ATTACKERS = 4
+REQUESTS = 600
+SERVER_ERROR, OK = 500, 200
+
+
+@pytest.fixture
+def gunicorn(account: Account, environment: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """All functions under gunicorn, with the environment of the test."""
+    assert account
+    environment.setenv("PYTHONPATH", str(ROOT))
+    listening = socket.create_server(("127.0.0.1", 0))
+    log = tmp_path / "gunicorn.log"
+    arguments = ["--threads", "8", "--timeout", "120", "--bind", f"fd://{listening.fileno()}"]
+    command = [sys.executable, "-m", "gunicorn", *arguments, "--worker-class", "gthread"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603 (our own command)
+            [*command, "infra.local.functions_server:application()"],
+            pass_fds=[listening.fileno()],
+            env=os.environ.copy(),  # noqa: TID251 (what the fixture has set)
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        _wait_until_it_answers(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+        listening.close()
+
+
+@retry(
+    retry=retry_if_exception_type(httpx.TransportError),
+    stop=stop_after_delay(120),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
+def _wait_until_it_answers(url: str) -> None:
+    httpx.get(url, timeout=120, trust_env=False)
+
+
+def client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=120, trust_env=False)
+
+
+class Honest:
+    """A user who reads and writes what is theirs, and knows what must come back."""
+
+    def __init__(self, url: str, account: Account, uid: str, known: set[str]) -> None:
+        self._client = client(url)
+        self._headers = {"authorization": f"Bearer {Account(account.key_file, uid).token()}"}
+        self._uid = uid
+        self._known = known
+        self._rounds = 0
+
+    def round(self) -> None:
+        """Do what an app does; every reply must be right."""
+        self._rounds += 1
+        staleness = 100 + self._rounds % 900
+        rules = [RULE | {"question_template": f"secret of {self._uid}"}]
+        override = {"rules": rules, "max_staleness_seconds": staleness}
+        headers = self._headers | {"if-match": "*"}
+        saved = self._client.put(f"{API}/config", json=override, headers=headers)
+        assert saved.status_code == OK, saved.text
+        assert saved.json()["override"] == override
+        assert self._read("config")["override"] == override
+        assert {each["id"] for each in self._read("questions")["questions"]} == self._known
+        assert self._read("orders")["orders"] == []
+        assert self._read("status")["caps"]["orders_per_day"]["used"] == 0
+
+    def _read(self, what: str) -> Any:
+        reply = self._client.get(f"{API}/{what}", headers=self._headers)
+        assert reply.status_code == OK, reply.text
+        return reply.json()
+
+
+def attack(url: str, hostile: Hostile, count: int, seen: Counter[int]) -> list[str]:
+    """Send hostile requests; return what went wrong."""
+    wrong: list[str] = []
+    with client(url) as http:
+        for each in hostile.requests(count):
+            reply = http.request(
+                each.method, each.path, content=each.body, headers=each.headers, params=each.query
+            )
+            seen[reply.status_code] += 1
+            if reply.status_code >= SERVER_ERROR or "secret of" in reply.text:
+                wrong.append(f"{reply.status_code} {each!r:.600} -> {reply.text:.300}")
+    return wrong
+
+
+def test_no_hostile_request_harms_anybody(
+    gunicorn: str, account: Account, db: Database, request: pytest.FixtureRequest
+) -> None:
+    count = int(request.config.getoption("--flood", default=REQUESTS))
+    for uid in HONEST:
+        enroll(db, uid, rules=[RULE | {"question_template": f"secret of {uid}"}])
+    tick()
+    asked = rows(db, "SELECT firebase_uid, question_id FROM confirmations")
+    known = {
+        uid: {str(each["question_id"]) for each in asked if each["firebase_uid"] == uid}
+        for uid in HONEST
+    }
+    assert all(known.values())
+    over, seen = threading.Event(), Counter[int]()
+
+    def live(uid: str) -> int:
+        honest, rounds = Honest(gunicorn, account, uid, known[uid]), 0
+        while not over.is_set() or not rounds:
+            honest.round()
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(len(HONEST) + ATTACKERS) as pool:
+        lives = [pool.submit(live, uid) for uid in HONEST]
+        attacks = []
+        for number in range(ATTACKERS):
+            uid = f"mallory-{number}"
+            enroll(db, uid)
+            token = Account(account.key_file, uid).token()
+            hostile = Hostile(number, uid, token)
+            attacks.append(pool.submit(attack, gunicorn, hostile, count // ATTACKERS, seen))
+        try:
+            wrong = [line for each in attacks for line in each.result()]
+        finally:
+            over.set()
+        rounds = sum(each.result() for each in lives)
+
+    print(f"{sum(seen.values())} hostile requests {dict(seen)}, {rounds} honest rounds")  # noqa: T201
+    assert wrong == []
+    assert tick().status_code == OK
+    assert not {shared["firebase_uid"] for shared in _set_aside(db)} & set(HONEST)
+
+
+def _set_aside(db: Database) -> list[dict[str, Any]]:
+    return rows(
+        db, "SELECT firebase_uid FROM set_aside_configs JOIN user_trading_config USING (config_key)"
+    )

@@ -1,0 +1,92 @@
+"""A row of another user's never leaves the account API, whatever went wrong below it."""
+
+from typing import Any
+
+import pg8000.dbapi
+import pytest
+from werkzeug.test import TestResponse
+
+from functions import edge, wiring
+from infra.postgres.database import Database, connector
+from tests.conftest import USER, enroll, function
+from tests.functions.account.account import BASE, Account
+from tests.functions.steps import approved
+
+OTHER = "user-2"
+
+
+class MixedUp(pg8000.dbapi.Connection):  # type: ignore[misc]
+    """A driver that returns the rows of another user than was asked about."""
+
+    def execute_unnamed(self, statement: str, vals: Any = (), **options: Any) -> Any:
+        mixed = [OTHER if value == USER else value for value in vals]
+        return super().execute_unnamed(statement, vals=mixed, **options)
+
+
+@pytest.fixture
+def ended(environment: pytest.MonkeyPatch) -> list[bool]:
+    """Collect the ends of this process, which would end the tests as well."""
+    ends: list[bool] = []
+    environment.setattr(edge, "end_process", lambda: ends.append(True))
+    return ends
+
+
+@pytest.fixture
+def two_users(db: Database, account: Account) -> Account:
+    """Two users, each with an order, so that there is something to mix up."""
+    for uid in (USER, OTHER):
+        enroll(db, uid)
+        approved(db, uid)
+    return account
+
+
+def mix_up(database_url: str) -> None:
+    def connect() -> MixedUp:
+        connection: MixedUp = connector(database_url)()
+        connection.__class__ = MixedUp
+        return connection
+
+    wiring.current().database.close()
+    wiring.current().database = Database(connect, size=1)
+
+
+def raw(account: Account, path: str) -> TestResponse:
+    """Call without a look at the document, which promises no such reply."""
+    headers = {"Authorization": f"Bearer {account.token()}"}
+    return function("account_api").get(BASE + path, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "path", ["/config", "/orders", "/questions", "/status", "/snapshots?symbol=SPY"]
+)
+def test_it_is_an_error_of_ours_and_the_end_of_the_instance(
+    two_users: Account,
+    database_url: str,
+    ended: list[bool],
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+) -> None:
+    assert two_users.get(path).status_code == 200
+    mix_up(database_url)
+
+    reply = raw(two_users, path)
+
+    assert reply.status_code == 500
+    assert OTHER not in reply.text
+    assert "CRITICAL" in {record.levelname for record in caplog.records}
+    reply.close()
+    assert ended
+
+
+def test_a_trace_is_checked_part_by_part(
+    two_users: Account, database_url: str, ended: list[bool]
+) -> None:
+    order_id = two_users.get("/orders").get_json()["orders"][0]["id"]
+    assert two_users.get(f"/orders/{order_id}/trace").status_code == 200
+    mix_up(database_url)
+
+    reply = raw(two_users, f"/orders/{order_id}/trace")
+    reply.close()
+
+    assert reply.status_code in {404, 500}  # the order of the one is none of the other's
+    assert ended == ([True] if reply.status_code == 500 else [])
