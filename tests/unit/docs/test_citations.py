@@ -13,7 +13,7 @@ STRANGE = re.compile(
     r"alpaca-api\.md|\bdesign(?:\.md)? (?:section|§) ?\d|layout\.md|style\.md|\(style:"
     r"|(?<![/\w])kpis\.md section|\(section \d"
 )
-CITED = re.compile(r"\b(docs/[\w/-]+\.(?:md|yaml|json|py))(?:, ([A-Z][\w ]*\w))?")
+CITED = re.compile(r"(?<![\w/])(docs/[\w/-]+\.(?:md|yaml|json|py))(?:, ([A-Z][\w ]*\w))?")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(#[\w-]+)?\)")
 
 
