@@ -100,14 +100,6 @@ def _name(request: flask.Request, body: bytes) -> str:
 
 
 def _keep(consumer: str, topic: str, received: Received, raised: PermanentError) -> None:
-    log.error(
-        "%s gave up message %s: %s",
-        consumer,
-        received.message_id,
-        raised,
-        exc_info=raised,
-        extra={"event": "dead_letter_kept", "consumer": consumer},
-    )
     letter = DeadLetter(
         consumer=consumer,
         topic=topic,
@@ -115,6 +107,14 @@ def _keep(consumer: str, topic: str, received: Received, raised: PermanentError)
         ordering_key=_storable(received.ordering_key),
         payload=_storable(received.payload.decode(errors="replace")),
         error=_storable(str(raised)),
+    )
+    log.error(
+        "%s gave up message %s: %s",
+        consumer,
+        letter.message_id,
+        letter.error,
+        exc_info=raised,
+        extra={"event": "dead_letter_kept", "consumer": consumer},
     )
     app = wiring.current()
     with app.database.transaction() as tx:
