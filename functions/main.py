@@ -1,5 +1,13 @@
 """The deployed source file: every entry point, no logic."""
 
+import sys
+from pathlib import Path
+
+# In a checkout this file lies one folder below the packages, and functions-framework puts only its
+# own folder on the path; in what is deployed it lies beside them.
+_here = Path(__file__).resolve().parent
+sys.path.insert(0, str(_here.parent if _here.name == "functions" else _here))
+
 from functions.account_api import account_api
 from functions.answer import answer
 from functions.evaluate import evaluate

@@ -1,12 +1,15 @@
 """Each function runs alone, as `functions-framework --source functions/main.py --target …`."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -80,3 +83,25 @@ def test_every_function_runs_alone(target: str, body: dict[str, str], status: in
         reply = client.post("/", json=body)
 
     assert reply.status_code == status, reply.text
+
+
+@pytest.mark.parametrize("folder", ["functions", "."], ids=["checkout", "archive"])
+def test_the_deployed_file_loads_where_the_project_is_not_installed(
+    folder: str, tmp_path: Path
+) -> None:
+    for package in ("common", "functions", "infra"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    if folder == ".":
+        shutil.move(tmp_path / "functions" / "main.py", tmp_path)
+    packages = sysconfig.get_path("purelib")  # as a plain folder, without the project's own entry
+    loading = f"import runpy, sys; sys.path.append({packages!r}); names = runpy.run_path('main.py')"
+
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", "-S", "-c", f"{loading}; print(names['ingest'].__module__)"],
+        cwd=tmp_path / folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == "functions.ingest\n", done.stderr
