@@ -45,10 +45,12 @@ NOTING_FUNCTION = """
 import base64, pathlib
 import functions_framework
 
-@functions_framework.cloud_event
-def note(event):
-    text = base64.b64decode(event.data["message"]["data"]).decode()
-    pathlib.Path(__file__).with_name("noted").write_text(f"{event['id']} {text}")
+@functions_framework.http
+def note(request):
+    message = request.get_json()["message"]
+    text = base64.b64decode(message["data"]).decode()
+    pathlib.Path(__file__).with_name("noted").write_text(f"{message['messageId']} {text}")
+    return "", 204
 """
 
 
