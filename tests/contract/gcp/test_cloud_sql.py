@@ -21,7 +21,7 @@ from tests.conftest import rows
 from tests.contract.gcp.cloud_sql import INSTANCE, Credentials, Google, Proxy, cloud_sql
 
 # Where a session cannot be started, Google's connector (its `connect_async`) leaves the socket that
-# it has opened to the garbage collector; on Python 3.13 that is a warning. Nothing of ours holds it.
+# it has opened to the garbage collector; on Python 3.13 that is a warning. Nothing of ours has it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 
 
