@@ -60,8 +60,8 @@ run "defaults" {
     condition = alltrue([
       for name, job in google_cloud_scheduler_job.this : job.time_zone == "America/New_York" && endswith(job.schedule, "1-5")
       if strcontains(name, "snapshot")
-    ]) && length([for name in keys(local.schedules) : name if strcontains(name, "snapshot")]) == 3
-    error_message = "Three snapshots on each weekday, New York time."
+    ]) && length([for name in keys(local.schedules) : name if strcontains(name, "snapshot")]) == 4
+    error_message = "Four snapshots on each weekday, New York time: the last completes the day."
   }
 
   assert {
