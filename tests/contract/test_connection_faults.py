@@ -329,6 +329,8 @@ class TestInterruptions:
         assert len(set(counters(database))) == 1
         database.close()
 
+    # It may strike between the opening of a socket and the first name for it.
+    @pytest.mark.filterwarnings("ignore:unclosed <tests.contract:ResourceWarning")
     def test_by_the_end_of_a_thread(self, wire: Wire) -> None:
         database = Database(wire.connect, size=500)
 

@@ -59,7 +59,7 @@ def test_too_many_requests_is_sent_again_later(
     throttled = submit(order_id)
     redelivered = submit(order_id)
 
-    assert (throttled.status_code, redelivered.status_code) == (500, 200)
+    assert (throttled.status_code, redelivered.status_code) == (503, 200)
     assert len(simulator.ledger.orders()) == 1
 
 
@@ -101,7 +101,7 @@ def test_a_broker_that_cannot_be_reached_delays_the_order_and_no_more(
     wiring.reset()
     redelivered = submit(order_id)
 
-    assert (unreachable.status_code, redelivered.status_code) == (500, 200)
+    assert (unreachable.status_code, redelivered.status_code) == (503, 200)
     assert (untouched["status"], untouched["reserved_at"]) == ("approved", None)
     assert len(simulator.ledger.orders()) == 1
 
@@ -158,7 +158,7 @@ def test_what_was_never_sent_is_judged_anew_and_waits_when_it_would_be_denied(
 
     again = submit(order_id)
 
-    assert again.status_code == 500
+    assert again.status_code == 503
     assert simulator.ledger.orders() == []
     row = order_row(db, order_id)
     assert (row["status"], row["reserved_at"] is not None) == ("submitting", True)
@@ -209,7 +209,7 @@ def test_a_refused_resend_proves_nothing_about_a_request_that_arrives_late(
     )
     submit(order_id)
 
-    assert (lost.status_code, refused.status_code, late.status_code) == (500, 500, 200)
+    assert (lost.status_code, refused.status_code, late.status_code) == (500, 503, 200)
     assert (between["status"], between["reserved_usd"]) == ("submitting", 10)
     assert order_row(db, order_id)["alpaca_order_id"] == simulator.ledger.orders()[0].id
 
@@ -230,7 +230,7 @@ def test_of_two_interrupted_orders_the_later_one_waits_for_the_earlier(
 
     too_early, earlier, later = submit(second), submit(first), submit(second)
 
-    assert too_early.status_code == 500
+    assert too_early.status_code == 503
     assert (earlier.status_code, later.status_code) == (200, 200)
     placed = [order.client_order_id for order in simulator.ledger.orders()]
     assert placed == [order_row(db, each)["client_order_id"] for each in (first, second)]

@@ -171,7 +171,7 @@ def test_a_lost_answer_is_asked_for_again(
 def test_wrong_credentials_are_final_for_the_api_and_never_reach_d1(
     environment: pytest.MonkeyPatch, db: Database, sites: Dashboard, name: str
 ) -> None:
-    change(environment, **{name: "wrong"})
+    change(environment, **{name: "wrong-though-long-enough"})
 
     reply = push()
 

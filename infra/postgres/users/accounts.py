@@ -8,7 +8,14 @@ from common.orders.status import TERMINAL
 from infra.postgres.database import Transaction
 
 # Our tables of records: what an order rests on and led to stays when its owner goes.
-RECORDS = ("opportunities", "confirmations", "trade_orders", "fills", "trades")
+RECORDS = (
+    "opportunities",
+    "confirmations",
+    "trade_orders",
+    "fills",
+    "trades",
+    "position_adjustments",
+)
 # Our tables that go with their user.
 PERSONAL = ("user_trading_config", "user_trading_state")
 
