@@ -118,8 +118,12 @@ def leave_out(
     """Record which configs were set aside: for the operator, and for their users by rule."""
     reasons = {**unusable, **{shared.key: reason for shared, reason in failed}}
     for key, reason in reasons.items():
-        extra = {"event": "config_set_aside", "config_key": key}
-        log.error("config %s is set aside: %s", key, reason, extra=extra)
+        log.error(
+            "config %s is set aside: %s",
+            key,
+            reason,
+            extra={"event": "config_set_aside", "config_key": key},
+        )
     set_aside_configs.replace(tx, reasons, now)
     statuses = [
         RuleStatus(shared.key, rule.id, symbol, "set_aside", {"reason": reason})

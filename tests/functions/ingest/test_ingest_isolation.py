@@ -80,7 +80,7 @@ def test_what_cannot_be_read_of_one_symbol_loses_only_that_symbol(
     db: Database, simulator: SimulatedBroker
 ) -> None:
     trade = {"t": "2026-02-10T17:00:00Z", "p": 492, "s": 1}
-    body = {"SPY": {"latestTrade": trade}, "AAPL": {"latestTrade": {"p": "?"}}, "MSFT": 7}
+    body = {"SPY": {"latestTrade": trade}, "AAPL": {"latestTrade": trade | {"p": "?"}}, "MSFT": 7}
     simulator.faults.add("status", status=200, body=body, path=SNAPSHOTS)
     enroll(db, "a")
 

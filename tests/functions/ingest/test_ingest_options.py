@@ -236,7 +236,6 @@ def test_an_unreadable_contract_or_snapshot_loses_only_itself(
     simulator.faults.add("status", status=200, body=body, path="/v1beta1/options")
     enroll(db, "a", data_inputs=[options("SPY")])
 
-    answer = ingest()
+    ingest()
 
-    assert [each["symbol"] for each in answer["problems"]] == [broken]
     assert list(read(db)) == [fine]
