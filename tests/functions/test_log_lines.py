@@ -18,6 +18,7 @@ from common.snapshot.completeness import Missing
 from infra.postgres.database import Database
 from infra.runtime.json_logs import CloudFormatter
 from infra.simulator.broker import SimulatedBroker
+from infra.workflows import push_audit
 from tests.conftest import ROOT, function
 from tests.functions.steps import approved, asked, deliver, order_row, submit, swipe, tick
 
@@ -151,6 +152,10 @@ def logged_events() -> dict[str, set[str]]:
                 for keyword in call.keywords if isinstance(call, ast.Call) else []:
                     if keyword.arg == "extra":
                         _collect(keyword.value, found)
+    # A push's event follows from its result, by a table.
+    fields = {"event", "date", "result", "error"}
+    for event in {*push_audit._EVENTS.values(), "snapshot_failed"}:
+        found.setdefault(event, set()).update(fields)
     return found
 
 
