@@ -74,8 +74,8 @@ def client(url: str) -> httpx.Client:
 class Honest:
     """A user who reads and writes what is theirs, and knows what must come back."""
 
-    def __init__(self, url: str, account: Account, uid: str, known: set[str]) -> None:
-        self._client = client(url)
+    def __init__(self, http: httpx.Client, account: Account, uid: str, known: set[str]) -> None:
+        self._client = http
         self._headers = {"authorization": f"Bearer {Account(account.key_file, uid).token()}"}
         self._uid = uid
         self._known = known
@@ -132,10 +132,12 @@ def test_no_hostile_request_harms_anybody(
     over, seen = threading.Event(), Counter[int]()
 
     def live(uid: str) -> int:
-        honest, rounds = Honest(gunicorn, account, uid, known[uid]), 0
-        while not over.is_set() or not rounds:
-            honest.round()
-            rounds += 1
+        rounds = 0
+        with client(gunicorn) as http:
+            honest = Honest(http, account, uid, known[uid])
+            while not over.is_set() or not rounds:
+                honest.round()
+                rounds += 1
         return rounds
 
     with ThreadPoolExecutor(len(HONEST) + ATTACKERS) as pool:
