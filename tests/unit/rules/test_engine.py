@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -92,4 +93,12 @@ def test_a_rule_about_positions_that_nobody_holds_says_so() -> None:
     assert reasons(evaluate(GAIN, closing, positions={"AAPL": [held(1, 400)]})) == [
         ("rule-0", "SPY", "no_position"),
         ("rule-1", "SPY", "no_position"),
+    ]
+
+
+def test_a_position_to_which_something_unexplained_happened_fires_no_rule() -> None:
+    odd = replace(held(1, 400), is_explained=False)
+
+    assert reasons(evaluate(GAIN, positions={"SPY": [odd]})) == [
+        ("rule-0", "SPY", "corporate_action")
     ]
