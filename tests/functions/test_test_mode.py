@@ -51,7 +51,6 @@ def question(db: Database) -> str:
     return str(pending["question_id"])
 
 
-@pytest.mark.xfail(strict=False, reason="open: a guardrail added since denies the fixture order")
 @pytest.mark.usefixtures("deployed")
 def test_an_order_is_asked_approved_and_filled_without_a_broker(db: Database) -> None:
     enroll(db, USER)
@@ -68,7 +67,6 @@ def test_an_order_is_asked_approved_and_filled_without_a_broker(db: Database) ->
     assert rows(db, "SELECT symbol FROM trades") == [{"symbol": "SPY"}]
 
 
-@pytest.mark.xfail(strict=False, reason="open: a guardrail added since denies the fixture order")
 @pytest.mark.usefixtures("deployed")
 def test_a_second_delivery_and_a_reconciliation_find_the_order_again(db: Database) -> None:
     enroll(db, USER)
