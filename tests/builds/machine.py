@@ -110,7 +110,7 @@ class Machine:
         """Replace a command on the PATH."""
         stand_in = self._folder / "bin" / command
         here = Path(__file__).with_name("commands.py")
-        stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {here} "$0" "$@"\n')
+        stand_in.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{here}" "$0" "$@"\n')
         stand_in.chmod(0o755)
 
 

@@ -58,7 +58,7 @@ def fill(db: Database, *, contracts: int = 200, recordings: Path = RECORDINGS) -
         for symbol, base in STOCKS.items()
     }
     _market(source_rows, prices)
-    quotes = list(_chain(recordings, contracts))
+    quotes = list(_chain(recordings, contracts, prices["GOOG"]))
     _options(source_rows, quotes, prices["GOOG"])
     _questions(source_rows, chance)
     _stock_trades(source_rows, chance, prices)
@@ -140,9 +140,11 @@ def _step(price: Decimal, chance: random.Random, deviation: float) -> Decimal:
     return round(price * Decimal(str(1 + chance.gauss(0, deviation))), 2)
 
 
-def _chain(recordings: Path, contracts: int) -> Iterator[Quote]:
+def _chain(recordings: Path, contracts: int, underlying: Prices) -> Iterator[Quote]:
     recording = recordings / f"{DAY}_goog_option_quotes_5min.csv.gz"
-    return _recorded(recording, contracts) if recording.exists() else _made_up(contracts)
+    if recording.exists():
+        return _recorded(recording, contracts)
+    return _made_up(contracts, underlying)
 
 
 def _recorded(recording: Path, contracts: int) -> Iterator[Quote]:
@@ -166,7 +168,7 @@ def _recorded(recording: Path, contracts: int) -> Iterator[Quote]:
             )
 
 
-def _made_up(contracts: int) -> Iterator[Quote]:
+def _made_up(contracts: int, underlying: Prices) -> Iterator[Quote]:
     chance = random.Random(11)
     count = contracts // 2
     strikes = [Decimal(740 + 5 * n) for n in range(-(count // 8), count // 8 + 2)]
@@ -175,9 +177,10 @@ def _made_up(contracts: int) -> Iterator[Quote]:
     for expiry, strike in pairs:
         for kind in ("call", "put"):
             name = str(OccSymbol("GOOG", expiry, kind, strike))
-            inner = max(Decimal(0), (748 - strike) * (1 if kind == "call" else -1))
+            sign = 1 if kind == "call" else -1
             interest, volume = chance.randint(1, 900), 0
             for at in _ticks(OPENS, CLOSES, _FIVE_MINUTES):
+                inner = max(Decimal(0), (underlying.at(at) - strike) * sign)
                 middle = inner + Decimal(chance.randint(400, 1500)) / 100
                 volume += chance.randint(0, 3)
                 yield Quote(
