@@ -71,7 +71,8 @@ class Day:
         for feed, count in (("iex", self.chance.choice((10, 21, 40))), ("sip", 15)):
             for number in range(count):
                 as_of = self.since - timedelta(days=number + (feed == "sip"))
-                self.source_rows.fact(underlying, "daily_close", self._price(100, spread), as_of, feed=feed)
+                close = self._price(100, spread)
+                self.source_rows.fact(underlying, "daily_close", close, as_of, feed=feed)
 
     def _chain(self) -> list[str]:
         """Pairs and single contracts; `SPY1` is adjusted, and no pair of `SPY`'s."""
