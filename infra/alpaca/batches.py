@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from common.errors import BrokerRefusedError, MalformedMessageError, TransientError
+from common.model import TolerantModel
 from common.model import problems as field_problems
 
 # No number is documented for stocks; 100 symbols are known to work, and are the most for options.
@@ -78,6 +79,13 @@ def parse(model: type[_Model], raw: object) -> _Model:
     except ValidationError as error:
         text = "; ".join(field_problems(error))
         raise MalformedMessageError(f"cannot read the broker's data: {text}") from error
+
+
+def left_out(symbol: str, *parts: TolerantModel | None) -> Iterator[Issue]:
+    """Report what of a fragment's parts could not be read, though the rest is used."""
+    for part in parts:
+        if part is not None:
+            yield from (Issue(symbol, f"left out: {text}") for text in part.unread)
 
 
 def parse_each(

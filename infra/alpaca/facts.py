@@ -1,4 +1,4 @@
-"""A symbol's snapshot or daily bars, as the broker words them, into facts (sections 2 and 3)."""
+"""A symbol's snapshot or daily bars, as the broker words them,, into facts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from common.market import (
     trading_day,
 )
 from common.model import TolerantModel
-from infra.alpaca.batches import Issue, parse
+from infra.alpaca.batches import Issue, left_out, parse
 from infra.alpaca.quotes import Price, Size
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
@@ -54,13 +54,6 @@ class _SymbolSnapshot(TolerantModel):
     minute_bar: WireBar | None = Field(alias="minuteBar", default=None)
     daily_bar: WireBar | None = Field(alias="dailyBar", default=None)
     previous_bar: WireBar | None = Field(alias="prevDailyBar", default=None)
-
-    def problems(self, symbol: str) -> Iterator[Issue]:
-        """Report what was left out, of the snapshot and of its parts."""
-        parts = (self.latest_trade, self.minute_bar, self.daily_bar, self.previous_bar)
-        for each in (self, *(part for part in parts if part)):
-            for text in each.unread:
-                yield Issue(symbol, f"left out: {text}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,8 @@ def snapshot_facts(
     Raises MalformedMessageError when it is no snapshot.
     """
     known = parse(_SymbolSnapshot, raw)
-    yield from known.problems(symbol)
+    parts = (known.latest_trade, known.minute_bar, known.daily_bar, known.previous_bar)
+    yield from left_out(symbol, known, *parts)
     trade = known.latest_trade
     if trade is None:
         return

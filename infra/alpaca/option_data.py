@@ -1,7 +1,7 @@
 """Option snapshots, in the fewest requests: by symbol, or by whole chains."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -12,7 +12,16 @@ from common.bounds import WireNumber
 from common.market import trading_day
 from common.model import TolerantModel, plain
 from common.options import ChainBounds, OptionContract, OptionSnapshot
-from infra.alpaca.batches import BATCH_SIZE, BatchResult, parse, parse_each, part, read_isolating
+from infra.alpaca.batches import (
+    BATCH_SIZE,
+    BatchResult,
+    Issue,
+    left_out,
+    parse,
+    parse_each,
+    part,
+    read_isolating,
+)
 from infra.alpaca.facts import WireBar, WireTrade
 from infra.alpaca.http import AlpacaHttp, Params
 from infra.alpaca.pages import pages
@@ -68,7 +77,7 @@ class OptionData:
         for underlying in chains:
             parts |= self._chain(underlying, bounds[underlying], feed)
 
-        def read(symbol: str, raw: Any) -> list[OptionSnapshot]:
+        def read(symbol: str, raw: Any) -> Iterator[OptionSnapshot | Issue]:
             contract = listed[symbol]
             return _snapshot(contract, prices[contract.underlying], feed, raw, now)
 
@@ -112,17 +121,16 @@ def _parted(contracts: Sequence[OptionContract]) -> tuple[list[str], list[str]]:
 
 def _snapshot(
     contract: OptionContract, price: Decimal, feed: str, raw: Any, now: datetime
-) -> list[OptionSnapshot]:
-    """Return the snapshot, or nothing when there is neither quote nor trade to date it by."""
+) -> Iterator[OptionSnapshot | Issue]:
+    """Yield the snapshot, if a quote or a trade dates it, and what of it cannot be read."""
     known = parse(_OptionSnapshot, raw)
     quote, trade, greeks = known.latest_quote, known.latest_trade, known.greeks or _Greeks()
+    yield from left_out(contract.symbol, known, quote, trade, greeks, known.daily_bar)
     if quote is not None and quote.bid > quote.ask > 0:
         quote = None  # crossed: bad data
     times = [each.at for each in (quote, trade) if each]
-    if not times:
-        return []
-    return [
-        OptionSnapshot(
+    if times:
+        yield OptionSnapshot(
             contract=contract,
             feed=feed,
             bid=quote.bid if quote else None,
@@ -141,7 +149,6 @@ def _snapshot(
             as_of=max(times),
             raw=raw,
         )
-    ]
 
 
 def _day_volume(bar: WireBar | None, now: datetime) -> Decimal | None:

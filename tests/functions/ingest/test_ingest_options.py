@@ -236,6 +236,9 @@ def test_an_unreadable_contract_or_snapshot_loses_only_itself(
     simulator.faults.add("status", status=200, body=body, path="/v1beta1/options")
     enroll(db, "a", data_inputs=[options("SPY")])
 
-    ingest()
+    reply = ingest()
 
     assert list(read(db)) == [fine]
+    assert {each["symbol"] for each in reply["problems"]} == {broken}
+    reasons = [each["reason"] for each in reply["problems"]]
+    assert any(reason.startswith("left out: latestQuote.t:") for reason in reasons)
