@@ -15,7 +15,12 @@ locals {
     evaluate = {
       topic   = "snapshots-ingested"
       secrets = []
-      relays  = true, memory = "512Mi", instances = 3, concurrency = 1, connections = 2, timeout = 60
+      relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 2, timeout = 60
+    }
+    ask = {
+      topic   = "rules-fired"
+      secrets = []
+      relays  = true, memory = "512Mi", instances = 4, concurrency = 1, connections = 2, timeout = 60
     }
     answer = {
       callers = var.answer_callers

@@ -32,7 +32,7 @@ def _uses(function: str) -> set[str]:
 def test_each_function_has_an_account_of_its_own(deployment: Deployment) -> None:
     accounts = [deployment.account(function) for function in deployment.functions]
 
-    assert len(set(accounts)) == len(accounts) == 8
+    assert len(set(accounts)) == len(accounts) == 9
 
 
 def test_each_function_reads_the_secrets_that_its_code_uses(deployment: Deployment) -> None:
