@@ -1,7 +1,6 @@
 """What counts towards the caps: whose orders, since when, and never the order that is judged."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -68,7 +67,7 @@ def placed(db: Database, reserved_at: datetime | None = None, status: str | None
     return order_id
 
 
-def counted(db: Database, now: datetime) -> tuple[int, Decimal, Decimal]:
+def counted(db: Database, now: datetime) -> tuple[int, int, int]:
     """Return orders today, and notional in the window and today, as the two sums agree on them."""
     with db.transaction() as tx:
         own = exposure.reserved(tx, USER, now)
@@ -77,7 +76,7 @@ def counted(db: Database, now: datetime) -> tuple[int, Decimal, Decimal]:
         own.orders_today,
         own.notional_in_window,
     )
-    return own.orders_today, own.notional_in_window, everybody.notional_today
+    return own.orders_today, int(own.notional_in_window), int(everybody.notional_today)
 
 
 @pytest.mark.usefixtures("user")
