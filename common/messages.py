@@ -16,7 +16,7 @@ from common.orders.status import TERMINAL
 from common.orders.summary import sentence
 from common.questions import Terms
 
-NonNegative = Annotated[int, Field(ge=0)]
+NonNegative = Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Message(Model):

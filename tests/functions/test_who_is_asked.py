@@ -49,7 +49,7 @@ def config_key(db: Database) -> str:
 
 def held(db: Database) -> list[Decimal]:
     with db.transaction() as tx:
-        found = positions.held_by_users_of(tx, config_key(db))
+        found = positions.held_in_range(tx, config_key(db), "a", "z")
     return [each.qty for each in found.get("SPY", [])]
 
 
