@@ -42,7 +42,7 @@ locals {
     }
     relay_outbox = {
       secrets = []
-      relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 2
+      relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 4
     }
     account_api = {
       callers = var.account_api_callers
