@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from typing import Any
 
 import pytest
@@ -122,7 +123,7 @@ def test_a_config_that_takes_too_long_is_set_aside_in_the_same_tick(
     enroll(db, "slow", rules=[RULE | {"id": f"slow-{number}"} for number in range(3)])
     enroll(db, "good")
     spent = itertools.count()  # a second of the processor at each look
-    environment.setattr("functions.evaluate.time.thread_time", lambda: float(next(spent)))
+    environment.setattr(time, "thread_time", lambda: float(next(spent)))
 
     tick()
 
