@@ -10,6 +10,7 @@ sys.path.insert(0, str(_here.parent if _here.name == "functions" else _here))
 
 from functions.account_api import account_api
 from functions.answer import answer
+from functions.console import console
 from functions.evaluate import evaluate
 from functions.ingest import ingest
 from functions.push_snapshot import push_snapshot
@@ -20,6 +21,7 @@ from functions.submit_order import submit_order
 __all__ = [
     "account_api",
     "answer",
+    "console",
     "evaluate",
     "ingest",
     "push_snapshot",
