@@ -16,6 +16,8 @@ from common.orders.status import TERMINAL
 from common.orders.summary import sentence
 from common.questions import Terms
 
+NonNegative = Annotated[int, Field(ge=0, le=10**9)]
+
 
 class Message(Model):
     """A fact for others, and the topic that it is announced on."""
@@ -30,6 +32,46 @@ class SnapshotsIngested(Message):
 
     ingested_at: Instant
     stored: Annotated[int, Field(ge=0, le=10**9)]
+
+
+class Firing(Model):
+    """A rule that fired, with what its users are to be asked.
+
+    Where `held_qty` is given, only those are asked who hold that many units at `entry_price` (USD).
+    """
+
+    rule_type: str
+    cooldown_seconds: NonNegative
+    needs_yes: bool
+    terms: Terms
+    text: str
+    held_qty: Exact | None = None
+    entry_price: Exact | None = None
+
+
+class Audience(Model):
+    """The users of one config whose uids lie from `first_uid` to `last_uid`, and what fired.
+
+    The natural key of what comes of it is that of an opportunity: user, rule, symbol and the
+    instant of the fact. All rules of a config are asked of a user together, in its order, because
+    they share the user's queue.
+    """
+
+    config_key: str
+    first_uid: str
+    last_uid: str
+    users: NonNegative
+    max_queued_questions: NonNegative
+    firings: tuple[Firing, ...]
+
+
+class RulesFired(Message):
+    """Rules fired for more users than one transaction asks: these are to be asked."""
+
+    topic = "rules-fired"
+
+    evaluated_at: Instant
+    audiences: Annotated[tuple[Audience, ...], Field(min_length=1)]
 
 
 class QuestionCreated(Terms, Message):
@@ -88,5 +130,6 @@ class TradeUpdate(Message):
 
 # All topics, the most urgent first: in this order they are relayed.
 TOPICS = tuple(
-    kind.topic for kind in (OrderApproved, QuestionCreated, TradeUpdate, SnapshotsIngested)
+    kind.topic
+    for kind in (OrderApproved, RulesFired, QuestionCreated, TradeUpdate, SnapshotsIngested)
 )

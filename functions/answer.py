@@ -45,7 +45,7 @@ def answer(request: flask.Request) -> edge.Reply:
             reply, status = take_answer(tx, received, app.clock.now())
         # A follow-up begins a flow of its own: this line says from which it came.
         log.info("answered: %d", status, extra={"event": "answered", "status": status, **reply})
-        app.relay.publish_committed()
+        app.relay.publish_committed_of(received.firebase_uid)
     return reply, status
 
 

@@ -172,7 +172,7 @@ class Submission:
         What was never sent is judged anew, for much may have changed since. It is not denied,
         because the lost request could still arrive: it waits, visible, with its reservation.
         """
-        broker_order = self.trading.by_client_order_id(order.client_order_id)
+        broker_order = self.trading.look_up(order)
         if broker_order is not None:
             self.record(order, broker_order)
             return

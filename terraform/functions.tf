@@ -2,7 +2,7 @@
 # table; tests/terraform compares it with what the code uses.
 #
 #   topic        pushes to it, else a schedule calls it (infra/schedules.yaml), or a caller
-#   callers      who may call it from outside; only these two functions are reachable from there
+#   callers      who may call it from outside; only these three functions are reachable from there
 #   secrets      what it may read
 #   relays       whether it publishes: whoever does publishes whatever the outbox holds, on any topic
 #   connections  to the database, per instance (DATABASE_POOL_SIZE)
@@ -15,7 +15,12 @@ locals {
     evaluate = {
       topic   = "snapshots-ingested"
       secrets = []
-      relays  = true, memory = "512Mi", instances = 3, concurrency = 1, connections = 2, timeout = 60
+      relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 2, timeout = 60
+    }
+    ask = {
+      topic   = "rules-fired"
+      secrets = []
+      relays  = true, memory = "512Mi", instances = 4, concurrency = 1, connections = 2, timeout = 60
     }
     answer = {
       callers = var.answer_callers
@@ -37,7 +42,12 @@ locals {
     }
     relay_outbox = {
       secrets = []
-      relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 2
+      relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 4
+    }
+    console = {
+      callers = var.console_callers
+      secrets = []
+      relays  = false, memory = "512Mi", instances = 1, concurrency = 8, connections = 2, timeout = 30
     }
     account_api = {
       callers = var.account_api_callers
@@ -60,7 +70,7 @@ locals {
 }
 
 resource "google_cloudfunctions2_function" "this" {
-  #checkov:skip=CKV_GCP_124:two functions are there to be called from outside; tests/terraform asserts that the others admit nobody
+  #checkov:skip=CKV_GCP_124:three functions are there to be called from outside; tests/terraform asserts that the others admit nobody
   for_each = local.functions
 
   name        = local.names[each.key]

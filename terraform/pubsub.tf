@@ -2,7 +2,7 @@
 # goes to the one dead-letter topic, which says in an attribute whose it was.
 
 locals {
-  topics     = toset(["orders-approved", "questions-created", "snapshots-ingested", "trade-updates"])
+  topics     = toset(["orders-approved", "questions-created", "rules-fired", "snapshots-ingested", "trade-updates"])
   app_topics = toset(["questions-created", "trade-updates"])
 
   # How long and how often a reader is tried. Ordered: a user's messages, one after the other.
@@ -10,6 +10,8 @@ locals {
     # Every message asks for the same, to look at what is stored: one that fails must not hold up the
     # next, and an old one is worth nothing.
     evaluate = { ordered = false, attempts = 5, retention = "600s", min_backoff = "10s", max_backoff = "60s" }
+    # A piece of those who are to be asked, worth nothing once the question would have expired.
+    ask = { ordered = false, attempts = 5, retention = "600s", min_backoff = "10s", max_backoff = "60s" }
     # About half an hour; after that reconcile_orders still looks after the order and reports it.
     submit_order = { ordered = true, attempts = 35, retention = "86400s", min_backoff = "10s", max_backoff = "60s" }
     app_backend  = { ordered = true, attempts = 20, retention = "604800s", min_backoff = "10s", max_backoff = "600s" }

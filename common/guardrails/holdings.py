@@ -29,7 +29,7 @@ def enough_is_held(order: Order, facts: Facts) -> Denied | None:
     if order.side == "buy":
         return None
     free, wanted = facts.sellable, _units(order, facts)
-    if free is None or wanted is None or not free or wanted > free:
+    if free is None or wanted is None or wanted > free:
         context = {"symbol": order.symbol, "wanted": wanted, "available": free}
         return Denied(DenialCode.NOT_HELD, context)
     return None

@@ -47,7 +47,7 @@ def cancel_order(call: Call, order_id: UUID) -> edge.Reply:
             orders.withdraw(tx, order, call.now)
         seen = existing(order_views.one(tx, call.uid, order_id))
     if order.status == APPROVED:
-        call.app.relay.publish_committed()
+        call.app.relay.publish_committed_of(call.uid)
         return {"order": to_wire(seen)}, 200
     if order.status in TERMINAL:
         return edge.error("already_final", f"the order is {order.status} already", 409)

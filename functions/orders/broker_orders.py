@@ -1,7 +1,7 @@
 """What the broker says of our open orders: a list request or two, whatever their number."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -59,7 +59,7 @@ def fetch(
     unreadable: list[Order] = []
     for order in open_orders:
         try:
-            reading = listed.get(order.client_order_id) or _look_up(order, trading)
+            reading = _in_list(order, listed) or _look_up(order, trading)
         except (TransientError, OutcomeUnknownError) as error:
             log.warning("order %s: %s", order.id, error)
             unreadable.append(order)
@@ -89,6 +89,13 @@ def _missing(open_orders: Sequence[Order], listed: Iterable[str]) -> list[Order]
     return [order for order in open_orders if order.client_order_id not in known]
 
 
+def _in_list(order: Order, listed: Mapping[str, BrokerOrder]) -> BrokerOrder | None:
+    """Find an order in the lists; one that was never recorded is looked up if it seems another."""
+    found = listed.get(order.client_order_id)
+    is_another = found is not None and order.status == SUBMITTING and found.contradicts(order)
+    return None if is_another else found
+
+
 def _look_up(order: Order, trading: AlpacaTrading) -> BrokerOrder | None:
     """Ask for one order that no list shows, as one of unknown outcome may be."""
     if order.status == SUBMITTING:
@@ -97,4 +104,4 @@ def _look_up(order: Order, trading: AlpacaTrading) -> BrokerOrder | None:
             order.id,
             extra={"event": "order_outcome_unknown", "order_id": str(order.id)},
         )
-    return trading.by_client_order_id(order.client_order_id)
+    return trading.look_up(order)

@@ -67,13 +67,11 @@ class AlpacaTrading:
     def _adopt(self, order: Order, refusal: BrokerRefusedError) -> BrokerOrder:
         """Read the order whose id is taken: it is there, whatever goes wrong while reading it."""
         try:
-            adopted = self.by_client_order_id(order.client_order_id)
+            adopted = self.look_up(order)
         except TransientError as error:
             raise OutcomeUnknownError("the order is there, but cannot be read") from error
         if adopted is None:
-            raise OutcomeUnknownError("the broker says that the order is there, and hides it")
-        if adopted.contradicts(order):
-            raise OutcomeUnknownError("the order's id is taken by another order") from refusal
+            raise OutcomeUnknownError(f"the broker says it is there, and hides it: {refusal}")
         return adopted
 
     def cancel(self, broker_order_id: str) -> None:
@@ -86,6 +84,16 @@ class AlpacaTrading:
             self._http.delete(f"/v2/orders/{broker_order_id}")
         except OutcomeUnknownError as error:
             raise TransientError(f"the cancellation may not have arrived: {error}") from error
+
+    def look_up(self, order: Order) -> BrokerOrder | None:
+        """Look an order up by its client order id; as `by_client_order_id`.
+
+        Raises OutcomeUnknownError too when the id is taken by an order that is visibly another.
+        """
+        found = self.by_client_order_id(order.client_order_id)
+        if found is not None and found.contradicts(order):
+            raise OutcomeUnknownError(f"the id of order {order.id} is taken by another order")
+        return found
 
     def by_client_order_id(self, client_order_id: str) -> BrokerOrder | None:
         """Look an order up by our own id (`GET /v2/orders:by_client_order_id`).

@@ -27,6 +27,7 @@ from infra.local.serving import QuietHandler, loopback_only
 NAMES = (
     "ingest",
     "evaluate",
+    "ask",
     "answer",
     "submit_order",
     "reconcile_orders",

@@ -3,7 +3,7 @@
 simulator ◄── functions (a process of their own) ──► embedded Postgres
                  ▲         │ publish
     scheduler ───┘         ▼
-                    local bus ──► evaluate, submit_order, app backend
+                    local bus ──► evaluate, ask, submit_order, app backend
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,11 @@ WEBHOOK_SECRET = "whsec_Y291bnRlcnNpZ24tbG9jYWwtd2ViaG9vay1zZWNyZXQ="  # noqa: S
 INTERNAL_TOKEN = "local-internal-token"  # noqa: S105
 SIGNING_SECRET = "local-signing-secret"  # noqa: S105
 
-FUNCTION_SUBSCRIPTIONS = {"snapshots-ingested": "evaluate", "orders-approved": "submit_order"}
+FUNCTION_SUBSCRIPTIONS = {
+    "snapshots-ingested": "evaluate",
+    "rules-fired": "ask",
+    "orders-approved": "submit_order",
+}
 APP_TOPICS = ("questions-created", "trade-updates")
 DEFAULT_TEMPLATE = "default_paper_watchlist"
 Broker = SimulatedBroker | PaperAccount

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _JSON, _JSONB = 114, 3802
 # Serialization failure, deadlock, shutdown and start-up of the server, too many connections: the
 # transaction was rolled back as a whole, so that running it again is safe.
-_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
+_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300", "55P03"})
 
 # An instance that vanished without a goodbye holds its locks no longer than this.
 _SESSION = """

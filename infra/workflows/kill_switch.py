@@ -60,7 +60,7 @@ def cancel_open(database: Database, trading: AlpacaTrading, user: str | None) ->
 
 def _cancel(trading: AlpacaTrading, order: Order) -> str | None:
     try:
-        broker_order = trading.by_client_order_id(order.client_order_id)
+        broker_order = trading.look_up(order)
         if broker_order is None:
             return f"{order.id}: the broker does not show it (yet)"
         trading.cancel(broker_order.broker_order_id)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from common.errors import TradingError
 from common.messages import TOPICS
@@ -14,19 +15,18 @@ from infra.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
-# Far below Pub/Sub's limit of 1,000 messages and 10 MB a request: should each of them be refused,
-# they are sent one by one while the transaction waits.
-BATCH_SIZE = 250
+# Pub/Sub takes no more in one request.
+BATCH_SIZE = 1000
 # So that under steady traffic no relay works for the others forever: the next one goes on.
 _MOST_BATCHES = 100
 
 
 class Relay:
-    """Moves messages from the outbox to their topics, at least once, each topic oldest first.
+    """Moves messages from the outbox to their topics, at least once, each key's oldest first.
 
-    A topic has one relay at a time, whatever the number of instances, so that no message overtakes
-    another. Who finds a topic taken may leave: its relay looks again before it ends, and sees what
-    was committed meanwhile.
+    A lane of a topic has one relay at a time, whatever the number of instances, so that no message
+    overtakes another of its key. Who finds a lane taken may leave: its relay looks again before it
+    ends, and sees what was committed meanwhile. The most urgent topic goes first, batch by batch.
     """
 
     def __init__(self, database: Database, publisher: PubsubPublisher, clock: Clock) -> None:
@@ -34,18 +34,20 @@ class Relay:
         self._publisher = publisher
         self._clock = clock
 
-    def publish_pending(self) -> int:
+    def publish_pending(self, connections: int = 1) -> int:
         """Publish everything that is unpublished; return how many messages went out.
 
-        A topic that fails keeps its messages and does not hold up the others; then the first
-        failure is raised at the end. What Pub/Sub will never take becomes a dead letter.
+        Several `connections` to the database, and as many to Pub/Sub, work side by side; each holds
+        one request's messages in memory. A topic that fails keeps its messages and does not hold up
+        the others; then the first failure is raised at the end. What Pub/Sub will never take
+        becomes a dead letter.
         """
-        published, failures = 0, dict[str, TradingError]()
-        for _ in range(_MOST_BATCHES):
-            count = self._publish_batch(failures)
-            if count is None:
-                break
-            published += count
+        failures = dict[str, TradingError]()
+        if connections == 1:
+            published = self._publish_batches(failures)
+        else:
+            with ThreadPoolExecutor(connections) as threads:
+                published = sum(threads.map(self._publish_batches, [failures] * connections))
         if not failures:
             return published
         first, *others = failures.values()
@@ -60,24 +62,47 @@ class Relay:
         except TradingError as error:
             log.warning("left in the outbox: %s", error)
 
-    def _publish_batch(self, failures: dict[str, TradingError]) -> int | None:
-        """Publish the oldest messages of one topic; None when nothing is left to this relay.
+    def publish_committed_of(self, firebase_uid: str) -> None:
+        """Publish what was just committed for one user, and wait for nobody else's messages."""
+        try:
+            with self._database.transaction() as tx:
+                topics = outbox.topics_of(tx, firebase_uid, TOPICS)
+            for topic in topics:
+                with self._database.transaction() as tx:
+                    now = self._clock.now()
+                    taken = outbox.take_of_key(tx, topic, firebase_uid, BATCH_SIZE, now)
+                    self._publish(tx, topic, taken)
+        except TradingError as error:
+            log.warning("left in the outbox: %s", error)
 
-        They stay marked in an open transaction while they are sent: a crash publishes them again.
-        """
+    def _publish_batches(self, failures: dict[str, TradingError]) -> int:
+        published = 0
+        for _ in range(_MOST_BATCHES):
+            count = self._publish_batch(failures)
+            if count is None:
+                break
+            published += count
+        return published
+
+    def _publish_batch(self, failures: dict[str, TradingError]) -> int | None:
+        """Publish the oldest messages of some lanes; None when nothing is left to this relay."""
         with self._database.transaction() as tx:
-            topic = outbox.claim(tx, [topic for topic in TOPICS if topic not in failures])
-            if topic is None:
+            lanes = outbox.claim(tx, [topic for topic in TOPICS if topic not in failures])
+            if lanes is None:
                 return None
-            taken = outbox.take(tx, topic, BATCH_SIZE, self._clock.now())
+            taken = outbox.take(tx, lanes, BATCH_SIZE, self._clock.now())
             try:
-                refused = list(self._send(topic, taken)) if taken else []
+                return self._publish(tx, lanes.topic, taken)
             except TradingError as error:
                 outbox.put_back(tx, taken)
-                failures[topic] = error
+                failures[lanes.topic] = error
                 return 0
-            for message, reason in refused:
-                self._give_up(tx, message, reason)
+
+    def _publish(self, tx: Transaction, topic: str, taken: Sequence[OutboxMessage]) -> int:
+        """Send what is marked in an open transaction: a crash meanwhile sends it again."""
+        refused = list(self._send(topic, taken)) if taken else []
+        for message, reason in refused:
+            self._give_up(tx, message, reason)
         return len(taken) - len(refused)
 
     def _send(

@@ -26,7 +26,7 @@ _USER_LOCK = Edit(_ORDERS, " FOR UPDATE OF u\n", "\n")
 _ORDER_LOCK = Edit(_ORDERS, '" WHERE id = :id FOR UPDATE"', '" WHERE id = :id"')
 
 _LOOK_UP = """\
-        broker_order = self.trading.by_client_order_id(order.client_order_id)
+        broker_order = self.trading.look_up(order)
         if broker_order is not None:
             self.record(order, broker_order)
             return

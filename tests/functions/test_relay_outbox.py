@@ -212,6 +212,119 @@ class TestSeveralRelays:
         assert relay() == 1
 
 
+class TestLanes:
+    def test_several_connections_keep_the_order_of_each_key(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO outbox (topic, ordering_key, payload, created_at)"
+                " SELECT :topic, 'k' || n % 100, to_jsonb(n), now()"
+                " FROM generate_series(1, 6000) n",
+                topic=TOPIC,
+            )
+
+        assert wiring.current().relay.publish_pending(4) == 6000
+
+        by_key: dict[str, list[int]] = {}
+        for each, text in zip(pubsub.taken[TOPIC], pubsub.texts(TOPIC), strict=True):
+            by_key.setdefault(each["orderingKey"], []).append(int(text))
+        assert len(by_key) == 100
+        assert all(numbers == sorted(set(numbers)) for numbers in by_key.values())
+        assert sum(map(len, by_key.values())) == 6000
+
+    def test_who_committed_for_one_user_publishes_that_users_messages_alone(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        announce(db, *range(20), key="another")
+        announce(db, 1, 2, key="me")
+        announce(db, 3, key="me", topic="orders-approved")
+
+        wiring.current().relay.publish_committed_of("me")
+
+        assert pubsub.texts(TOPIC) == ["1", "2"]
+        assert pubsub.texts("orders-approved") == ["3"]
+        assert list(pubsub.taken) == ["orders-approved", TOPIC]  # the most urgent first
+        assert unpublished(db) == 20
+
+    def test_who_finds_the_lane_taken_waits_for_one_request_and_keeps_the_order(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        pubsub.obstacle = gate = Gate()
+        announce(db, 1)
+        with ThreadPoolExecutor(2) as threads:
+            first = threads.submit(wiring.current().relay.publish_committed_of, "k")
+            assert gate.reached.wait(10)
+            announce(db, 2)
+            second = threads.submit(wiring.current().relay.publish_committed_of, "k")
+            gate.open()
+            first.result(10)
+            second.result(10)
+
+        assert pubsub.texts(TOPIC) == ["1", "2"]
+        assert unpublished(db) == 0
+
+    def test_a_lane_that_hangs_makes_nobody_wait_for_long(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        pubsub.obstacle = gate = Gate()
+        announce(db, 1)
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(relay)
+            assert gate.reached.wait(10)
+            announce(db, 2)
+
+            wiring.current().relay.publish_committed_of("k")  # gives up, and fails nobody
+
+            gate.open()
+            assert first.result(10) == 2
+        assert pubsub.texts(TOPIC) == ["1", "2"]
+
+    def test_an_order_overtakes_a_backlog_of_questions(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO outbox (topic, ordering_key, payload, created_at)"
+                " SELECT :topic, 'k' || n, to_jsonb(n), now() FROM generate_series(1, 5000) n",
+                topic=OTHER,
+            )
+        seen: list[str] = []
+
+        def order_comes(topic: str, _messages: list[bytes]) -> int:
+            if not seen:
+                announce(db, 1, topic="orders-approved")
+            seen.append(topic)
+            return 200
+
+        pubsub.obstacle = order_comes
+
+        assert relay() == 5001
+        assert seen[:3] == [OTHER, "orders-approved", OTHER]
+
+    def test_a_request_holds_no_more_than_pubsub_takes(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO outbox (topic, ordering_key, payload, created_at)"
+                " SELECT :topic, 'k', to_jsonb(repeat(md5(n::text), 60000)), now()"
+                " FROM generate_series(1, 12) n",
+                topic=TOPIC,
+            )
+        sizes: list[int] = []
+
+        def measured(_topic: str, messages: list[bytes]) -> int:
+            sizes.append(sum(map(len, messages)))
+            return 200
+
+        pubsub.obstacle = measured
+
+        assert relay() == 12
+        assert max(sizes) <= 6_000_000
+        assert len(sizes) == 4
+
+
 class TestFailures:
     def test_a_topic_that_fails_does_not_block_the_others(
         self, pubsub: Recorder, db: Database
@@ -293,7 +406,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class TestCost:
-    @pytest.mark.parametrize(("messages", "expected"), [(0, 1), (1, 3), (200, 3)])
+    @pytest.mark.parametrize(("messages", "expected"), [(0, 1), (1, 4), (200, 4)])
     def test_statements_do_not_grow_with_the_messages(
         self,
         pubsub: Recorder,
@@ -323,14 +436,25 @@ class TestCost:
         announce(db, 1)
         statements.clear()
         relay()
-        claim, take, _ = statements
+        claim, _, take, _ = statements
         announce(db, 2, 3)
 
         with db.transaction() as tx:
-            names = {"topics": [TOPIC], "topic": TOPIC, "limit": 500, "now": NOON}
+            lane = tx.rows("SELECT hashtext('k') & 31 AS lane")[0]["lane"]
+            names = {
+                "topics": [TOPIC],
+                "topic": TOPIC,
+                "limit": 500,
+                "now": NOON,
+                "lanes": [lane],
+                "bytes": 10**6,
+            }
             plans = [
                 "\n".join(row["QUERY PLAN"] for row in tx.rows(f"EXPLAIN ANALYZE {sql}", **names))
-                for sql in (claim, take)
+                for sql, names in (
+                    (claim, {"topics": [TOPIC], "lanes": 32}),
+                    (take, names),
+                )
             ]
 
         assert all("outbox_unpublished" in plan for plan in plans)

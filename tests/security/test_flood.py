@@ -3,68 +3,25 @@
 `make flood N=100000` runs the long one.
 """
 
-import os
-import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.postgres.database import Database
-from tests.conftest import ROOT, enroll, rows
+from tests.conftest import enroll, rows
 from tests.functions.account.account import Account
 from tests.functions.steps import tick
+from tests.security.deployed import Deployed
 from tests.security.hostile import API, RULE, Hostile
 
 HONEST = ("ann", "bob", "eve")
 ATTACKERS = 4
 REQUESTS = 600
 SERVER_ERROR, OK = 500, 200
-
-
-@pytest.fixture
-def gunicorn(account: Account, environment: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """All functions under gunicorn, with the environment of the test."""
-    assert account
-    environment.setenv("PYTHONPATH", str(ROOT))
-    listening = socket.create_server(("127.0.0.1", 0))
-    log = tmp_path / "gunicorn.log"
-    arguments = ["--threads", "8", "--timeout", "120", "--bind", f"fd://{listening.fileno()}"]
-    command = [sys.executable, "-m", "gunicorn", *arguments, "--worker-class", "gthread"]
-    with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603 (our own command)
-            [*command, "infra.local.functions_server:application()"],
-            pass_fds=[listening.fileno()],
-            env=os.environ.copy(),  # noqa: TID251 (what the fixture has set)
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        _wait_until_it_answers(url)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
-        listening.close()
-
-
-@retry(
-    retry=retry_if_exception_type(httpx.TransportError),
-    stop=stop_after_delay(120),
-    wait=wait_fixed(0.1),
-    reraise=True,
-)
-def _wait_until_it_answers(url: str) -> None:
-    httpx.get(url, timeout=120, trust_env=False)
 
 
 def client(url: str) -> httpx.Client:
@@ -117,7 +74,7 @@ def attack(url: str, hostile: Hostile, count: int, seen: Counter[int]) -> list[s
 
 
 def test_no_hostile_request_harms_anybody(
-    gunicorn: str, account: Account, db: Database, request: pytest.FixtureRequest
+    gunicorn: Deployed, account: Account, db: Database, request: pytest.FixtureRequest
 ) -> None:
     count = int(request.config.getoption("--flood", default=REQUESTS))
     for uid in HONEST:
@@ -133,7 +90,7 @@ def test_no_hostile_request_harms_anybody(
 
     def live(uid: str) -> int:
         rounds = 0
-        with client(gunicorn) as http:
+        with client(gunicorn.url) as http:
             honest = Honest(http, account, uid, known[uid])
             while not over.is_set() or not rounds:
                 honest.round()
@@ -148,7 +105,7 @@ def test_no_hostile_request_harms_anybody(
             enroll(db, uid)
             token = Account(account.key_file, uid).token()
             hostile = Hostile(number, uid, token)
-            attacks.append(pool.submit(attack, gunicorn, hostile, count // ATTACKERS, seen))
+            attacks.append(pool.submit(attack, gunicorn.url, hostile, count // ATTACKERS, seen))
         try:
             wrong = [line for each in attacks for line in each.result()]
         finally:

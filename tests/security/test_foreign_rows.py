@@ -1,16 +1,21 @@
 """A row of another user's never leaves the account API, whatever went wrong below it."""
 
+import time
 from typing import Any
 
+import httpx
 import pg8000.dbapi
 import pytest
 from werkzeug.test import TestResponse
 
 from functions import edge, wiring
 from infra.postgres.database import Database, connector
+from infra.postgres.user_transaction import ForeignRowError, UserTransaction
 from tests.conftest import USER, enroll, function
 from tests.functions.account.account import BASE, Account
 from tests.functions.steps import approved
+from tests.security.deployed import Deployed
+from tests.security.hostile import API
 
 OTHER = "user-2"
 
@@ -90,3 +95,51 @@ def test_a_trace_is_checked_part_by_part(
 
     assert reply.status_code in {404, 500}  # the order of the one is none of the other's
     assert ended == ([True] if reply.status_code == 500 else [])
+
+
+def test_a_statement_about_a_user_says_whose_its_rows_are(db: Database) -> None:
+    with db.transaction() as tx, pytest.raises(ForeignRowError):
+        UserTransaction(tx, USER).rows("SELECT CAST(:uid AS text) AS whose", uid=USER)
+
+
+def ignore_trailing_blanks(db: Database) -> None:
+    """Make ids that differ by a blank the same to the database: a query finds another's rows."""
+    with db.transaction() as tx:
+        tx.run("ALTER TABLE confirmations ADD kept text")
+        tx.run("UPDATE confirmations SET kept = firebase_uid")
+        tx.run("ALTER TABLE confirmations ALTER firebase_uid TYPE character(64)")
+
+
+def mend(db: Database) -> None:
+    with db.transaction() as tx:
+        tx.run("ALTER TABLE confirmations ALTER firebase_uid TYPE text USING kept, DROP kept")
+
+
+def test_under_gunicorn_the_worker_ends_and_a_fresh_one_serves(
+    gunicorn: Deployed, account: Account, db: Database
+) -> None:
+    for uid in (USER, f"{USER} "):
+        enroll(db, uid)
+        approved(db, uid)
+    headers = {"authorization": f"Bearer {account.token()}"}
+
+    def questions() -> httpx.Response:
+        return httpx.get(
+            f"{gunicorn.url}{API}/questions", headers=headers, timeout=120, trust_env=False
+        )
+
+    def workers() -> int:
+        return gunicorn.log.read_text().count("Booting worker")
+
+    before = questions()
+    ignore_trailing_blanks(db)
+    mixed_up = questions()
+    mend(db)
+    while workers() == 1:
+        time.sleep(0.05)
+    after = questions()
+
+    assert (before.status_code, len(before.json()["questions"])) == (200, 1)
+    assert mixed_up.status_code == 500
+    assert "foreign_row" in gunicorn.log.read_text()
+    assert (after.status_code, after.json()) == (200, before.json())

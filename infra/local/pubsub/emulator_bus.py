@@ -22,7 +22,7 @@ from infra.local.serving import HttpServer
 _TIMEOUT = httpx.Timeout(60, connect=5)
 _DEAD_LETTERS = "dead-letters"
 # As in a deployment: a user's messages one after the other, but ticks each by itself.
-_UNORDERED = frozenset({"snapshots-ingested"})
+_UNORDERED = frozenset({"snapshots-ingested", "rules-fired"})
 ATTEMPTS = 5  # Pub/Sub's least
 _RETRY = {"minimumBackoff": "1s", "maximumBackoff": "2s"}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.messages import Message
-from infra.postgres.database import Transaction
+from infra.postgres.database import Row, Transaction
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,47 @@ class OutboxMessage:
     topic: str
     ordering_key: str
     payload: str
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Lanes of a topic that one relay holds."""
+
+    topic: str
+    numbers: Sequence[int]
+
+
+# As in the table's definition.
+_LANES = 32
+# So that several relays find lanes of one topic, and each still fills its requests.
+_LANES_A_RELAY = 8
+# Of payloads, which grow by a third on the wire; Pub/Sub takes 10 MB a request.
+_BYTES_A_REQUEST = 6_000_000
+_PATIENCE = "1s"
+
+_WAITING = """
+    SELECT topic, array_agg(lane) AS lanes
+    FROM unnest(CAST(:topics AS text[])) WITH ORDINALITY AS t (topic, place)
+    CROSS JOIN generate_series(0, :lanes - 1) AS l (lane)
+    CROSS JOIN LATERAL (
+        SELECT FROM outbox o WHERE o.topic = t.topic AND o.lane = l.lane AND published_at IS NULL
+        ORDER BY id LIMIT 1
+    ) AS any_message
+    GROUP BY topic, place ORDER BY place
+"""
+# After the oldest messages, wherever they were found.
+_TAKE = """
+        , fitting AS (
+            SELECT id FROM (
+                SELECT id, row_number() OVER oldest_first AS place,
+                       sum(bytes) OVER oldest_first AS bytes
+                FROM oldest WINDOW oldest_first AS (ORDER BY id)
+            ) AS measured
+            WHERE place = 1 OR bytes <= :bytes
+        )
+        UPDATE outbox SET published_at = :now WHERE id = ANY(ARRAY(SELECT id FROM fitting))
+        RETURNING id, message_id, topic, ordering_key, CAST(payload AS text) AS payload
+"""
 
 
 def add(tx: Transaction, message: Message, ordering_key: str, now: datetime) -> None:
@@ -31,42 +72,104 @@ def add(tx: Transaction, message: Message, ordering_key: str, now: datetime) -> 
     )
 
 
-def claim(tx: Transaction, topics: Sequence[str]) -> str | None:
-    """Become the only relay of a topic that has something to publish, until the transaction ends.
+def claim(tx: Transaction, topics: Sequence[str]) -> Lanes | None:
+    """Become the only relay of lanes that have something to publish, until the transaction ends.
 
-    None when there is nothing, or when whatever there is has its relay already. What waits is
-    found before anything is locked, so that no lock is held on a topic that is not returned.
+    All are of one topic, the first in `topics` that has a lane to give. None when nothing waits, or
+    when whatever does has its relay already. What waits is found before anything is locked, so that
+    no lock is held on a lane that is not returned.
     """
-    row = tx.row(
-        """
-        WITH waiting AS MATERIALIZED (
-            SELECT t.topic FROM unnest(CAST(:topics AS text[])) AS t (topic)
-            CROSS JOIN LATERAL (
-                SELECT FROM outbox o WHERE o.topic = t.topic AND o.published_at IS NULL LIMIT 1
-            ) AS any_message
+    for waiting in tx.rows(_WAITING, topics=list(topics), lanes=_LANES):
+        locked = tx.rows(
+            """
+            SELECT lane FROM unnest(CAST(:lanes AS integer[])) AS lane
+            WHERE pg_try_advisory_xact_lock(hashtextextended('outbox ' || :topic, lane))
+            LIMIT :most
+            """,
+            topic=waiting["topic"],
+            lanes=waiting["lanes"],
+            most=_LANES_A_RELAY,
         )
-        SELECT topic FROM waiting
-        WHERE pg_try_advisory_xact_lock(hashtextextended('outbox ' || topic, 0)) LIMIT 1
-        """,
-        topics=list(topics),
-    )
-    return row["topic"] if row else None
+        if locked:
+            return Lanes(waiting["topic"], [row["lane"] for row in locked])
+    return None
 
 
-def take(tx: Transaction, topic: str, limit: int, now: datetime) -> list[OutboxMessage]:
-    """Mark the oldest unpublished messages of a claimed topic as published, and return them."""
+def take(tx: Transaction, lanes: Lanes, limit: int, now: datetime) -> list[OutboxMessage]:
+    """Mark the oldest unpublished messages of claimed lanes as published, and return them.
+
+    No more than `limit`, nor more than fit into one request, but one at least.
+    """
     rows = tx.rows(
-        """
-        UPDATE outbox SET published_at = :now
-        WHERE id = ANY(ARRAY(SELECT id FROM outbox WHERE topic = :topic AND published_at IS NULL
-                             ORDER BY id LIMIT :limit))
-        RETURNING id, message_id, topic, ordering_key, CAST(payload AS text) AS payload
+        f"""
+        WITH oldest AS (
+            SELECT message.* FROM unnest(CAST(:lanes AS integer[])) AS claimed (lane)
+            CROSS JOIN LATERAL (
+                SELECT id, octet_length(CAST(payload AS text)) AS bytes FROM outbox o
+                WHERE o.topic = :topic AND o.lane = claimed.lane AND published_at IS NULL
+                ORDER BY id LIMIT :limit
+            ) AS message
+        ) {_TAKE}
         """,
-        topic=topic,
-        limit=limit,
+        topic=lanes.topic,
+        lanes=list(lanes.numbers),
+        limit=max(1, limit // len(lanes.numbers)),
+        bytes=_BYTES_A_REQUEST,
         now=now,
     )
-    return sorted((OutboxMessage(**row) for row in rows), key=lambda each: each.id)
+    return _messages(rows)
+
+
+def topics_of(tx: Transaction, ordering_key: str, topics: Sequence[str]) -> list[str]:
+    """Name the topics, in the order given, for which messages of a key are unpublished."""
+    rows = tx.rows(
+        """
+        SELECT t.topic FROM unnest(CAST(:topics AS text[])) WITH ORDINALITY AS t (topic, place)
+        CROSS JOIN LATERAL (
+            SELECT FROM outbox o
+            WHERE o.ordering_key = :key AND o.topic = t.topic AND published_at IS NULL
+            ORDER BY id LIMIT 1
+        ) AS any_message
+        ORDER BY place
+        """,
+        topics=list(topics),
+        key=ordering_key,
+    )
+    return [row["topic"] for row in rows]
+
+
+def take_of_key(
+    tx: Transaction, topic: str, ordering_key: str, limit: int, now: datetime
+) -> list[OutboxMessage]:
+    """Take the oldest messages of one key alone, once its lane is free.
+
+    Raises TransientError when another relay holds the lane for longer than a request takes: then
+    it looks again before it ends, and finds them.
+    """
+    tx.rows(
+        """
+        SELECT set_config('lock_timeout', :patience, true),
+               pg_advisory_xact_lock(hashtextextended('outbox ' || :topic, hashtext(:key) & 31))
+        """,
+        patience=_PATIENCE,
+        topic=topic,
+        key=ordering_key,
+    )
+    rows = tx.rows(
+        f"""
+        WITH oldest AS (
+            SELECT id, octet_length(CAST(payload AS text)) AS bytes FROM outbox o
+            WHERE o.ordering_key = :key AND o.topic = :topic AND published_at IS NULL
+            ORDER BY id LIMIT :limit
+        ) {_TAKE}
+        """,
+        key=ordering_key,
+        topic=topic,
+        limit=limit,
+        bytes=_BYTES_A_REQUEST,
+        now=now,
+    )
+    return _messages(rows)
 
 
 def put_back(tx: Transaction, taken: Sequence[OutboxMessage]) -> None:
@@ -80,3 +183,7 @@ def put_back(tx: Transaction, taken: Sequence[OutboxMessage]) -> None:
 def remove(tx: Transaction, refused: OutboxMessage) -> None:
     """Forget a message that was moved to the dead letters."""
     tx.run("DELETE FROM outbox WHERE id = :id", id=refused.id)
+
+
+def _messages(rows: Sequence[Row]) -> list[OutboxMessage]:
+    return sorted((OutboxMessage(**row) for row in rows), key=lambda each: each.id)

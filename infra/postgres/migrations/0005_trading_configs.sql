@@ -16,7 +16,8 @@ CREATE TABLE user_trading_config (
         md5(coalesce(template_name, '') || ' ' || config::text)
     ) STORED
 );
-CREATE INDEX user_trading_config_by_key ON user_trading_config (config_key) WHERE enabled;
+CREATE INDEX user_trading_config_by_key ON user_trading_config (config_key, firebase_uid)
+    WHERE enabled;
 
 -- `context` holds cursors (when each rule last fired), never the counters that guardrails rely on:
 -- those are computed from `trade_orders` under the lock.

@@ -3,24 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from common.messages import OrderApproved, QuestionCreated
-from common.questions import PIPELINE_KEY, Terms, consequence
-from common.rules import Rule
-from common.rules.base import Position
+from common.messages import Audience, Firing, OrderApproved, QuestionCreated
+from common.questions import PIPELINE_KEY, consequence
 from infra.postgres.database import Row, Transaction, to_json
 from infra.postgres.trading import order_columns
-
-
-@dataclass(frozen=True)
-class FiredRule:
-    """A rule that fired, for all users of one config, or for those who hold one position."""
-
-    config_key: str
-    rule: Rule
-    terms: Terms
-    text: str
-    max_queued_questions: int
-    position: Position | None = None
 
 
 @dataclass(frozen=True)
@@ -36,43 +22,45 @@ class AskResult:
         return len(self.flow_ids)
 
 
-def ask(tx: Transaction, fired: FiredRule) -> AskResult:
-    """Ask every user of the config who may be asked now.
+def ask(tx: Transaction, audience: Audience, firing: Firing) -> AskResult:
+    """Ask every user of the audience who may be asked now.
 
     One statement, whatever the number of users. Claiming the cooldown takes the row lock of the
     user's state, so that of two evaluations at once only one asks; the unique indexes on
     opportunities and pending confirmations stand behind it.
     """
-    terms = fired.terms
+    terms = firing.terms
     values = {
-        "text": fired.text,
+        "text": firing.text,
         "consequence": consequence(terms),
-        "source_tag": f"trading:rule:{fired.rule.id}",
+        "source_tag": f"trading:rule:{terms.rule_id}",
         "pipeline_key": PIPELINE_KEY,
-        "pipeline_step": f"{fired.rule.id}:await_confirm",
+        "pipeline_step": f"{terms.rule_id}:await_confirm",
         "terms": to_json(terms.model_dump(mode="json")),
         "topic": QuestionCreated.topic,
     }
-    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **_claim(fired), **values))
+    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **_claim(audience, firing), **values))
 
 
-def order(tx: Transaction, fired: FiredRule) -> AskResult:
-    """Order for every user of the config, who asked not to be asked; otherwise as `ask`."""
-    values = order_columns.values_of(fired.terms) | {"topic": OrderApproved.topic}
-    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(fired) | values))
+def order(tx: Transaction, audience: Audience, firing: Firing) -> AskResult:
+    """Order for every user of the audience, who asked not to be asked; otherwise as `ask`."""
+    values = order_columns.values_of(firing.terms) | {"topic": OrderApproved.topic}
+    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(audience, firing) | values))
 
 
-def _claim(fired: FiredRule) -> dict[str, object]:
+def _claim(audience: Audience, firing: Firing) -> dict[str, object]:
     """Name the values of the claim."""
-    terms, position = fired.terms, fired.position
+    terms = firing.terms
     return {
-        "config_key": fired.config_key,
-        "rule_id": fired.rule.id,
-        "rule_type": fired.rule.type,
-        "cooldown": fired.rule.cooldown_seconds,
-        "max_queued": fired.max_queued_questions,
-        "held_qty": position.qty if position else None,
-        "entry_price": position.avg_entry_price if position else None,
+        "config_key": audience.config_key,
+        "first_uid": audience.first_uid,
+        "last_uid": audience.last_uid,
+        "rule_id": terms.rule_id,
+        "rule_type": firing.rule_type,
+        "cooldown": firing.cooldown_seconds,
+        "max_queued": audience.max_queued_questions,
+        "held_qty": firing.held_qty,
+        "entry_price": firing.entry_price,
         "symbol": terms.symbol,
         "price": terms.price,
         "reference": terms.reference,
@@ -105,6 +93,7 @@ _CLAIM = """
                    > CAST(:now AS timestamptz) - make_interval(secs => :cooldown) AS cooldown
         FROM user_trading_config c LEFT JOIN user_trading_state s USING (firebase_uid)
         WHERE c.enabled AND c.config_key = :config_key
+          AND c.firebase_uid BETWEEN :first_uid AND :last_uid
           AND (CAST(:held_qty AS numeric) IS NULL
                OR EXISTS (SELECT FROM trades t
                           WHERE t.firebase_uid = c.firebase_uid AND t.symbol = :symbol

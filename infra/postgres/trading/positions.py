@@ -33,8 +33,10 @@ def record(
     return orders.record(tx, order, news, now)
 
 
-def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Position]]:
-    """Read the distinct positions that the users of a config hold, by symbol."""
+def held_in_range(
+    tx: Transaction, config_key: str, first_uid: str, last_uid: str
+) -> dict[str, list[Position]]:
+    """Read the distinct positions that a range of the users of a config hold, by symbol."""
     held: dict[str, list[Position]] = {}
     for row in tx.rows(
         """
@@ -46,9 +48,12 @@ def held_by_users_of(tx: Transaction, config_key: str) -> dict[str, list[Positio
                ) AS is_explained
         FROM trades t JOIN user_trading_config c USING (firebase_uid)
         WHERE c.enabled AND c.config_key = :config_key AND t.closed_at IS NULL
+          AND c.firebase_uid BETWEEN :first_uid AND :last_uid
         ORDER BY t.symbol, t.avg_entry_price, t.qty
         """,
         config_key=config_key,
+        first_uid=first_uid,
+        last_uid=last_uid,
     ):
         held.setdefault(row.pop("symbol"), []).append(Position(**row))
     return held

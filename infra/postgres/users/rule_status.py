@@ -1,7 +1,7 @@
 """Why each rule did or did not fire, at its last evaluation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from infra.postgres.database import Transaction, to_json
@@ -38,3 +38,50 @@ def store(tx: Transaction, statuses: Sequence[RuleStatus], now: datetime) -> Non
         statuses=to_json([vars(status) for status in statuses]),
         now=now,
     )
+
+
+def count(tx: Transaction, statuses: Sequence[RuleStatus], evaluated_at: datetime) -> None:
+    """Add whom another piece of an evaluation asked, unless a later evaluation replaced it."""
+    totals: dict[tuple[str, str, str], RuleStatus] = {}
+    for status in statuses:
+        key = (status.config_key, status.rule_id, status.symbol)
+        totals[key] = merged(totals.get(key), status)
+    tx.run(
+        """
+        WITH counted AS (
+            SELECT * FROM jsonb_to_recordset(CAST(:statuses AS jsonb)) AS s (
+                config_key text, rule_id text, symbol text, asked integer, held_back jsonb)
+        ), locked AS MATERIALIZED (
+            SELECT config_key, rule_id, symbol FROM rule_status
+            JOIN counted USING (config_key, rule_id, symbol)
+            WHERE evaluated_at = :evaluated_at
+            ORDER BY config_key, rule_id, symbol
+            FOR UPDATE OF rule_status
+        )
+        UPDATE rule_status AS known
+        SET asked = known.asked + counted.asked,
+            held_back = (
+                SELECT coalesce(jsonb_object_agg(reason, users), '{}')
+                FROM (SELECT key AS reason, sum(CAST(value AS integer)) AS users
+                      FROM (SELECT * FROM jsonb_each_text(known.held_back)
+                            UNION ALL SELECT * FROM jsonb_each_text(counted.held_back)) AS each
+                      GROUP BY key) AS summed)
+        FROM counted JOIN locked USING (config_key, rule_id, symbol)
+        WHERE known.config_key = counted.config_key AND known.rule_id = counted.rule_id
+          AND known.symbol = counted.symbol
+        """,
+        statuses=to_json([vars(status) for status in totals.values()]),
+        evaluated_at=evaluated_at,
+    )
+
+
+def merged(earlier: RuleStatus | None, status: RuleStatus) -> RuleStatus:
+    """Join what a rule said of several positions: fired if it fired for any of them."""
+    if earlier is None:
+        return status
+    shown = earlier if earlier.outcome == "fired" else status
+    reasons = earlier.held_back.keys() | status.held_back.keys()
+    held_back = {
+        why: earlier.held_back.get(why, 0) + status.held_back.get(why, 0) for why in reasons
+    }
+    return replace(shown, asked=earlier.asked + status.asked, held_back=held_back)

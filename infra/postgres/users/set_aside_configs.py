@@ -24,6 +24,17 @@ def replace(tx: Transaction, reasons: Mapping[str, str], now: datetime) -> None:
     )
 
 
+def add(tx: Transaction, config_key: str, reason: str, now: datetime) -> None:
+    """Set one more config aside, until the next evaluation says otherwise."""
+    tx.run(
+        "INSERT INTO set_aside_configs (config_key, reason, since) VALUES (:key, :reason, :now)"
+        " ON CONFLICT (config_key) DO NOTHING",
+        key=config_key,
+        reason=reason,
+        now=now,
+    )
+
+
 def keys(tx: Transaction) -> frozenset[str]:
     """Return the keys of the configs that were set aside at the last evaluation."""
     rows = tx.rows("SELECT config_key FROM set_aside_configs")

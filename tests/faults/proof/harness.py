@@ -139,6 +139,8 @@ def _settings(database_url: str) -> Settings:
     return Settings.from_environment(
         {
             "DATABASE_URL": database_url,
+            # A relay is one thread, so that whatever happens to it is part of the schedule.
+            "DATABASE_POOL_SIZE": "1",
             "TRADING_ENABLED": "true",
             "BROKER_CLOCK": "true",
             "ALPACA_API_KEY_ID": _KEY_ID,

@@ -20,6 +20,7 @@ from infra.gcp.pubsub import PubsubPublisher
 from infra.postgres.database import Database, connector
 from infra.runtime.clock import Clock
 from infra.runtime.settings import Settings
+from infra.workflows import asking
 from infra.workflows.outbox_relay import Relay
 from tests.faults.proof import interleaving
 from tests.faults.proof.connection import WatchedConnection
@@ -166,10 +167,13 @@ def _current() -> Wiring:
 
 @contextmanager
 def instances() -> Iterator[None]:
-    """Let each thread's instance be the one that the functions are wired to."""
-    kept = wiring.current
-    wiring.current = _current
+    """Let each thread's instance be the one that the functions are wired to.
+
+    A piece is one user, so that whoever is not the first is asked through a message of their own.
+    """
+    kept, users = wiring.current, asking.USERS_A_PIECE
+    wiring.current, asking.USERS_A_PIECE = _current, 1
     try:
         yield
     finally:
-        wiring.current = kept
+        wiring.current, asking.USERS_A_PIECE = kept, users

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from infra.local.stack import FUNCTION_SUBSCRIPTIONS
 from tests.faults.proof.instance import Instance
 from tests.faults.proof.world import World
 
@@ -37,9 +38,7 @@ def _deliver_everything(world: World) -> None:
     """Deliver all that is not acknowledged, as long as that leads to something new."""
     for _ in range(_ROUNDS):
         world.call(0, "relay_outbox")
-        waiting = [
-            m for m in world.topics.on("orders-approved", "snapshots-ingested") if not m.acked
-        ]
+        waiting = [m for m in world.topics.on(*FUNCTION_SUBSCRIPTIONS) if not m.acked]
         for message in waiting:
             world.deliver(0, message)
         if not any(message.acked for message in waiting):

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from common.orders.status import SUBMITTING, TERMINAL
+from infra.local.stack import FUNCTION_SUBSCRIPTIONS
 from infra.workflows import kill_switch
 from tests.faults.proof import interleaving
 from tests.faults.proof.injected_fault import InjectedFault, Kind, Place
@@ -38,11 +39,12 @@ class Tick:
     on: int = 0
 
     def run(self, world: World) -> None:
-        """Ingest, and deliver what it announced."""
+        """Ingest, and deliver what that announced, and what is announced of it in turn."""
         world.call(self.on, "ingest")
-        for message in world.topics.on("snapshots-ingested"):
-            if not message.acked:
-                world.deliver(self.on, message)
+        for topic in ("snapshots-ingested", "rules-fired"):
+            for message in world.topics.on(topic):
+                if not message.acked:
+                    world.deliver(self.on, message)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Redeliver:
 
     def run(self, world: World) -> None:
         """Deliver one."""
-        everything = world.topics.on("orders-approved", "snapshots-ingested")
+        everything = world.topics.on(*FUNCTION_SUBSCRIPTIONS)
         _deliver(world, self.on, _pick(everything, self.message))
 
 

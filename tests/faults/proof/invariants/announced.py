@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from common.messages import OrderApproved, TradeUpdate
 from common.orders.status import APPROVED, SUBMITTING, TERMINAL
+from infra.local.stack import FUNCTION_SUBSCRIPTIONS
 from tests.faults.proof.evidence import Evidence
 
 
@@ -13,7 +14,7 @@ def nothing_is_left_to_say(evidence: Evidence) -> Iterator[str]:
     for row in evidence.world.rows("SELECT topic FROM outbox WHERE published_at IS NULL"):
         yield f"a message to {row['topic']} was never published"
     open_orders = {str(row["id"]) for row in evidence.orders if row["status"] not in TERMINAL}
-    for message in evidence.world.topics.on("orders-approved", "snapshots-ingested"):
+    for message in evidence.world.topics.on(*FUNCTION_SUBSCRIPTIONS):
         if not message.acked and not any(each.encode() in message.data for each in open_orders):
             yield f"message {message.id} to {message.topic} was never accepted"
 

@@ -1,0 +1,58 @@
+"""All functions under gunicorn with threads, as deployed."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from tests.conftest import ROOT
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Where the functions answer, and what their server writes."""
+
+    url: str
+    log: Path
+
+
+@contextmanager
+def deployed(folder: Path) -> Iterator[Deployed]:
+    """Run the functions with the environment of this process until the block ends."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    log = folder / "gunicorn.log"
+    arguments = ["--threads", "8", "--timeout", "120", "--bind", f"fd://{listening.fileno()}"]
+    command = [sys.executable, "-m", "gunicorn", *arguments, "--worker-class", "gthread"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603 (our own command)
+            [*command, "infra.local.functions_server:application()"],
+            pass_fds=[listening.fileno()],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},  # noqa: TID251 (what the test has set)
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        _wait_until_it_answers(url)
+        yield Deployed(url, log)
+    finally:
+        process.terminate()
+        process.wait()
+        listening.close()
+
+
+@retry(
+    retry=retry_if_exception_type(httpx.TransportError),
+    stop=stop_after_delay(120),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
+def _wait_until_it_answers(url: str) -> None:
+    httpx.get(url, timeout=120, trust_env=False)
