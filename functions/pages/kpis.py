@@ -35,10 +35,7 @@ def show(call: Call) -> Reply:
 
 def _tile(parts: SnapshotParts, name: str) -> dict[str, Any]:
     value = parts.figures.get(name) or DASH
-    points = [
-        (datetime.fromisoformat(point.t), point.v)
-        for point in parts.series.get(name, [])
-    ]
+    points = [(datetime.fromisoformat(point.t), point.v) for point in parts.series.get(name, [])]
     return {
         "name": name,
         "value": value,

@@ -39,7 +39,7 @@ def answer(call: Call, question_id: UUID) -> Reply:
     """Answer in the user's name: the local app backend signs and sends it, as a real one does."""
     if not call.is_local:
         raise NotFound("Only its own user can answer a question.")
-    value = _swipe(call.field("answer"))
+    value = _swipe(call.field("answer") or call.field("slid"))
     with call.app.database.transaction() as tx:
         uid = questions.owner(tx, question_id)
     if uid is None:

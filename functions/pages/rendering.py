@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def page(call: Call, name: str, *, notice: str = "", status: int = 200, **shown:
         mode=call.app.settings.broker_kind,
         notice=notice,
     )
-    response = _html(html, status)
+    # A script takes the problem of a form from the page; a browser would report 422 as a failure.
+    by_script = call.request.headers.get("HX-Request") == "true"
+    response = _html(html, HTTPStatus.OK if by_script else status)
     response.headers["X-Console-Clock"] = f"{_instant(call.now)} {clock['speed'] if clock else 1}"
     return response
 

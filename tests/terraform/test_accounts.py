@@ -115,6 +115,7 @@ LEFT_ALONE = {
     "database_url": "Cloud SQL instead",
     "broker_clock": "the simulator's, refused away from this machine",
     "snapshot_endpoint": "the dashboard's contract",
+    "app_backend_url": "the local stack's, refused away from this machine",
     "firebase_keys_url": "Google's",
     "cloudflare_api_url": "Cloudflare's",
     "pubsub_emulator_host": "an emulator's",

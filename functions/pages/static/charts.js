@@ -4,6 +4,7 @@
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const drawn = new Map();
   const inNewYork = new Intl.DateTimeFormat("en-GB", { timeZone: "America/New_York", timeStyle: "short" });
+  const withSeconds = new Intl.DateTimeFormat("en-GB", { timeZone: "America/New_York", timeStyle: "medium" });
 
   const dashed = (u, y, stroke) => {
     const at = u.valToPos(y, "y", true);
@@ -43,10 +44,11 @@
     return [bottom - room, top + room];
   };
 
-  const axes = (small) => {
+  const axes = (small, span) => {
     if (small) return [{ show: false }, { show: false }];
     const look = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-    return [{ ...look, values: (u, at) => at.map((each) => inNewYork.format(new Date(each * 1000))) }, { ...look, size: 58 }];
+    const clock = span < 600 ? withSeconds : inNewYork;
+    return [{ ...look, space: 70, values: (u, at) => at.map((each) => clock.format(new Date(each * 1000))) }, { ...look, size: 58 }];
   };
 
   const draw = (figure) => {
@@ -61,7 +63,7 @@
       legend: { show: false },
       cursor: { show: !small, y: false },
       scales: { x: few && data.x.length === 1 ? { range: [data.x[0] - 60, data.x[0] + 60] } : {}, y: { range: range(data) } },
-      axes: axes(small),
+      axes: axes(small, data.x.at(-1) - data.x[0]),
       series: [{}, { stroke: line, width: 2, fill: colour("--wash"), points: { show: few && !small, size: 6, fill: line } }],
       hooks: { draw: [(u) => {
         if (data.reference !== undefined && data.reference !== null) dashed(u, data.reference, colour("--quiet"));

@@ -11,7 +11,6 @@
     const text = (value > 0 ? "+" : "") + value;
     form.querySelector("output").textContent = text;
     const send = form.querySelector("button.send");
-    send.value = value;
     send.textContent = "Send " + text;
     card.classList.toggle("leans-yes", value >= 5);
     card.classList.toggle("leans-no", value <= -5);
@@ -46,7 +45,7 @@
     card.style.transform = "";
     if (event.type === "pointerup" && Math.abs(by) >= FAR) {
       const form = card.querySelector("form.swipe");
-      form.requestSubmit(form.querySelector("button.send"));
+      form.requestSubmit();
     } else if (Math.abs(by) >= 8) {
       show(card, 0);
     }
