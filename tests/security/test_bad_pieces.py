@@ -1,6 +1,8 @@
 """A row that should not be there costs itself alone: the rest goes on in the same tick."""
 
+import itertools
 import json
+import time
 from typing import Any
 
 import pytest
@@ -113,6 +115,21 @@ def test_a_config_that_fails_while_it_is_evaluated_is_undone_alone(db: Database)
     assert "InvalidOperation" in found["reason"]
     outcomes = rows(db, "SELECT DISTINCT outcome FROM rule_status WHERE rule_id = 'second'")
     assert [each["outcome"] for each in outcomes] == ["set_aside"]
+
+
+def test_a_config_that_takes_too_long_is_set_aside_in_the_same_tick(
+    environment: pytest.MonkeyPatch, db: Database
+) -> None:
+    enroll(db, "slow", rules=[RULE | {"id": f"slow-{number}"} for number in range(3)])
+    enroll(db, "good")
+    spent = itertools.count()  # a second of the processor at each look
+    environment.setattr(time, "thread_time", lambda: float(next(spent)))
+
+    tick()
+
+    assert asked(db) == ["good"]
+    (found,) = set_aside(db)
+    assert "TooSlowError" in found["reason"]
 
 
 def test_its_owner_and_the_operator_see_it(db: Database) -> None:

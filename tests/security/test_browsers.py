@@ -39,6 +39,8 @@ def test_none_may_unless_said(account: Account) -> None:
         (ORIGIN, True),
         ("https://other.example.com", True),
         ("https://app.example.com.evil.com", False),
+        ("https://app.example.co", False),
+        ("https://app.example.com,https://other.example.com", False),
         ("https://evil.com", False),
         ("http://app.example.com", False),
         ("null", False),
@@ -64,6 +66,19 @@ def test_those_that_are_named_may(
         assert "If-Match" in asked.headers["Access-Control-Allow-Headers"]
         assert "ETag" in refused.headers["Access-Control-Expose-Headers"]
     assert refused.status_code == 401
+
+
+def test_on_a_developers_machine_every_page_may_until_some_are_named(
+    account: Account, environment: pytest.MonkeyPatch
+) -> None:
+    headers = {"Origin": "http://localhost:5173"}
+    every = account.get("/orders", headers=headers)
+    environment.setenv("ALLOWED_ORIGINS", ORIGIN)
+    wiring.reset()
+    named = account.get("/orders", headers=headers)
+
+    assert every.headers["Access-Control-Allow-Origin"] == headers["Origin"]
+    assert "Access-Control-Allow-Origin" not in named.headers
 
 
 def test_a_setting_that_is_no_list_of_origins_refuses_to_start(

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import io
 import json
 from typing import Any
 
@@ -206,6 +207,21 @@ class TestMethodsAndHeaders:
         assert function("answer").post("/", headers=headers).status_code == 401
 
 
+class Endless(io.RawIOBase):
+    """A body that never ends, and says how much of it was read."""
+
+    read_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.read_bytes > 2**30:
+            raise OSError("it is read without an end")
+        self.read_bytes += len(buffer)
+        return len(buffer)
+
+
 @pytest.mark.usefixtures("environment")
 class TestBodies:
     @pytest.mark.parametrize("name", [*POSTED, "account_api"])
@@ -213,6 +229,16 @@ class TestBodies:
         reply = function(name).post("/", data=b"a" * (LARGEST_BODY + 1))
 
         assert (reply.status_code, reply.request.environ["wsgi.input"].read()) == (413, b"")
+
+    def test_one_without_an_end_is_left_after_a_while(self) -> None:
+        endless = Endless()
+
+        reply = function("answer").post(
+            "/", environ_overrides={"wsgi.input": endless, "CONTENT_LENGTH": str(10**12)}
+        )
+
+        assert reply.status_code == 413
+        assert endless.read_bytes <= 65 * 1024 * 1024
 
     def test_one_of_the_largest_size_is_read(self) -> None:
         body = b" " * LARGEST_BODY

@@ -135,6 +135,18 @@ def test_a_bad_token_opens_no_route_and_the_caller_is_not_told_why(
     assert "refused an ID token" in caplog.text
 
 
+@pytest.mark.parametrize("scheme", ["Token", "JWT", "Firebase", "Basic", "Bearer\u00a0", ""])
+def test_a_good_token_counts_only_as_a_bearer_token(account: Account, scheme: str) -> None:
+    token = account.token()
+    client = function("account_api")
+
+    for method, path in EVERY_ROUTE:
+        headers = {"Authorization": f"{scheme} {token}".strip()}
+        reply = client.open(BASE + path, method=method, headers=headers)
+
+        assert reply.status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Basic dXNlcjpw"}, {"Authorization": ""}]
 )
