@@ -34,9 +34,13 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt.closest && event.detail.elt.closest(".simulator")) htmx.trigger("#poll", "refresh");
   });
-  // Where nothing answers, the page says so and goes on trying.
-  document.addEventListener("htmx:sendError", () => say("The functions do not answer: trying again."));
-  const say = (text) => { document.getElementById("notice").textContent = text; };
+  // Where nothing answers, the page says so, goes on trying, and takes it back.
+  const TROUBLE = "The functions do not answer: trying again.";
+  const notice = () => document.getElementById("notice");
+  const inTrouble = () => { notice().textContent = TROUBLE; };
+  document.addEventListener("htmx:sendError", inTrouble);
+  document.addEventListener("htmx:timeout", inTrouble);
+  document.addEventListener("htmx:afterOnLoad", () => { if (notice().textContent === TROUBLE) notice().textContent = ""; });
 
   const setClock = (instant, speed) => { clock = { at: Date.parse(instant), seen: Date.now(), speed }; };
   const now = () => clock.at + (Date.now() - clock.seen) * clock.speed;
