@@ -22,14 +22,11 @@ def relay_outbox(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the sch
 
 
 def prune(app: Wiring) -> dict[str, int]:
-    """Delete the oldest published messages and market facts; return how many of each."""
+    """Delete the oldest rows of every table that grows with time; return how many of each."""
     now = app.clock.now()
-    kept_days = {
-        "outbox": app.settings.outbox_retention_days,
-        "market_data_snapshots": app.settings.market_data_retention_days,
-        "option_snapshots": app.settings.market_data_retention_days,
-    }
+    days = dict.fromkeys(retention.TABLES, app.settings.market_data_retention_days)
+    days["outbox"] = app.settings.outbox_retention_days
     return {
-        table: retention.prune(app.database, table, now - timedelta(days=days))
-        for table, days in kept_days.items()
+        table: retention.prune(app.database, table, now - timedelta(days=kept))
+        for table, kept in days.items()
     }

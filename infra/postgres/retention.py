@@ -5,27 +5,27 @@ from datetime import datetime
 from infra.postgres.database import Database
 
 # At most so many rows of a table a call, in transactions of so many.
-_AT_ONCE, _BATCHES = 1_000, 20
+_AT_ONCE, _BATCHES = 10_000, 20
 
-# Each finds the oldest by an index.
-_PRUNED = {
-    "outbox": """
-        DELETE FROM outbox WHERE id = ANY(ARRAY(
-            SELECT id FROM outbox WHERE published_at < :before
-            ORDER BY published_at LIMIT :at_once))
-    """,
-    "market_data_snapshots": """
-        DELETE FROM market_data_snapshots WHERE id = ANY(ARRAY(
-            SELECT id FROM market_data_snapshots
-            WHERE created_at < :before AND metric <> 'daily_close'
-            ORDER BY created_at LIMIT :at_once))
-    """,
-    "option_snapshots": """
-        DELETE FROM option_snapshots WHERE id = ANY(ARRAY(
-            SELECT id FROM option_snapshots WHERE created_at < :before
-            ORDER BY created_at LIMIT :at_once))
-    """,
+# Each table that grows with time, and how its oldest rows are found. Not among them: what an order
+# rests on and led to, and what a person did or has to look at.
+_OLDEST = {
+    "outbox": ("id", "published_at < :before ORDER BY published_at"),
+    "market_data_snapshots": (
+        "id",
+        "created_at < :before AND metric <> 'daily_close' ORDER BY created_at",
+    ),
+    "option_snapshots": ("id", "created_at < :before ORDER BY created_at"),
+    "account_equity": ("quarter_hour", "quarter_hour < :before ORDER BY quarter_hour"),
+    "position_quotes": ("symbol, as_of", "as_of < :before ORDER BY as_of"),
+    "rule_status": (
+        "config_key, rule_id, symbol",
+        "evaluated_at < :before ORDER BY evaluated_at",
+    ),
+    "ingest_cursors": ("input_key", "last_fetch_at < :before ORDER BY last_fetch_at"),
+    "broker_answers": ("path", "read_at < :before ORDER BY read_at"),
 }
+TABLES = tuple(_OLDEST)
 
 
 def prune(database: Database, table: str, before: datetime) -> int:
@@ -34,9 +34,15 @@ def prune(database: Database, table: str, before: datetime) -> int:
     What is left of a large backlog is the next call's.
     """
     deleted = 0
+    key, oldest = _OLDEST[table]
     for _ in range(_BATCHES):
         with database.transaction() as tx:
-            gone = tx.run(_PRUNED[table], before=before, at_once=_AT_ONCE)
+            gone = tx.run(
+                f"DELETE FROM {table} WHERE ({key}) IN"
+                f" (SELECT {key} FROM {table} WHERE {oldest} LIMIT :at_once)",
+                before=before,
+                at_once=_AT_ONCE,
+            )
         deleted += gone
         if gone < _AT_ONCE:
             break

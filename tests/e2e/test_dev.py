@@ -32,10 +32,10 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
         text=True,
     )
     stack_file = folder / ".countersign" / "stack.json"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not stack_file.exists():
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "no stack.json after a minute"
+        assert time.monotonic() < deadline, "no stack.json after four minutes"
         time.sleep(0.05)
     try:
         yield json.loads(stack_file.read_text())
@@ -48,11 +48,12 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
 
 
 def pending_question(stack: dict[str, Any]) -> tuple[str, str]:
-    """Read a question as an app backend would have received it."""
+    """Wait for a question, as an app backend does, and read it."""
     database = Database(connector(stack["database_url"]), size=1)
-    found = rows(
-        database, "SELECT question_id, firebase_uid FROM confirmations ORDER BY firebase_uid"
-    )
+    deadline = time.monotonic() + 120
+    while not (found := rows(database, "SELECT question_id, firebase_uid FROM confirmations")):
+        assert time.monotonic() < deadline, "nobody was asked within two minutes"
+        time.sleep(0.1)
     database.close()
     return str(found[0]["question_id"]), found[0]["firebase_uid"]
 

@@ -10,6 +10,7 @@ import pytest
 from common.errors import OutcomeUnknownError, TransientError
 from functions import wiring
 from infra.local.serving import HttpServer
+from infra.postgres import retention
 from infra.postgres.database import Database, Transaction
 from tests.conftest import NOON, enroll, function, rows
 from tests.functions.pubsub_recorder import Recorder
@@ -462,11 +463,37 @@ class TestCost:
         assert len(pubsub.taken[TOPIC]) == 1
 
 
+# What does not grow with time, or is a record of what somebody did.
+KEPT = {
+    **dict.fromkeys(("users", "questions"), "the app's"),
+    **dict.fromkeys(
+        ("opportunities", "confirmations", "trade_orders", "fills", "trades", "trade_fills"),
+        "records of what an order rests on and led to",
+    ),
+    **dict.fromkeys(("user_trading_config", "user_trading_state"), "one row a user"),
+    **dict.fromkeys(
+        ("trading_control_changes", "position_adjustments", "manual_fills", "snapshot_pushes"),
+        "audit",
+    ),
+    **dict.fromkeys(("manual_holdings", "position_drifts", "trading_controls"), "one row a scope"),
+    **dict.fromkeys(("corporate_actions", "option_contracts"), "one row an event or a listing"),
+    **dict.fromkeys(("request_budget", "request_limit"), "of the last minute"),
+    "trading_config_templates": "by name",
+    "set_aside_configs": "replaced by each evaluation",
+    "market_sessions": "one row a day",
+    **dict.fromkeys(("market_fixtures", "fake_orders"), "of test mode"),
+    "market_data_corrections": "goes with its snapshot",
+    "option_valuations": "goes with its snapshot",
+    "dead_letters": "for a person to look at",
+    "schema_migrations": "one row a migration",
+}
+
+
 class TestRetention:
     def prune(self) -> Any:
         reply = function("relay_outbox").post("/")
         assert reply.status_code == 200
-        return reply.get_json()["pruned"]
+        return {table: n for table, n in reply.get_json()["pruned"].items() if n}
 
     @pytest.fixture
     def aged(self, db: Database) -> Database:
@@ -532,7 +559,10 @@ class TestRetention:
         assert len(self.ages(aged, "outbox", "published_at IS NULL")) == 5
 
     @pytest.mark.usefixtures("pubsub")
-    def test_a_large_backlog_is_deleted_over_several_calls(self, db: Database) -> None:
+    def test_a_large_backlog_is_deleted_over_several_calls(
+        self, db: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(retention, "_AT_ONCE", 1000)
         with db.transaction() as tx:
             tx.run(
                 "INSERT INTO outbox (topic, ordering_key, payload, created_at, published_at)"
@@ -540,4 +570,28 @@ class TestRetention:
                 old=NOON - timedelta(days=30),
             )
 
-        assert [self.prune()["outbox"] for _ in range(3)] == [20_000, 500, 0]
+        assert [self.prune().get("outbox", 0) for _ in range(3)] == [20_000, 500, 0]
+
+    @pytest.mark.usefixtures("pubsub")
+    def test_what_is_read_by_the_quarter_of_an_hour_is_deleted_as_well(self, db: Database) -> None:
+        with db.transaction() as tx:
+            for days in (1, 89, 91):
+                values = {"at": NOON - timedelta(days=days), "name": str(days)}
+                tx.run("INSERT INTO account_equity VALUES (:at, 1, :at)", **values)
+                tx.run("INSERT INTO position_quotes VALUES ('SPY', :at, 1, 2)", **values)
+                tx.run(
+                    "INSERT INTO rule_status (config_key, rule_id, symbol, outcome, evaluated_at)"
+                    " VALUES (:name, 'r', 'SPY', 'fired', :at)",
+                    **values,
+                )
+                tx.run("INSERT INTO ingest_cursors VALUES (:name, :at)", **values)
+                tx.run("INSERT INTO broker_answers VALUES (:name, '{}', :at)", **values)
+
+        gone = ("account_equity", "position_quotes", "rule_status", "ingest_cursors")
+        assert self.prune() == dict.fromkeys((*gone, "broker_answers"), 1)
+        assert self.prune() == {}
+
+    def test_every_table_is_pruned_or_kept_for_a_reason(self, db: Database) -> None:
+        found = rows(db, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+
+        assert {row["tablename"] for row in found} == {*retention.TABLES, *KEPT}

@@ -11,6 +11,8 @@ CREATE TABLE rule_status (
     evaluated_at timestamptz NOT NULL,
     PRIMARY KEY (config_key, rule_id, symbol)
 );
+-- A config that was changed leaves its old key behind.
+CREATE INDEX rule_status_evaluated_at ON rule_status (evaluated_at);
 
 -- Configs that the last evaluation left out, so that the others go on: invalid, too expensive, or
 -- failing whenever they are evaluated.

@@ -1,8 +1,9 @@
--- What became of a question: our side of the app's `questions` row.
+-- What became of a question: our side of the app's `questions` row. Its opportunity is written by the
+-- same statement, and is not looked up once more for each of a million users.
 CREATE TABLE confirmations (
     question_id    uuid PRIMARY KEY REFERENCES questions (id),
-    opportunity_id uuid NOT NULL REFERENCES opportunities (id),
-    follow_up_of   uuid UNIQUE REFERENCES confirmations (question_id),
+    opportunity_id uuid NOT NULL,
+    follow_up_of   uuid REFERENCES confirmations (question_id),
     firebase_uid   text NOT NULL REFERENCES users (firebase_uid),
     rule_id        text NOT NULL,
     status         text NOT NULL DEFAULT 'pending'
@@ -20,6 +21,8 @@ CREATE UNIQUE INDEX confirmations_one_pending ON confirmations (firebase_uid, ru
 -- An opportunity is asked about once, and an ambiguous answer followed up once.
 CREATE UNIQUE INDEX confirmations_one_per_opportunity ON confirmations (opportunity_id)
     WHERE follow_up_of IS NULL;
+CREATE UNIQUE INDEX confirmations_one_follow_up ON confirmations (follow_up_of)
+    WHERE follow_up_of IS NOT NULL;
 CREATE INDEX confirmations_asked_at ON confirmations (asked_at);
 CREATE INDEX confirmations_expiring ON confirmations (expires_at) WHERE status = 'pending';
 -- A user's own list, newest first, page by page.

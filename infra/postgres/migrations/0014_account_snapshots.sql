@@ -13,3 +13,4 @@ CREATE TABLE position_quotes (
     ask    numeric NOT NULL CHECK (ask > 0),
     PRIMARY KEY (symbol, as_of)
 );
+CREATE INDEX position_quotes_as_of ON position_quotes (as_of);

@@ -82,16 +82,22 @@ def _count(rows: list[Row]) -> AskResult:
 _CLAIM = """
     WITH candidates AS MATERIALIZED (
         SELECT c.firebase_uid,
-               EXISTS (SELECT FROM confirmations p
-                       WHERE p.firebase_uid = c.firebase_uid AND p.rule_id = :rule_id
-                         AND p.status = 'pending') AS question_pending,
-               (SELECT count(*) FROM confirmations p
-                WHERE p.firebase_uid = c.firebase_uid AND p.status = 'pending')
-                   >= CAST(:max_queued AS integer) AS queue_full,
+               queue.of_rule > 0 AS question_pending,
+               queue.length >= CAST(:max_queued AS integer) AS queue_full,
                coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
                         '-infinity')
                    > CAST(:now AS timestamptz) - make_interval(secs => :cooldown) AS cooldown
-        FROM user_trading_config c LEFT JOIN user_trading_state s USING (firebase_uid)
+        FROM user_trading_config c
+        -- User by user, by index: a join would read what all others have pending, too.
+        LEFT JOIN LATERAL (
+            SELECT context FROM user_trading_state
+            WHERE firebase_uid = c.firebase_uid LIMIT 1
+        ) AS s ON true
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS length, count(*) FILTER (WHERE p.rule_id = :rule_id) AS of_rule
+            FROM confirmations p
+            WHERE p.firebase_uid = c.firebase_uid AND p.status = 'pending'
+        ) AS queue
         WHERE c.enabled AND c.config_key = :config_key
           AND c.firebase_uid BETWEEN :first_uid AND :last_uid
           AND (CAST(:held_qty AS numeric) IS NULL

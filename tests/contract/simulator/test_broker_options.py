@@ -1,5 +1,6 @@
 """Option contracts and their snapshots at the simulator."""
 
+import gzip
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -237,6 +238,30 @@ def test_a_script_puts_an_option(broker_address: str) -> None:
     assert httpx.get(f"{broker_address}/sim/options").json() == {}
 
 
+def test_quotes_of_a_file_are_replayed_at_their_times(
+    broker: SimulatedBroker, http: httpx.Client, tmp_path: Path
+) -> None:
+    broker.reset(datetime(2015, 12, 24, 14, 32, tzinfo=UTC))
+    contract = "GOOG151224C00660000"
+    path = tmp_path / "quotes.csv.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as lines:
+        print(",".join(option_recording.COLUMNS), file=lines)
+        print(f"GOOG,{contract},2015-12-24T14:30:00Z,88.5,92.2,3,4,120,0,", file=lines)
+        print(f"GOOG,{contract},2015-12-24T14:35:00Z,,92.5,,4,120,1,90.1", file=lines)
+
+    assert option_recording.replay(path, broker.options) == 2
+
+    params = {"symbols": contract}
+    first = http.get(SNAPSHOTS, params=params).json()["snapshots"][contract]
+    broker.clock.advance(timedelta(minutes=5))
+    second = http.get(SNAPSHOTS, params=params).json()["snapshots"][contract]
+    assert (first["latestQuote"]["bp"], first["latestQuote"]["ap"]) == (88.5, 92.2)
+    assert "latestTrade" not in first
+    assert (second["latestQuote"]["bp"], second["latestQuote"]["ap"]) == (0, 92.5)
+    assert second["latestTrade"]["p"] == 90.1
+
+
+@pytest.mark.skipif(not RECORDING.exists(), reason="the recorded day is not beside the project")
 def test_a_recorded_day_of_quotes_is_replayed(broker: SimulatedBroker, http: httpx.Client) -> None:
     broker.reset(datetime(2015, 12, 24, 14, 32, tzinfo=UTC))
     rows = option_recording.replay(RECORDING, broker.options)

@@ -194,6 +194,12 @@ def test_an_unknown_host_is_refused_whatever_the_key(url: str, key: str | None) 
     assert orders_go(url, key) == "refused"
 
 
+@pytest.mark.parametrize("url", [*UNKNOWN_HOSTS, "https://data.alpaca.markets.example"])
+def test_market_data_comes_from_the_broker_or_this_machine(url: str) -> None:
+    with pytest.raises(SettingsError, match="ALPACA_DATA_BASE_URL"):
+        read(ALPACA_DATA_BASE_URL=url)
+
+
 @given(
     st.tuples(
         st.sampled_from(["https://", "http://", "HTTPS://", "//", " https://", ""]),
