@@ -11,6 +11,7 @@ sys.path.insert(0, str(_here.parent if _here.name == "functions" else _here))
 from functions.account_api import account_api
 from functions.answer import answer
 from functions.ask import ask
+from functions.console import console
 from functions.evaluate import evaluate
 from functions.ingest import ingest
 from functions.push_snapshot import push_snapshot
@@ -22,6 +23,7 @@ __all__ = [
     "account_api",
     "answer",
     "ask",
+    "console",
     "evaluate",
     "ingest",
     "push_snapshot",

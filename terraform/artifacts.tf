@@ -5,6 +5,7 @@ locals {
   deployed_files = concat(
     [for file in fileset("${local.root}/common", "**/*.py") : "common/${file}"],
     [for file in fileset("${local.root}/functions", "**/*.py") : "functions/${file}"],
+    [for file in fileset("${local.root}/functions/pages", "{templates,static}/*") : "functions/pages/${file}"],
     [
       for file in fileset("${local.root}/infra", "**/*.py") : "infra/${file}"
       if !startswith(file, "local/") && !startswith(file, "simulator/") && !startswith(file, "cli/") && file != "__main__.py"

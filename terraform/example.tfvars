@@ -19,6 +19,8 @@ cloudflare = {
 # The app backend calls `answer` as itself; users' apps call `account_api` with their Firebase token.
 answer_callers      = ["serviceAccount:app-backend@my-app-project.iam.gserviceaccount.com"]
 account_api_callers = ["allUsers"]
+# Operators open the console as themselves (docs/operations.md, The console).
+console_callers     = ["group:trading-operators@example.com"]
 app_backend_members = ["serviceAccount:app-backend@my-app-project.iam.gserviceaccount.com"]
 
 # After `countersign doctor` is content:

@@ -2,7 +2,7 @@
 # table; tests/terraform compares it with what the code uses.
 #
 #   topic        pushes to it, else a schedule calls it (infra/schedules.yaml), or a caller
-#   callers      who may call it from outside; only these two functions are reachable from there
+#   callers      who may call it from outside; only these three functions are reachable from there
 #   secrets      what it may read
 #   relays       whether it publishes: whoever does publishes whatever the outbox holds, on any topic
 #   connections  to the database, per instance (DATABASE_POOL_SIZE)
@@ -44,6 +44,11 @@ locals {
       secrets = []
       relays  = true, memory = "512Mi", instances = 1, concurrency = 1, connections = 4
     }
+    console = {
+      callers = var.console_callers
+      secrets = []
+      relays  = false, memory = "512Mi", instances = 1, concurrency = 8, connections = 2, timeout = 30
+    }
     account_api = {
       callers = var.account_api_callers
       secrets = ["ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"] # a user may cancel at the broker
@@ -65,7 +70,7 @@ locals {
 }
 
 resource "google_cloudfunctions2_function" "this" {
-  #checkov:skip=CKV_GCP_124:two functions are there to be called from outside; tests/terraform asserts that the others admit nobody
+  #checkov:skip=CKV_GCP_124:three functions are there to be called from outside; tests/terraform asserts that the others admit nobody
   for_each = local.functions
 
   name        = local.names[each.key]

@@ -1,4 +1,4 @@
-# Who may call what. Outside callers reach two functions only; everything else is called by Cloud
+# Who may call what. Outside callers reach three functions only; everything else is called by Cloud
 # Scheduler or Pub/Sub, each as an account that can do nothing else.
 
 locals {

@@ -22,6 +22,11 @@ output "app_subscriptions" {
 
 # What an operator needs.
 
+output "console_url" {
+  description = "The console, for `console_callers` (docs/operations.md, The console)."
+  value       = google_cloudfunctions2_function.this["console"].service_config[0].uri
+}
+
 output "secrets" {
   description = "The secrets that need a version before the first tick, by setting."
   value       = { for setting, secret in google_secret_manager_secret.this : setting => secret.secret_id }

@@ -59,6 +59,17 @@ variable "account_api_callers" {
   }
 }
 
+variable "console_callers" {
+  description = "IAM members that may open the console: operators. It shows everybody's trading and turns the kill switch, so that it is never everybody's."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for m in var.console_callers : can(regex("^(serviceAccount|user|group):.+@.+$", m))])
+    error_message = "Each is serviceAccount:, user: or group: and an address: the console shows everybody's trading."
+  }
+}
+
 # --- the app backend's side of the topics
 
 variable "app_backend_members" {

@@ -3,9 +3,11 @@
 Each command imports what it runs by itself: it is heavy, and only one of them is wanted.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from http import HTTPStatus
@@ -48,8 +50,10 @@ _RECORDED = "Recorded minute bars (CSV), in date order; the last file's session 
     is_flag=True,
     help="Over Google's Pub/Sub emulator, with a redelivery and a dead letter.",
 )
+@click.option("--keep", is_flag=True, help="Keep it running at the end, for a look at the console.")
 def demo(
     *,
+    keep: bool,
     as_json: bool,
     recordings: Sequence[Path],
     config_file: Path | None,
@@ -71,9 +75,15 @@ def demo(
         elif config_file or answer:
             raise click.UsageError("--config and --answer go with --replay")
         else:
-            report = quiet_morning(Path(folder), tell)
+            report = quiet_morning(Path(folder), tell, _until_ctrl_c if keep else lambda: None)
     tell.conclude(report)
     sys.exit(0 if report.ok else 1)
+
+
+def _until_ctrl_c() -> None:
+    click.echo("  The console stays until Ctrl-C.", err=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _over_emulator(folder: Path, tell: "Narrator") -> "Report":

@@ -1,6 +1,6 @@
 """`countersign demo`: the quiet morning. One order's whole way through the real functions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,16 +23,24 @@ USER = "demo-user"
 QUESTION = "SPY is down 1.6% vs yesterday. Swipe +10 to approve a small buy, -10 to skip."
 
 
-def quiet_morning(folder: Path, tell: Narrator) -> Report:
-    """SPY closed at 500 and trades at 492: ask, buy $10 after a yes, and report the day."""
-    tell.step(
-        "Start", "Postgres, broker simulator, bus, functions and dashboard, all on this machine"
-    )
+def quiet_morning(
+    folder: Path, tell: Narrator, at_end: Callable[[], object] = lambda: None
+) -> Report:
+    """SPY closed at 500 and trades at 492: ask, buy $10 after a yes, and report the day.
+
+    `at_end` is called when everything has happened and the stack still runs.
+    """
     with (
         SimulatedBroker(SimulatedClock(MORNING)) as simulator,
         local_stack(folder, simulator, AppBackend(), [User(USER)], keep=False) as stack,
     ):
-        return Morning(stack, Driver(stack), tell).run()
+        tell.step("Console", f"{stack.console_url} (while this runs)")
+        tell.step(
+            "Start", "Postgres, broker simulator, bus, functions and dashboard, all on this machine"
+        )
+        found = Morning(stack, Driver(stack), tell).run()
+        at_end()
+        return found
 
 
 @dataclass(frozen=True)

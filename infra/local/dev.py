@@ -130,6 +130,7 @@ def write_stack_file(folder: Path, stack: Stack) -> None:
 
 
 def _say_addresses(tell: Narrator, folder: Path, stack: Stack) -> None:
+    tell.step("Console", f"{stack.console_url} (open it in a browser)")
     tell.step("Functions", stack.functions.url)
     kind = "simulated" if isinstance(stack.broker, SimulatedBroker) else "paper"
     tell.step("Broker", f"{stack.broker_url} ({kind})")

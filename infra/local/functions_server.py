@@ -34,6 +34,7 @@ NAMES = (
     "push_snapshot",
     "relay_outbox",
     "account_api",
+    "console",
 )
 SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
 _START_SECONDS = 30

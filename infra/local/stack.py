@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from common.errors import PermanentError
-from infra.local import firebase
+from infra.local import answers, firebase
 from infra.local.app_backend import AppBackend
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.functions_server import FunctionsServer
@@ -82,6 +82,11 @@ class Stack:
     environment: Mapping[str, str]
 
     @property
+    def console_url(self) -> str:
+        """The console: pages for a browser."""
+        return f"{self.functions.url}/console"
+
+    @property
     def simulator(self) -> SimulatedBroker:
         """The broker where it is simulated; raises TypeError where it is a real paper account."""
         if not isinstance(self.broker, SimulatedBroker):
@@ -129,6 +134,7 @@ def local_stack(
         app_server = start(HttpServer(app.app))
         key_server = start(HttpServer(firebase.key_server(folder / FIREBASE_KEY)))
         functions = start(FunctionsServer(folder / "functions.log", ports.functions))
+        answers_server = start(HttpServer(answers.application(functions.url, WEBHOOK_SECRET)))
         subscriptions = _subscriptions(functions.url, app_server.url, pushes or {})
         emulator = emulator or env_var("PUBSUB_EMULATOR_HOST")
         bus, bus_host = start(_bus(folder, subscriptions, emulator))
@@ -141,6 +147,7 @@ def local_stack(
             "INTERNAL_TOKEN": INTERNAL_TOKEN,
             "SIGNING_SECRET": SIGNING_SECRET,
             "ANSWER_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "APP_BACKEND_URL": answers_server.url,
             "FIREBASE_PROJECT_ID": PROJECT,
             "FIREBASE_KEYS_URL": key_server.url,
             "GOOGLE_CLOUD_PROJECT": PROJECT,

@@ -77,7 +77,8 @@ def _exactly(url: str, *known: str) -> str:
     """Return the URL without its last slash if it is known or this machine's; nothing like it."""
     plain = url.removesuffix("/")
     if plain not in known and not _is_loopback(plain):
-        raise ValueError(f"must be {' or '.join(known)}, or the simulator on this machine")
+        others = f"{' or '.join(known)}, or " if known else ""
+        raise ValueError(f"must be {others}on this machine")
     return plain
 
 
@@ -182,6 +183,8 @@ class Settings(LimitSettings):
     d1_database_id: PathPart = ""
 
     answer_webhook_secret: SecretStr = SecretStr("")
+    # The local stack's app backend, through which its console answers: only on this machine.
+    app_backend_url: str = ""
 
     firebase_project_id: str = ""
     firebase_keys_url: str = GOOGLE_KEYS
@@ -251,6 +254,11 @@ class Settings(LimitSettings):
     @classmethod
     def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
         return _encrypted(url)
+
+    @field_validator("app_backend_url")
+    @classmethod
+    def _nobody_answers_for_users_elsewhere(cls, url: str) -> str:
+        return _exactly(url) if url else url
 
     @field_validator("haiphen_api_url")
     @classmethod

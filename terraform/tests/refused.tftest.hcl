@@ -22,6 +22,7 @@ run "each_wrong_answer_is_refused_by_name" {
     firebase_project_id   = ""
     answer_callers        = ["allAuthenticatedUsers"]
     account_api_callers   = ["everybody"]
+    console_callers       = ["allUsers"]
     app_backend_members   = ["allUsers"]
     app_backend_push_urls = { questions-created = "http://backend.example.com" }
     cloudflare            = { account_id = "0123", d1_database_id = "" }
@@ -42,6 +43,7 @@ run "each_wrong_answer_is_refused_by_name" {
     var.firebase_project_id,
     var.answer_callers,
     var.account_api_callers,
+    var.console_callers,
     var.app_backend_members,
     var.app_backend_push_urls,
     var.cloudflare,

@@ -51,7 +51,7 @@ def test_the_archive_holds_what_runs_and_nothing_else(archive: Path) -> None:
     files = {str(f.relative_to(archive)) for f in archive.rglob("*") if f.is_file()}
     kinds = {Path(file).suffix for file in files}
 
-    assert kinds == {".py", ".txt"}
+    assert kinds == {".py", ".txt", ".html", ".css", ".js", ".svg", ".md"}
     assert {file.partition("/")[0] for file in files} == {
         "common",
         "functions",

@@ -1,4 +1,4 @@
-"""Who can call what, by the plan: two functions from outside, the rest by one account each."""
+"""Who can call what, by the plan: three functions from outside, the rest by one account each."""
 
 import json
 
@@ -9,7 +9,11 @@ from tests.conftest import ROOT
 from tests.terraform.deployment import APP_BACKEND, PUSH, SCHEDULER, Deployment
 
 SCHEDULES = yaml.safe_load((ROOT / "infra/schedules.yaml").read_text())
-FROM_OUTSIDE = {"answer": {APP_BACKEND}, "account_api": {"allUsers"}}
+FROM_OUTSIDE = {
+    "answer": {APP_BACKEND},
+    "account_api": {"allUsers"},
+    "console": {"group:trading-operators@example.com"},
+}
 
 
 def test_every_entry_point_is_a_function_of_its_own(deployment: Deployment) -> None:
@@ -38,7 +42,7 @@ def test_each_function_is_called_by_its_trigger_and_by_nobody_else(deployment: D
     assert callers == expected
 
 
-def test_only_the_two_are_reachable_from_outside(deployment: Deployment) -> None:
+def test_only_the_three_are_reachable_from_outside(deployment: Deployment) -> None:
     open_to_all = {
         name
         for name, values in deployment.functions.items()

@@ -44,6 +44,7 @@ DESCRIPTIONS = {
     "CLOUDFLARE_ACCOUNT_ID": "The account that D1 belongs to.",
     "D1_DATABASE_ID": "The dashboard's database, for when its API is unreachable.",
     "ANSWER_WEBHOOK_SECRET": "The secret of the answer webhook (Standard Webhooks).",
+    "APP_BACKEND_URL": "The local app backend that the console answers through; on this machine.",
     "FIREBASE_PROJECT_ID": "The project whose ID tokens users sign in with.",
     "FIREBASE_KEYS_URL": "Where the keys of ID tokens are published.",
     "ALLOWED_ORIGINS": "Web pages that may call `account_api`, separated by commas.",

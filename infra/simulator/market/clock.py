@@ -49,6 +49,13 @@ class SimulatedClock:
         """Move forward by a span and stand there."""
         self.set(self.now() + by)
 
+    def skip(self, by: timedelta) -> None:
+        """Move forward by a span, and go on as before: running at its speed, or standing."""
+        speed = self.speed
+        self.advance(by)
+        if speed:
+            self.run(speed)
+
     def run(self, speed: float = 1.0) -> None:
         """Run from here on."""
         if speed <= 0:

@@ -2,7 +2,8 @@
 
 GET    /sim/clock            {"now", "speed", "is_open", "session": {"open", "close"} or null}
 PUT    /sim/clock            one of {"now": TIME}, {"advance_seconds": N}, {"speed": N}; speed 0
-                             stops the clock, and "now" only goes forward (reset goes back)
+                             stops the clock, and "now" only goes forward (reset goes back) and
+                             stands there; a clock that is advanced goes on at its speed
        /sim/market, /sim/options, /sim/assets: see control_market.py
 GET    /sim/orders           every order ever placed, oldest first, as in the trading API
 POST   /sim/orders/OURS/end  {["status"]}: the broker ends the order with the client's id OURS of
@@ -68,7 +69,7 @@ def _clock_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
             case {"now": str(now)}:
                 broker.clock.set(time_of(now))
             case {"advance_seconds": seconds}:
-                broker.clock.advance(timedelta(seconds=float(seconds)))
+                broker.clock.skip(timedelta(seconds=float(seconds)))
             case {"speed": speed}:
                 broker.clock.run(float(speed)) if speed else broker.clock.stop()
             case _:

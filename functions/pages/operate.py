@@ -1,0 +1,67 @@
+"""Operate: the kill switch, messages that were given up, schedules, drift."""
+
+from werkzeug.exceptions import BadRequest, NotFound
+
+from functions.pages.rendering import Reply, page
+from functions.pages.requests import Call
+from infra.postgres.console import operations
+from infra.postgres.messages import dead_letters
+from infra.workflows import kill_switch
+
+_SHOWN = 20
+_LONGEST_REASON = 300
+
+
+def show(call: Call, notice: str = "", problem: str = "") -> Reply:
+    """Show what an operator looks after."""
+    with call.app.database.transaction() as tx:
+        shown = {
+            "switches": operations.switches(tx, call.now),
+            "history": operations.switch_history(tx, _SHOWN),
+            "letters": operations.open_dead_letters(tx, _SHOWN),
+            "drifts": operations.drifts(tx),
+        }
+    return page(
+        call,
+        "operate",
+        notice=notice,
+        problem=problem,
+        schedules=_schedules(call),
+        status=422 if problem else 200,
+        **shown,
+    )
+
+
+def switch(call: Call) -> Reply:
+    """Halt or resume everybody's trading, with a reason for the record."""
+    why, state = call.field("why")[:_LONGEST_REASON], call.field("state")
+    turn = {"halted": kill_switch.halt, "active": kill_switch.resume}.get(state)
+    if turn is None:
+        raise BadRequest("The switch is either halted or active.")
+    if not why:
+        return show(call, problem="Say why: it is kept with the switch.")
+    user = call.field("user") or None
+    turn(call.app.database, call.app.clock, user, why, call.who)
+    whose = f"trading of {user}" if user else "all trading"
+    return show(call, f"Halted: {whose}." if state == "halted" else f"Resumed: {whose}.")
+
+
+def retry(call: Call) -> Reply:
+    """Put a dead letter back into the outbox. Only on the local stack."""
+    if not call.is_local:
+        raise NotFound("Retry with `countersign dead-letters retry`.")
+    letter = call.field("id")
+    if not letter.isdecimal():
+        raise BadRequest("A dead letter is named by its number.")
+    with call.app.database.transaction() as tx:
+        done = dead_letters.retry(tx, [int(letter)], call.now)
+    return show(call, f"Letter {letter} is in the outbox again." if done else "It stays.")
+
+
+def _schedules(call: Call) -> list[tuple[str, str, str]]:
+    """Name the jobs and when they run: the local stack's; in a deployment Cloud Scheduler knows."""
+    if not call.is_local:
+        return []
+    from infra.runtime.schedules import load_schedules  # noqa: PLC0415 (the file is not deployed)
+
+    return [(each.name, each.schedule, each.time_zone) for each in load_schedules()]

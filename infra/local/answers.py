@@ -1,0 +1,32 @@
+"""Answers from the console, sent on as the app backend does: signed."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import flask
+import httpx
+
+from infra.local.app_backend import send_answer
+
+_SECONDS = 30
+
+
+def application(functions_url: str, secret: str) -> flask.Flask:
+    """Build the server: `POST /answers` signs an answer, and replies with what came of it."""
+    app = flask.Flask(__name__)
+
+    @app.post("/answers")
+    def answers() -> tuple[str, int, dict[str, str]]:
+        said = flask.request.get_json()
+        with httpx.Client(base_url=functions_url, timeout=_SECONDS, trust_env=False) as functions:
+            reply = send_answer(
+                functions,
+                secret,
+                said["question_id"],
+                said["firebase_uid"],
+                Decimal(said["answer"]),
+                datetime.fromisoformat(said["answered_at"]),
+            )
+        return reply.text, reply.status_code, {"Content-Type": "application/json"}
+
+    return app

@@ -1,0 +1,171 @@
+"""`make bench-check`: counts that speed rests on, the same on every machine and at every load.
+
+They are compared with bench/counts.json; `--write` replaces it, for a change that means to.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import flask
+
+from common.questions import Answer
+from functions.answer import take_answer
+from functions.ask import ask_piece
+from functions.evaluate import ask_all
+from infra.gcp.pubsub import PubsubPublisher
+from infra.local.postgres import embedded_postgres
+from infra.local.serving import HttpServer
+from infra.postgres.database import Database, Row, Transaction
+from infra.runtime.clock import SystemClock
+from infra.runtime.settings import default_limits
+from infra.workflows.outbox_relay import Relay
+from tests.bench.asking import announced
+from tests.bench.crowd import NOW, crowd, prices
+from tests.bench.report import FOLDER
+
+_EXPECTED = FOLDER / "counts.json"
+_FEW, _MANY = 1_500, 6_000
+# Pages of a statement depend on how full they are; a scan of what is others' is far above that.
+_MOST_PAGES_RATIO = 1.25
+
+
+def main() -> None:
+    """Compare, or with `--write` store; leave with status 1 and every difference."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        embedded_postgres(Path(folder), keep=False) as server,
+    ):
+        counts = counted(server)
+    if "--write" in sys.argv:
+        _EXPECTED.write_text(json.dumps(counts, indent=2) + "\n")
+    found = problems(counts)
+    sys.stdout.writelines(f"{problem}\n" for problem in found)
+    sys.exit(1 if found else 0)
+
+
+def problems(counts: dict[str, float]) -> list[str]:
+    """Name each count that is not as expected, and each that grows with the users."""
+    expected = json.loads(_EXPECTED.read_text())
+    differ = [
+        f"{name}: {counts.get(name)}, expected {expected.get(name)}"
+        for name in sorted(counts.keys() | expected.keys())
+        if "pages" not in name and counts.get(name) != expected.get(name)
+    ]
+    ratio = counts["pages a user, among many"] / counts["pages a user, among few"]
+    if ratio > _MOST_PAGES_RATIO:
+        differ.append(f"asking a user reads {ratio:.2f} times the pages among four times the users")
+    return differ
+
+
+def counted(server: str) -> dict[str, float]:
+    """Count what a tick, a piece, an answer and the relay do."""
+    counts: dict[str, float] = {}
+    for size, users in (("few", _FEW), ("many", _MANY)):
+        with crowd(server, users, 1) as database, _statements() as seen:
+            counts |= {f"{name}, among {size}": n for name, n in _asked(database, seen)}
+            if size == "few":
+                counts |= dict(_answered(database, seen))
+                counts |= dict(_relayed(database, seen))
+    return counts
+
+
+def _asked(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
+    ask_all(database, default_limits(), NOW)
+    yield "statements of a tick that asks", len(seen)
+    (piece, *_) = announced(database)
+    yield "pages a user", _pages_of_a_claim(database, piece) / piece.audiences[0].users
+    seen.clear()
+    ask_piece(database, piece, NOW)
+    yield "statements of a piece", len(seen)
+    later = NOW + timedelta(minutes=1)
+    with database.transaction() as tx:
+        prices(tx, 499, later)
+    seen.clear()
+    ask_all(database, default_limits(), later)
+    yield "statements of a quiet tick", len(seen)
+
+
+def _pages_of_a_claim(database: Database, piece: Any) -> float:
+    """Ask within a transaction that is undone, and read what its statement touched."""
+    execute, pages = Transaction.rows, list[float]()
+
+    def explained(tx: Transaction, sql: str, **parameters: object) -> list[Row]:
+        if "candidates AS" not in sql:
+            return execute(tx, sql, **parameters)
+        plan = execute(tx, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", **parameters)
+        top = plan[0]["QUERY PLAN"][0]["Plan"]
+        pages.append(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+        raise _UndoneError
+
+    Transaction.rows = explained  # type: ignore[method-assign, assignment]
+    try:
+        ask_piece(database, piece, NOW)
+    finally:
+        Transaction.rows = execute  # type: ignore[method-assign]
+    with database.transaction() as tx:
+        tx.run("DELETE FROM set_aside_configs")
+    return pages[0]
+
+
+class _UndoneError(Exception):
+    """What was explained is not to be kept."""
+
+
+def _answered(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
+    with database.transaction() as tx:
+        (pending,) = tx.rows(
+            "SELECT question_id, firebase_uid FROM confirmations WHERE status = 'pending' LIMIT 1"
+        )
+    answer = Answer(**pending, answer=Decimal(10), answered_at=NOW)
+    seen.clear()
+    with database.transaction() as tx:
+        take_answer(tx, answer, NOW)
+    yield "statements of an answer", len(seen)
+
+
+def _relayed(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
+    requests: list[int] = []
+
+    def publish(_: str) -> tuple[dict[str, list[str]], int]:
+        requests.append(len(flask.request.get_json()["messages"]))
+        return {"messageIds": []}, 200
+
+    bus = flask.Flask(__name__)
+    bus.add_url_rule("/<path:_>", view_func=publish, methods=["POST"])
+    with HttpServer(bus) as receiver:
+        publisher = PubsubPublisher("check", receiver.url.removeprefix("http://"))
+        seen.clear()
+        relay = Relay(database, publisher, SystemClock())
+        published = relay.publish_pending()
+        publisher.close()
+    yield "messages relayed", published
+    yield "statements of the relay", len(seen)
+    yield "requests to Pub/Sub", len(requests)
+
+
+@contextmanager
+def _statements() -> Iterator[list[str]]:
+    """Collect the statements that run meanwhile; begin and commit are not among them."""
+    seen: list[str] = []
+    execute = Transaction._execute
+
+    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> Any:
+        seen.append(sql)
+        return execute(self, sql, parameters)
+
+    Transaction._execute = counting  # type: ignore[method-assign]
+    try:
+        yield seen
+    finally:
+        Transaction._execute = execute  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main()

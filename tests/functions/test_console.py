@@ -1,0 +1,133 @@
+"""The console as it is deployed: it reads, turns the kill switch, and does nothing else."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from functions.pages import files
+from infra.postgres.database import Database
+from tests.conftest import function, rows
+
+STATIC = Path(files.__file__).with_name("static")
+PAGES = ("", "questions", "orders", "rules", "market", "kpis", "operate")
+HOME = "http://localhost"
+NO_ID = "00000000-0000-4000-8000-000000000000"
+
+pytestmark = pytest.mark.usefixtures("environment", "user")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_shown_and_lets_nothing_of_another_host_in(page: str) -> None:
+    reply = function("console").get(f"/{page}")
+
+    assert reply.status_code == 200
+    assert "<h1>" in reply.text
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    assert "unsafe" not in reply.headers["Content-Security-Policy"]
+    assert not re.search(r"(src|href)=\"(https?:)?//", reply.text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/questions/{NO_ID}/answer",
+        "/rules/config",
+        "/operate/dead-letters",
+        "/simulator/pause",
+        "/simulator/price",
+    ],
+)
+def test_what_is_local_is_not_there(path: str) -> None:
+    form = {"answer": "10", "user": "user-1", "config": "{}", "id": "1"}
+
+    assert function("console").post(path, data=form).status_code == 404
+
+
+def test_the_switch_is_turned_with_a_reason_and_by_whom(db: Database) -> None:
+    form = {"state": "halted", "why": "a drill"}
+    email = {"X-Goog-Authenticated-User-Email": "accounts.google.com:ann@example.com"}
+
+    reply = function("console").post("/operate/switch", data=form, headers=email)
+
+    (switch,) = rows(db, "SELECT scope, state, reason, set_by FROM trading_controls")
+    assert "Halted: all trading." in reply.text
+    assert switch == {
+        "scope": "*",
+        "state": "halted",
+        "reason": "a drill",
+        "set_by": "console (ann@example.com)",
+    }
+
+
+def test_without_a_reason_the_switch_stays(db: Database) -> None:
+    reply = function("console").post("/operate/switch", data={"state": "halted", "why": " "})
+
+    assert reply.status_code == 422
+    assert "Say why" in reply.text
+    assert not rows(db, "SELECT 1 FROM trading_controls")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_another_sites_form_turns_nothing(db: Database, headers: dict[str, str]) -> None:
+    form = {"state": "halted", "why": "because I can"}
+
+    reply = function("console").post("/operate/switch", data=form, headers=headers)
+
+    assert reply.status_code == 403
+    assert not rows(db, "SELECT 1 FROM trading_controls")
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": HOME}])
+def test_its_own_form_does(db: Database, headers: dict[str, str]) -> None:
+    form = {"state": "halted", "why": "a drill"}
+
+    assert (
+        function("console").post("/operate/switch", data=form, headers=headers).status_code == 200
+    )
+    assert rows(db, "SELECT 1 FROM trading_controls")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nothing", 404),
+        (f"/orders/{NO_ID}", 404),
+        ("/orders/not-an-id", 404),
+        ("/rules/config?user=nobody", 404),
+        ("/files/..%2frendering.py", 404),
+        ("/files/NOTICE.md", 404),
+        ("/operate/switch", 405),
+    ],
+)
+def test_what_is_not_there_is_a_page_that_says_so(path: str, status: int) -> None:
+    reply = function("console").get(path)
+
+    assert reply.status_code == status
+    assert "Content-Security-Policy" in reply.headers
+
+
+def test_a_message_with_markup_is_shown_as_text() -> None:
+    form = {"state": "active", "why": "back", "user": "<script>alert(1)</script>"}
+
+    reply = function("console").post("/operate/switch", data=form)
+
+    assert "<script>alert" not in reply.text
+    assert "&lt;script&gt;alert" in reply.text
+
+
+def test_the_libraries_are_the_published_files() -> None:
+    noted = re.findall(r"\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|", (STATIC / "NOTICE.md").read_text())
+
+    assert {name for name, _ in noted} == {each.name for each in STATIC.glob("*.min.*")}
+    for name, checksum in noted:
+        assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == checksum
