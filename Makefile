@@ -9,11 +9,7 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 SET_UP = PIP_USER=0 PIP_CONSTRAINT=/dev/null "$(PYTHON)" -I infra/local/virtualenv.py
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults audit flood kills mutants mutations bench clean always
-=======
-.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults audit flood kills mutations bench bench-check clean always
->>>>>>> main
+.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults audit flood kills mutants mutations bench bench-check clean always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,19 +77,14 @@ kills: $(STAMP) ## kill the whole local stack N=100 times while it trades
 mutations: $(STAMP) ## take each guard away in a copy, and see the fault proof notice
 	@$(BIN)/python -m tests.faults.mutations $(N)
 
-<<<<<<< HEAD
 mutants: $(STAMP) ## change the code a little at every tenth place, or where NAMES= match, and see the tests notice
 	@$(BIN)/python -m tests.mutants $(NAMES)
 
-bench: $(STAMP) ## measure speed, as ratios within one run
-	@$(BIN)/python -m tests.bench
-=======
 bench: $(STAMP) ## measure speed, as ratios within one run: a table, bench/latest.json and bench/*.png
 	@$(BIN)/python -m tests.bench $(if $(USERS),--most-users $(USERS))
 
 bench-check: $(STAMP) ## compare what speed rests on with bench/counts.json: statements, requests, pages
 	@$(BIN)/python -m tests.bench.check
->>>>>>> main
 
 clean: ## remove the virtual environment, caches and local data
 	rm -rf $(VENV) terraform/.build .countersign .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage *.egg-info

@@ -18,6 +18,7 @@ from infra.postgres.trading import controls, orders, request_budget
 from infra.postgres.trading.controls import ControlChange
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER
+from tests.functions.account.account import Account
 from tests.functions.steps import approved, order_row, submit
 from tests.functions.test_who_is_asked import while_it_waits
 
@@ -150,3 +151,14 @@ def test_a_breaker_waits_for_who_is_halting_and_leaves_the_halt(db: Database) ->
     with db.transaction() as tx:
         (found,) = controls.active_controls(tx, USER, NOON)
     assert found.state == "halted"
+
+
+def test_what_has_no_id_at_the_broker_is_not_canceled_there(account: Account, db: Database) -> None:
+    order_id = approved(db)
+    submit(order_id)
+    with db.transaction() as tx:  # as after a recovery by hand
+        tx.run("UPDATE trade_orders SET status = 'new', alpaca_order_id = NULL")
+
+    reply = account.delete(f"/orders/{order_id}")
+
+    assert (reply.status_code, reply.get_json()["error"]["code"]) == (409, "outcome_pending")
