@@ -15,7 +15,7 @@ from functions.pages.rendering import Reply, page
 from functions.pages.requests import Call
 from infra.postgres.console import rules
 from infra.postgres.users import set_aside_configs, user_configs
-from infra.workflows import config_store
+from infra.workflows import config_preview, config_store
 
 _SHOWN = 60
 _USERS = 50
@@ -61,6 +61,8 @@ def save(call: Call) -> Reply:
     stored = _stored(call, uid)
     try:
         override = _document(text)
+        if call.field("do") == "preview":
+            return _form(call, uid, text, stored, preview=_preview(call, stored, override))
         with call.app.database.transaction() as tx:
             locked = user_configs.lock(tx, uid)
             limits = call.app.settings.server_limits
@@ -69,6 +71,16 @@ def save(call: Call) -> Reply:
         return _form(call, uid, text, stored, problems=[problem(each) for each in error.problems])
     saved = _stored(call, uid)
     return _form(call, uid, text, saved, notice="Saved: the next tick evaluates it.")
+
+
+def _preview(
+    call: Call, stored: user_configs.UserConfig, override: dict[str, Any]
+) -> list[config_preview.WouldAsk]:
+    """Say what the edited config would have asked today; raises MalformedMessageError."""
+    limits = call.app.settings.server_limits
+    with call.app.database.transaction() as tx:
+        config = config_store.effective(tx, stored, override, limits)
+        return config_preview.would_have_asked(tx, config, call.now)
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -93,6 +105,7 @@ def _form(
     stored: user_configs.UserConfig,
     *,
     problems: list[dict[str, Any]] | None = None,
+    preview: list[config_preview.WouldAsk] | None = None,
     notice: str = "",
 ) -> Reply:
     return page(
@@ -104,4 +117,5 @@ def _form(
         text=text,
         stored=stored,
         problems=problems or [],
+        preview=preview,
     )

@@ -205,10 +205,14 @@ def _replay_options(config_file: Path | None, answer: str | None) -> tuple[dict[
 
 
 def _pushes(options: Sequence[str]) -> dict[str, list[str]]:
+    from infra.local.stack import TOPICS  # noqa: PLC0415 (heavy)
+
     pushes: dict[str, list[str]] = {}
     for option in options:
         topic, _, url = option.partition("=")
         if not url.startswith("http"):
             raise click.UsageError(f"--push {option}: must be TOPIC=http://...")
+        if topic not in TOPICS:
+            raise click.UsageError(f"--push {option}: the topics are {', '.join(TOPICS)}")
         pushes.setdefault(topic, []).append(url)
     return pushes

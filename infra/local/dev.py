@@ -3,12 +3,15 @@
 import json
 import signal
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from fasteners import InterProcessLock
+
+from common.errors import PermanentError
 from common.messages import QuestionCreated, TradeUpdate
 from infra.local import firebase
 from infra.local.app_backend import AppBackend
@@ -27,12 +30,17 @@ from infra.local.stack import (
     User,
     local_stack,
 )
+from infra.postgres.console import questions
+from infra.postgres.database import Row
 from infra.runtime.clock import Clock, SystemClock
 from infra.runtime.schedules import load_schedules
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.recording import Recording
 
+# How often a dead functions process is looked for.
+_LOOK_SECONDS = 0.5
+_QUESTIONS_SHOWN = 10
 USERS = ("demo-user", "demo-user-2")
 
 
@@ -54,22 +62,54 @@ def dev(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "stack.json").unlink(missing_ok=True)
     ports = Ports(port, port + 1, port + 2) if port else Ports()
     users = [User(uid) for uid in USERS]
     app = AppBackend(_say_question(tell), _say_update(tell))
     with ExitStack() as running:
+        running.enter_context(_only_one(folder))
+        (folder / "stack.json").unlink(missing_ok=True)
         broker, clock = _broker(folder, recordings, speed, paper, running, tell)
         stack = running.enter_context(
             local_stack(folder, broker, app, users, ports=ports, pushes=pushes)
         )
         running.enter_context(LocalScheduler(load_schedules(), stack.functions.url, clock))
+        known = _waiting(stack, clock)
         stack.call("ingest").raise_for_status()  # not a minute to wait for the first question
         write_stack_file(folder, stack)
         _say_addresses(tell, folder, stack)
-        stop.wait()
+        _say_waiting(tell, known)
+        while not stop.wait(_LOOK_SECONDS):
+            if stack.functions.restart_if_dead():
+                tell.step("Functions", "their process had ended: started again")
         tell.step("Stop", "shutting down; the data stays")
     (folder / "stack.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder; raises PermanentError, naming the console, where another stack holds it."""
+    lock = InterProcessLock(folder / "stack.lock")
+    if not lock.acquire(blocking=False):
+        stack_file = folder / "stack.json"
+        where = json.loads(stack_file.read_text())["functions"] if stack_file.exists() else ""
+        hint = f": its console is at {where}/console" if where else " and is starting"
+        raise PermanentError(f"a stack runs in {folder} already{hint}")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _waiting(stack: Stack, clock: Clock) -> list[Row]:
+    """Read the questions of an earlier run that can still be answered."""
+    with stack.database.transaction() as tx:
+        return questions.pending(tx, clock.now(), _QUESTIONS_SHOWN)
+
+
+def _say_waiting(tell: Narrator, waiting: Sequence[Row]) -> None:
+    for question in waiting:
+        tell.step("Waiting", f"for {question['firebase_uid']}: {question['text']}")
+        tell.step("", f"countersign answer {question['id']} +10")
 
 
 def _broker(

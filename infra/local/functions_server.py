@@ -47,6 +47,7 @@ class FunctionsServer:
         self._log = log
         self._socket = socket.create_server(("127.0.0.1", port))
         self._process: subprocess.Popen[bytes] | None = None
+        self._environment: Mapping[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -55,6 +56,7 @@ class FunctionsServer:
 
     def start(self, environment: Mapping[str, str]) -> None:
         """Run the functions with this environment and wait until they answer."""
+        self._environment = environment
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
                 [sys.executable, "-m", __name__, str(self._socket.fileno())],
@@ -73,6 +75,14 @@ class FunctionsServer:
             with attempt:
                 self._refuse_dead(self._process)
                 httpx.get(self.url, timeout=_START_SECONDS)
+
+    def restart_if_dead(self) -> bool:
+        """Start the functions again when their process has ended by itself; tell whether it had."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._end(lambda _: None)
+        self.start(self._environment)
+        return True
 
     def kill(self) -> None:
         """Crash: SIGKILL, with no chance to finish anything."""

@@ -43,6 +43,7 @@ FUNCTION_SUBSCRIPTIONS = {
     "orders-approved": "submit_order",
 }
 APP_TOPICS = ("questions-created", "trade-updates")
+TOPICS = (*APP_TOPICS, *FUNCTION_SUBSCRIPTIONS)
 DEFAULT_TEMPLATE = "default_paper_watchlist"
 Broker = SimulatedBroker | PaperAccount
 

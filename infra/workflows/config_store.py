@@ -29,15 +29,36 @@ def replace(
     `template_name` None keeps the template of `stored` (a new user gets the default one), and
     NO_TEMPLATE uses none. Raises MalformedMessageError that names every problem with its path.
     """
-    if template_name is None:
-        template_name = stored.template_name if stored else DEFAULT_TEMPLATE
-    template = templates.read(tx, template_name) if template_name else {}
-    if template is None:
-        raise MalformedMessageError(f"template_name: there is no template {template_name!r}")
-    config = validate(merge(template, override), limits)
+    template_name = _template_of(stored, template_name)
+    config = _validated(tx, override, template_name, limits)
     return user_configs.save(
         tx, firebase_uid, template_name or None, override, now, enabled=config.enabled
     )
+
+
+def effective(
+    tx: Transaction, stored: UserConfig, override: dict[str, Any], limits: ServerLimits
+) -> TradingConfig:
+    """Return what an override would amount to over the user's template, saving nothing.
+
+    Raises MalformedMessageError that names every problem with its path.
+    """
+    return _validated(tx, override, _template_of(stored, None), limits)
+
+
+def _template_of(stored: UserConfig | None, template_name: str | None) -> str | None:
+    if template_name is not None:
+        return template_name
+    return stored.template_name if stored else DEFAULT_TEMPLATE
+
+
+def _validated(
+    tx: Transaction, override: dict[str, Any], template_name: str | None, limits: ServerLimits
+) -> TradingConfig:
+    template = templates.read(tx, template_name) if template_name else {}
+    if template is None:
+        raise MalformedMessageError(f"template_name: there is no template {template_name!r}")
+    return validate(merge(template, override), limits)
 
 
 def replace_template(tx: Transaction, name: str, template: dict[str, Any], now: datetime) -> None:

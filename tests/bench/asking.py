@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import perf_counter
 from uuid import uuid4
@@ -36,20 +37,18 @@ def asking(server: str, users: int) -> Iterator[Figure]:
     """Ask so many users, piece by piece; then let a quiet tick pass over them."""
     with crowd(server, users, CONFIGS) as database:
         bare = timed(lambda: _bare_inserts(database))
-        pieces, asked = [], 0
-        begin = perf_counter()
-        asked += ask_all(database, default_limits(), NOW)
-        pieces.append(perf_counter() - begin)
-        with ThreadPoolExecutor(_CONNECTIONS) as threads:
-            for seconds, count in threads.map(lambda m: _piece(database, m), announced(database)):
-                pieces.append(seconds)
-                asked += count
-        whole = perf_counter() - begin
+        with _transactions() as transactions:
+            begin = perf_counter()
+            asked = ask_all(database, default_limits(), NOW)
+            with ThreadPoolExecutor(_CONNECTIONS) as threads:
+                waiting = announced(database)
+                asked += sum(threads.map(lambda m: ask_piece(database, m, NOW), waiting))
+            whole = perf_counter() - begin
         if asked != users:
             raise AssertionError(f"{asked} of {users} users were asked")
         inserts = f"{ROWS_PER_QUESTION} bare INSERT ... SELECT"
         yield Figure(f"ask {users:,} users", [whole], inserts, [bare], _MOST_ASK.get(users), users)
-        longest = [max(pieces)]
+        longest = [max(transactions)]
         yield Figure(f"longest transaction of {users:,}", longest, "2 seconds", [2.0], 1, users)
         yield quiet(database, users, _MOST_QUIET.get(users))
 
@@ -85,10 +84,23 @@ def announced(database: Database) -> list[RulesFired]:
     return [RulesFired.from_document(row["payload"]) for row in rows]
 
 
-def _piece(database: Database, message: RulesFired) -> tuple[float, int]:
-    begin = perf_counter()
-    asked = ask_piece(database, message, NOW)
-    return perf_counter() - begin, asked
+@contextmanager
+def _transactions() -> Iterator[list[float]]:
+    """Collect how long each transaction takes."""
+    seconds, transaction = list[float](), Database.transaction
+
+    @contextmanager
+    def measured(self: Database) -> Iterator[Transaction]:
+        begin = perf_counter()
+        with transaction(self) as tx:
+            yield tx
+        seconds.append(perf_counter() - begin)
+
+    Database.transaction = measured  # type: ignore[method-assign]
+    try:
+        yield seconds
+    finally:
+        Database.transaction = transaction  # type: ignore[method-assign]
 
 
 def _bare_inserts(database: Database) -> None:

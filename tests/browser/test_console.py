@@ -99,9 +99,11 @@ def test_the_keyboard_alone_answers(console: Watched) -> None:
     expect(page.locator("#notice")).to_contain_text("Yes: the order is on its way")
 
 
-def test_a_config_edited_wrongly_shows_its_error_and_edited_rightly_is_saved(
+def test_an_edited_config_shows_its_errors_and_what_it_would_have_asked_and_is_saved(
     console: Watched, stack: Stack
 ) -> None:
+    stack.simulator.market.set_price("SPY", 494, live=True)  # 1.2 % below the close of 500
+    stack.call("ingest").raise_for_status()
     page = console.open("rules/config?user=demo-user")
     editor = page.get_by_role("textbox", name="What they say")
 
@@ -109,6 +111,11 @@ def test_a_config_edited_wrongly_shows_its_error_and_edited_rightly_is_saved(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("guardrails.max_orders_per_day")
     assert editor.input_value() == '{"guardrails": {"max_orders_per_day": "many"}}'
+    for threshold, answer in (("-2", "It would have asked nothing."), ("-1", "down 1.2%")):
+        editor.fill(f'{{"rules": [{{"id": "dip_confirm", "threshold_pct": {threshold}}}]}}')
+        page.get_by_role("button", name="What would it have asked?").click()
+        expect(page.locator("#would-ask")).to_contain_text(answer)
+    assert not rows(stack.database, "SELECT 1 FROM user_trading_config WHERE config <> '{}'")
     editor.fill('{"guardrails": {"max_orders_per_day": 2}}')
     page.get_by_role("button", name="Save").click()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from infra.local.app_backend import answer_running_stack, signed_headers
@@ -45,6 +46,7 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
     assert process.returncode == 0, output
     assert not stack_file.exists()
     assert "Traceback" not in output
+    (folder / "output").write_text(output)
 
 
 def pending_question(stack: dict[str, Any]) -> tuple[str, str]:
@@ -126,3 +128,60 @@ def test_without_a_running_stack_it_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(Exception, match="countersign dev"):
         answer_running_stack(tmp_path / "stack.json", uuid4(), 10)  # type: ignore[arg-type]
+
+
+def test_a_second_start_in_the_same_folder_says_so_and_leaves_the_first_alone(
+    tmp_path: Path,
+) -> None:
+    with dev(tmp_path) as stack:
+        second = subprocess.run(
+            [sys.executable, "-m", "infra", "dev", "--port", "0"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert second.returncode != 0
+        assert f"{stack['functions']}/console" in second.stdout + second.stderr
+        assert (tmp_path / ".countersign" / "stack.json").exists()
+        assert httpx.post(f"{stack['functions']}/ingest").status_code == 200
+
+
+def test_a_dead_functions_process_is_started_again(tmp_path: Path) -> None:
+    with dev(tmp_path) as stack:
+        address = int(stack["functions"].rpartition(":")[2])
+        (child,) = [
+            each
+            for each in psutil.process_iter(["cmdline", "cwd"])
+            if "infra.local.functions_server" in (each.info["cmdline"] or [])
+            and each.info["cwd"] == str(tmp_path)
+        ]
+        child.kill()
+
+        # The port stays the parent's: what is asked meanwhile waits for the new process.
+        reply = httpx.get(f"http://127.0.0.1:{address}/console/", timeout=60)
+
+    assert reply.status_code == 200
+
+
+def test_questions_that_wait_are_shown_after_a_restart(tmp_path: Path) -> None:
+    with dev(tmp_path) as stack:
+        question_id, _ = pending_question(stack)
+    with dev(tmp_path) as stack, httpx.Client(base_url=stack["functions"]) as http:
+        assert question_id in http.get("/console/questions").text
+
+    assert f"countersign answer {question_id} +10" in (tmp_path / "output").read_text()
+
+
+def test_a_push_of_a_topic_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infra", "dev", "--push", "questions=http://localhost:1/q"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "questions-created" in done.stderr

@@ -192,6 +192,28 @@ def test_a_piece_is_no_larger_than_was_said(
     assert asked <= 5 * 2
 
 
+def test_a_piece_asks_its_own_users_and_nobody_else(
+    crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "USERS_A_PIECE", 5)
+    ask_all(crowd, default_limits(), simulator.clock.now())
+    piece = next(each for each in announced(crowd) if len(each.audiences) == 1)
+    (audience,) = piece.audiences
+    everybody = [row["firebase_uid"] for row in rows(crowd, "SELECT firebase_uid FROM users")]
+    with crowd.transaction() as tx:  # forget whom the tick asked itself
+        tx.run("DELETE FROM confirmations")
+        tx.run("DELETE FROM trade_orders WHERE rule_id <> 'before'")
+        tx.run("DELETE FROM opportunities WHERE rule_id <> 'before'")
+        tx.run("DELETE FROM user_trading_state")
+
+    ask_piece(crowd, piece, simulator.clock.now())
+
+    found = rows(crowd, "SELECT firebase_uid FROM opportunities WHERE rule_id <> 'before'")
+    assert {row["firebase_uid"] for row in found} == {
+        uid for uid in everybody if audience.first_uid <= uid <= audience.last_uid
+    }
+
+
 def test_what_was_asked_in_pieces_is_counted_as_one(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,7 +74,7 @@ class TestLines:
         ]
 
         assert [(line["logger"], line.get("event")) for line in mine] == [
-            ("functions.evaluate", "asked"),
+            ("infra.workflows.asking", "asked"),
             ("functions.answer", "answered"),
             ("functions.submit_order", "order_submitted"),
             ("functions.reconcile_orders", "order_changed"),

@@ -13,13 +13,24 @@ from tests.conftest import ROOT, SHARED
 from tests.terraform.deployment import Deployment
 
 CHECK = SHARED / "tools/terraform-check/terraform-check"
+MISSING = "need terraform and terraform-check, which stands in for Google's provider"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where nothing can be planned, skip once for all tests of the plan, and deselect the rest."""
+    if CHECK.exists() and shutil.which("terraform"):
+        return
+    planned = [item for item in items if "deployment" in getattr(item, "fixturenames", ())]
+    if planned:
+        planned[0].add_marker(pytest.mark.skip(f"{len(planned)} tests of the plan {MISSING}"))
+        config.hook.pytest_deselected(items=planned[1:])
+        deselected = set(planned[1:])
+        items[:] = [item for item in items if item not in deselected]
 
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Deployment:
     """The deployment of terraform/example.tfvars."""
-    if not CHECK.exists() or shutil.which("terraform") is None:
-        pytest.skip("needs terraform and terraform-check, which stands in for Google's provider")
     folder = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         folder = folder.parent  # of all workers of this run

@@ -48,7 +48,7 @@
     if (small) return [{ show: false }, { show: false }];
     const look = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
     const clock = span < 600 ? withSeconds : inNewYork;
-    return [{ ...look, space: 70, values: (u, at) => at.map((each) => clock.format(new Date(each * 1000))) }, { ...look, size: 58 }];
+    return [{ ...look, space: 70, size: 30, values: (u, at) => at.map((each) => clock.format(new Date(each * 1000))) }, { ...look, size: 58 }];
   };
 
   const draw = (figure) => {

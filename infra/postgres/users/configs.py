@@ -41,10 +41,21 @@ def active(tx: Transaction, limits: ServerLimits) -> ActiveConfigs:
     """
     rows = tx.rows(
         """
+        -- From one key to the next by the index: what many users share is read once.
+        WITH RECURSIVE keys AS (
+            (SELECT config_key FROM user_trading_config WHERE enabled
+             ORDER BY config_key LIMIT 1)
+            UNION ALL
+            SELECT (SELECT c.config_key FROM user_trading_config c
+                    WHERE c.enabled AND c.config_key > keys.config_key
+                    ORDER BY c.config_key LIMIT 1)
+            FROM keys WHERE keys.config_key IS NOT NULL
+        )
         SELECT c.config_key, CAST(c.config AS text) AS config,
                CAST(t.config AS text) AS template
-        FROM (SELECT DISTINCT ON (config_key) config_key, template_name, config
-              FROM user_trading_config WHERE enabled ORDER BY config_key) AS c
+        FROM keys
+        CROSS JOIN LATERAL (SELECT config_key, template_name, config FROM user_trading_config
+                            WHERE enabled AND config_key = keys.config_key LIMIT 1) AS c
         LEFT JOIN trading_config_templates t ON t.name = c.template_name
         ORDER BY c.config_key
         """
