@@ -26,7 +26,7 @@ from infra.workflows.deciding import Decision, decide
 log = logging.getLogger(__name__)
 
 # A piece is a transaction: short enough to hold nobody up, long enough to be worth its commit.
-CONFIGS_A_PIECE = 25
+CONFIGS_A_PIECE = 10
 AUDIENCES_A_MESSAGE = 100
 
 
