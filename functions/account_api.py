@@ -21,7 +21,7 @@ from functions.account.cors import cross_origin
 from functions.account.orders import cancel_order, list_orders, trace_order
 from functions.account.reads import list_questions, read_snapshots, read_status
 from functions.account.requests import Call
-from functions.callers import admitted
+from functions.callers import admitted, strangers_counted
 from infra.auth.identity import Identity
 from infra.runtime.clock import SystemClock
 
@@ -78,7 +78,8 @@ def signed_in(app: wiring.Wiring, request: flask.Request) -> Identity:
     given = request.authorization
     token = given.token if given is not None and given.type == "bearer" else None
     try:
-        return app.id_tokens.verify(token or "", SystemClock().now())
+        with strangers_counted(app, request):
+            return app.id_tokens.verify(token or "", SystemClock().now())
     except InvalidSignatureError as error:
         log.warning("refused an ID token: %s", error)
         challenge = WWWAuthenticate("bearer", {"realm": "countersign"})

@@ -9,7 +9,7 @@ import functions_framework
 
 from common.questions import Answer, AnswerRefusal, Decision, follow_up_text, settle
 from functions import edge, wiring
-from functions.callers import admitted
+from functions.callers import admitted, strangers_counted
 from infra.auth import webhook_signature
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, orders
@@ -35,9 +35,9 @@ def answer(request: flask.Request) -> edge.Reply:
     """Receive a user's answer: verify, parse, decide, store, announce, reply."""
     app = wiring.current()
     body = request.get_data()
-    webhook_signature.verify(
-        body, dict(request.headers), app.secrets.reveal("answer_webhook_secret")
-    )
+    secret = app.secrets.reveal("answer_webhook_secret")
+    with strangers_counted(app, request):
+        webhook_signature.verify(body, dict(request.headers), secret)
     received = Answer.from_json(body)
     caller = admitted(app, f"answers of {received.firebase_uid}")
     with log_context.bound(flow_id=received.question_id), caller:

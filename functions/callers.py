@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import flask
 from werkzeug.exceptions import TooManyRequests
 
+from common.errors import InvalidSignatureError
 from functions.wiring import Wiring
 
 
@@ -21,3 +23,22 @@ def admitted(app: Wiring, caller: str) -> Iterator[None]:
         yield
     finally:
         app.callers.leave(caller)
+
+
+@contextmanager
+def strangers_counted(app: Wiring, request: flask.Request) -> Iterator[None]:
+    """Count by address who cannot say who they are: past their share they are told to wait.
+
+    Who can is never counted by address: behind one address there may be many users.
+    """
+    try:
+        yield
+    except InvalidSignatureError:
+        with admitted(app, f"address {_address(request)}"):
+            raise
+
+
+def _address(request: flask.Request) -> str:
+    """Return where a request comes from: what the front end adds last, and the caller cannot."""
+    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return (forwarded or request.remote_addr or "")[:64]

@@ -7,6 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
 from infra.local.stack import (
     APP_TOPICS,
-    DEFAULT_TEMPLATE,
     FUNCTION_SUBSCRIPTIONS,
     INTERNAL_TOKEN,
     PROJECT,
@@ -35,6 +35,7 @@ from infra.postgres.migrate import migrate
 from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
+from infra.workflows.config_store import DEFAULT_TEMPLATE
 
 # The official SDK imports a deprecated module of websockets, which warns once: here, where it is
 # let through, so that warnings stay errors in the tests themselves.
@@ -51,6 +52,9 @@ SHARED = ROOT.parent / "shared"
 NOON = datetime(2026, 2, 10, 12, 0, tzinfo=NEW_YORK)
 USER = "user-1"
 
+# Where a server with a database `template` runs already: for who forks tests by the thousand.
+RUNNING_POSTGRES = "COUNTERSIGN_TEST_POSTGRES"
+
 _numbers = itertools.count()
 
 
@@ -65,7 +69,16 @@ _loading = threading.Lock()  # compiling one file in several threads at once ups
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a server with a migrated database `template` to copy."""
-    folder = tmp_path_factory.mktemp("postgres")
+    if running := os.environ.get(RUNNING_POSTGRES):  # noqa: TID251 (of the tests, not of the code)
+        yield running
+        return
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[str]:
+    """Run a server with a migrated database `template`; yield its URL."""
     with embedded_postgres(folder, keep=False) as url:
         _trade_durability_for_speed(url)
         create_database(url, "template")
@@ -85,11 +98,16 @@ def _trade_durability_for_speed(url: str) -> None:
 
 
 @pytest.fixture
-def database_url(postgres: str) -> str:
+def database_url(postgres: str) -> Iterator[str]:
     """URL of a fresh, migrated database."""
-    name = f"test_{next(_numbers)}"
+    name = f"test_{os.getpid()}_{next(_numbers)}"
     create_database(postgres, name, template="template")
-    return _of(postgres, name)
+    yield _of(postgres, name)
+    if RUNNING_POSTGRES in os.environ:  # noqa: TID251
+        connection = connector(postgres)()
+        connection.autocommit = True
+        connection.execute_simple(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.close()
 
 
 @pytest.fixture

@@ -163,8 +163,12 @@ def test_each_holder_is_asked_once_about_their_own_position(
         ("one", "2"),
         ("three", "3"),
     ]
-    texts = rows(db, "SELECT question_text FROM questions WHERE firebase_uid = 'cheap'")
-    assert "up 24" in texts[-1]["question_text"]
+    texts = rows(
+        db,
+        "SELECT firebase_uid, question_text FROM questions"
+        " WHERE source_tag = 'trading:rule:gain' ORDER BY firebase_uid",
+    )
+    assert [("up 24" in each["question_text"]) for each in texts] == [True, False, False]
 
 
 def test_positions_that_are_closed_or_of_who_is_switched_off_are_not_looked_at(

@@ -6,8 +6,8 @@ import pytest
 
 from functions import wiring
 from infra.postgres.database import Database
-from tests.conftest import enroll, rows
-from tests.functions.account.account import Account
+from tests.conftest import enroll, function, rows
+from tests.functions.account.account import BASE, Account
 from tests.functions.steps import swipe
 
 OK, FORBIDDEN, NOT_FOUND, TOO_MANY = 200, 403, 404, 429
@@ -91,3 +91,46 @@ def test_a_flood_of_answers_of_one_user_leaves_the_others_theirs(
 
     assert flood == [NOT_FOUND, NOT_FOUND, TOO_MANY, TOO_MANY]
     assert swipe(uuid.uuid4(), 10, "quiet").status_code == NOT_FOUND
+
+
+FRONT_END = "203.0.113.7"
+
+
+def knock(name: str, address: str, **headers: str) -> tuple[int, bool]:
+    """Call without saying who; return the status, and whether it says when to come again."""
+    path = f"{BASE}/status" if name == "account_api" else "/"
+    method = "GET" if name == "account_api" else "POST"
+    forwarded = {"X-Forwarded-For": f"198.51.100.1, {address}"}
+    reply = function(name).open(path, method=method, headers=forwarded | headers)
+    return reply.status_code, "Retry-After" in reply.headers
+
+
+@pytest.mark.parametrize("name", ["account_api", "answer"])
+def test_a_flood_of_strangers_is_counted_by_address(
+    account: Account, environment: pytest.MonkeyPatch, db: Database, name: str
+) -> None:
+    enroll(db, "known")
+    set_to(environment, MAX_CALLER_REQUESTS_PER_MINUTE="2")
+
+    flood = [knock(name, FRONT_END) for _ in range(4)]
+    elsewhere = knock(name, "203.0.113.8")
+    token = Account(account.key_file, "known").token()
+    known = knock("account_api", FRONT_END, Authorization=f"Bearer {token}")
+
+    assert flood == [(401, False)] * 2 + [(TOO_MANY, True)] * 2
+    assert elsewhere == (401, False)
+    assert known == (OK, False)
+
+
+def test_an_address_that_the_caller_made_up_is_not_believed(
+    account: Account, environment: pytest.MonkeyPatch
+) -> None:
+    assert account
+    set_to(environment, MAX_CALLER_REQUESTS_PER_MINUTE="2")
+
+    made_up = [
+        function("answer").post("/", headers={"X-Forwarded-For": f"10.0.0.{n}, {FRONT_END}"})
+        for n in range(3)
+    ]
+
+    assert [reply.status_code for reply in made_up] == [401, 401, TOO_MANY]

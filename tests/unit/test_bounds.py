@@ -97,7 +97,9 @@ def test_an_instant_that_is_taken_can_be_moved_to_utc(at: datetime) -> None:
         taken = INSTANT.validate_python(at)
     except ValidationError:
         return
-    assert taken.astimezone(UTC) == at
+    assert (
+        taken.astimezone(UTC).timestamp() == at.timestamp()
+    )  # in the gap of a change of clocks, too
 
 
 @pytest.mark.parametrize("text", ["a\x1b[2J", "a\nb", "a\x00", "a\u202eb", "a\u2028b", "\x85"])

@@ -10,6 +10,7 @@ import pytest
 
 from common.errors import TransientError
 from common.market import USD
+from infra.alpaca import positions
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.trading import AlpacaTrading
 from infra.local.serving import HttpServer
@@ -180,3 +181,27 @@ def test_an_odd_field_of_an_asset_hides_no_other(odd: dict[str, Any]) -> None:
         assert asset is not None
         assert asset.tradable
         assert asset.qty_increment == Decimal("1e-9")
+
+
+@pytest.mark.parametrize(
+    ("status", "tradable"),
+    [("active", True), ("inactive", False), ("delisted", False), ("", False)],
+)
+def test_an_asset_that_is_not_active_does_not_trade(status: str, *, tradable: bool) -> None:
+    with broker(COIN | {"status": status}) as trading:
+        asset = trading.asset("UNI/USD")
+
+    assert asset is not None
+    assert asset.tradable is tradable
+
+
+@pytest.mark.parametrize("qty", ["5", "-5"])
+@pytest.mark.parametrize(("side", "signed"), [("long", 5), ("short", -5)])
+def test_a_short_position_is_negative_however_its_units_are_signed(
+    qty: str, side: str, signed: int
+) -> None:
+    held = {"symbol": "SPY", "qty": qty, "qty_available": qty, "side": side}
+
+    found = positions.holdings([held | {"avg_entry_price": "490"}])
+
+    assert (int(found["SPY"].qty), int(found["SPY"].available)) == (signed, 5)

@@ -184,7 +184,8 @@ def test_a_cancellation_wins_over_a_submission_that_is_still_asking_for_the_pric
 ) -> None:
     order_id = approved(db)
     simulator.faults.add("slow", delay=1.0, path="/v2/stocks")
-    submission = threading.Thread(target=submit, args=(order_id,))
+    submitted: list[int] = []
+    submission = threading.Thread(target=lambda: submitted.append(submit(order_id).status_code))
     submission.start()
     while not simulator.faults.injected("slow"):
         time.sleep(0.01)
@@ -192,7 +193,7 @@ def test_a_cancellation_wins_over_a_submission_that_is_still_asking_for_the_pric
     reply = account.delete(f"/orders/{order_id}")
     submission.join()
 
-    assert reply.status_code == 200
+    assert (reply.status_code, submitted) == (200, [200])
     assert order_row(db, order_id)["status"] == "canceled"
     assert simulator.ledger.orders() == []
 

@@ -6,6 +6,7 @@ import pytest
 
 from infra.postgres.database import Database
 from infra.postgres.trading import positions
+from infra.postgres.users import account_status
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
 from tests.functions.orders.test_reconcile_orders import reconcile
@@ -64,6 +65,9 @@ def test_nobody_holds_what_was_closed(db: Database) -> None:
     with db.transaction() as tx:
         assert positions.totals(tx) == {}
         assert positions.held_stocks(tx) == set()
+        (key,) = tx.rows("SELECT DISTINCT config_key FROM rule_status")
+        shown = account_status.rules(tx, USER, key["config_key"])
+    assert [each["holds"] for each in shown] == [False]
 
 
 DRIFT = "INSERT INTO position_drifts VALUES ('SPY', 2, 1, now())"
