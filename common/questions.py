@@ -87,7 +87,7 @@ class Confirmation:
 
     @property
     def decision(self) -> Decision | None:
-        """How the user decided, None while he has not."""
+        """How the user decided, None while they have not."""
         open_or_gone = {"pending", "expired", "withdrawn"}
         return None if self.status in open_or_gone else Decision(self.status)
 

@@ -1,4 +1,4 @@
-"""HTTP for the app's user: his config, orders, facts, questions, and how it all stands.
+"""HTTP for the app's user: their config, orders, facts, questions, and how it all stands.
 
 A Firebase ID token says who asks; every read and write is bound to that user, so that what is
 another's is not there (404). The contract is docs/openapi.yaml.
@@ -55,7 +55,7 @@ ROUTES = Map(
 @cross_origin
 @edge.http_errors
 def account_api(request: flask.Request) -> edge.Reply:
-    """Answer a user about his own trading: route, verify his token, do it."""
+    """Answer a user about their own trading: route, verify their token, do it."""
     app = wiring.current()
     handler, arguments = route(request)
     identity = signed_in(app, request)
@@ -71,7 +71,7 @@ def route(request: flask.Request) -> tuple[Callable[..., edge.Reply], dict[str, 
 
 
 def signed_in(app: wiring.Wiring, request: flask.Request) -> Identity:
-    """Return the user whose token it is; a caller never learns why his token is refused.
+    """Return the user whose token it is; a caller never learns why their token is refused.
 
     Tokens are about the transport: they are measured on the machine's clock.
     """

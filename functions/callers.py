@@ -14,7 +14,7 @@ from functions.wiring import Wiring
 
 @contextmanager
 def admitted(app: Wiring, caller: str) -> Iterator[None]:
-    """Serve a caller within his share; raises TooManyRequests, which says when to come again."""
+    """Serve a caller within their share; raises TooManyRequests, which says when to come again."""
     wait = app.callers.enter(caller, time.monotonic())
     if wait:
         message = "too many requests: come again later"

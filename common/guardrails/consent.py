@@ -71,14 +71,14 @@ def expired_approval(order: Order, now: datetime) -> Denied | None:
 
 
 def symbol_is_watched(order: Order, facts: Facts) -> Denied | None:
-    """What the user no longer watches, he no longer trades."""
+    """What the user no longer watches, they no longer trade."""
     if facts.config is None or order.symbol not in facts.config.symbols:
         return Denied(DenialCode.SYMBOL_NOT_WATCHED, {"symbol": order.symbol})
     return None
 
 
 def symbol_is_not_blocked(order: Order, facts: Facts) -> Denied | None:
-    """The user's blocklist stands above his rules."""
+    """The user's blocklist stands above their rules."""
     if facts.config is None or order.symbol in facts.config.guardrails.symbols_blocklist:
         return Denied(DenialCode.SYMBOL_BLOCKED, {"symbol": order.symbol})
     return None

@@ -124,7 +124,7 @@ class ServerExposure:
 
 @dataclass(frozen=True)
 class Exposure:
-    """What the database says of the user, read under the lock of his row; money in USD.
+    """What the database says of the user, read under the lock of their row; money in USD.
 
     Counters hold what is reserved already, without the order at hand. `day_pnl` is realized and
     unrealized since the last close, None when a price is missing. `opposite_filled_today` tells
@@ -132,7 +132,7 @@ class Exposure:
     whose outcome nobody knows.
 
     `drift` is the unexplained difference of a symbol that the user holds; `units_of_all` what all
-    users hold of it by our books, and `is_moving` whether some order on it was open or filled a
+    users hold of it by our records, and `is_moving` whether some order on it was open or filled a
     moment ago. `changed_basis` names a corporate action on the symbol since the user was asked, or
     one that nothing explains.
     """

@@ -1,4 +1,4 @@
-"""Whether what is sold is held: the broker's books stand above ours."""
+"""Whether what is sold is held: the broker's records stand above ours."""
 
 from decimal import Decimal
 
@@ -7,7 +7,7 @@ from common.orders.order import Order
 
 
 def position_has_not_drifted(order: Order, facts: Facts) -> Denied | None:
-    """While the broker's books and ours differ, nothing is done with what the user holds.
+    """While the broker's records and ours differ, nothing is done with what the user holds.
 
     Of a sale the difference is seen at once, and not only at the next reconciliation.
     """

@@ -36,7 +36,7 @@ def order_is_small_enough(order: Order, facts: Facts) -> Denied | None:
 
 
 def position_stays_small_enough(order: Order, facts: Facts) -> Denied | None:
-    """The user's limit on one position, where he set one; reducing is always allowed."""
+    """The user's limit on one position, where they set one; reducing is always allowed."""
     limit = facts.config.guardrails.max_position_usd if facts.config else None
     if limit is None or not facts.increases_position(order):
         return None
@@ -68,7 +68,7 @@ def account_can_pay(order: Order, facts: Facts) -> Denied | None:
 
 
 def day_has_not_lost_too_much(order: Order, facts: Facts) -> Denied | None:
-    """The user's daily-loss breaker, where he set one; reducing is always allowed."""
+    """The user's daily-loss breaker, where they set one; reducing is always allowed."""
     limit = facts.config.guardrails.daily_loss_limit_usd if facts.config else None
     if limit is None or not facts.increases_position(order):
         return None

@@ -16,7 +16,7 @@ Effect = Literal["shares", "cash", "unexplained"]
 
 # The broker's quantities have nine decimals.
 _SMALLEST_PART = Decimal("1e-9")
-# A share of the cost that rounding may hide, when a ratio is read from the broker's books.
+# A share of the cost that rounding may hide, when a ratio is read from the broker's records.
 _ROUNDING = Decimal("0.001")
 _ONE = Decimal(1)
 

@@ -17,7 +17,7 @@ def read_config(call: Call) -> edge.Reply:
 
 
 def replace_config(call: Call) -> edge.Reply:
-    """Store what the user says, if all of it is valid and he has seen what it replaces."""
+    """Store what the user says, if all of it is valid and they have seen what it replaces."""
     template_name = asked.ConfigQuery.from_document(call.query).template_name
     override = asked.config_document(call.request)
     with call.transaction() as tx:

@@ -30,7 +30,7 @@ def status_of(
     settings: Settings,
     now: datetime,
 ) -> dict[str, Any]:
-    """Gather what the user may know of his trading."""
+    """Gather what the user may know of their trading."""
     taken = exposure.reserved(tx, firebase_uid, now)
     waiting = account_status.waiting(tx, firebase_uid, now)
     full = waiting.pending_questions >= config.max_queued_questions
@@ -143,7 +143,7 @@ def _outcome(rule: Rule, stored: Row | None) -> dict[str, Any]:
     """Return what a rule said; of a rule about positions only what concerns the user's own.
 
     The stored outcome of such a rule may be that of another holder with the same config, and its
-    numbers would tell his entry price.
+    numbers would tell their entry price.
     """
     shown: dict[str, Any] = {"outcome": "not_evaluated", "observed": {}, "evaluated_at": None}
     if stored is None:
@@ -154,5 +154,5 @@ def _outcome(rule: Rule, stored: Row | None) -> dict[str, Any]:
     if not rule.acts_on_position or stored["outcome"] in _OF_THE_MARKET:
         return shown
     silent = "not_met" if stored["holds"] else "no_position"
-    his = stored["last_fired_at"] == stored["evaluated_at"]
-    return shown | {"outcome": "fired" if his else silent, "observed": {}}
+    is_theirs = stored["last_fired_at"] == stored["evaluated_at"]
+    return shown | {"outcome": "fired" if is_theirs else silent, "observed": {}}

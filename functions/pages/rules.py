@@ -46,7 +46,7 @@ def show(call: Call) -> Reply:
 
 
 def edit(call: Call) -> Reply:
-    """Show what a user says over his template, ready to be edited on the local stack."""
+    """Show what a user overrides in their template, ready to be edited on the local stack."""
     uid = call.request.args.get("user", "")
     stored = _stored(call, uid)
     text = json.dumps(to_wire(stored.override), indent=2, ensure_ascii=False)

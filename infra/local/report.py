@@ -1,4 +1,4 @@
-"""What happened in a run, read back from the database, the broker's books and the dashboard."""
+"""What happened in a run, read back from the database, the broker's records and the dashboard."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ def snapshot(stack: Stack) -> dict[str, Any]:
 
 
 def common_checks(stack: Stack) -> list[Check]:
-    """What must be true after any run: the invariants, against the broker's own books."""
+    """What must be true after any run: the invariants, against the broker's own records."""
     with stack.database.transaction() as tx:
         sent = tx.rows("SELECT client_order_id FROM trade_orders WHERE alpaca_order_id IS NOT NULL")
         unasked = tx.rows(

@@ -1,4 +1,4 @@
-"""Explains why the broker's books differ from ours in a symbol, and books what explains it."""
+"""Explains why the broker's records differ from ours in a symbol, and books what explains it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

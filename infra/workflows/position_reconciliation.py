@@ -1,4 +1,4 @@
-"""Our positions against the broker's books, which stand above ours.
+"""Our positions against the broker's records, which stand above ours.
 
 Each difference is explained by what the broker says: corporate actions, trades by hand, fees in
 the coin. What nothing explains is stored, and denies the orders of whoever holds the symbol.

@@ -274,7 +274,7 @@ class TestWithdrawal:
 
 
 def enroll_with(db: Database, action: dict[str, Any], **rule: Any) -> None:
-    """A user whose one rule leads to this action; his limits are out of the way."""
+    """A user whose one rule leads to this action; their limits are out of the way."""
     enroll(
         db,
         USER,

@@ -1,4 +1,4 @@
-"""The user's own position against what he paid for it: the shared part of two rule types."""
+"""The user's own position against what they paid for it: the shared part of two rule types."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -45,7 +45,7 @@ def reference_of(view: SymbolView, ref_metric: RefMetric, trade: Snapshot) -> Re
 
 
 def entry_of(view: SymbolView, trade: Snapshot) -> Reference | NotFired:
-    """Return what the user paid on average, or say that he holds nothing, or nothing that cost."""
+    """Return what the user paid on average, or say that they hold nothing, or nothing that cost."""
     if view.position is None:
         return view.not_fired("no_position")
     if view.position.avg_entry_price <= 0:

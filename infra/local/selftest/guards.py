@@ -175,7 +175,7 @@ SCENARIOS: tuple[DenialScenario, ...] = (
     ),
     DenialScenario(
         DenialCode.POSITION_DRIFT,
-        "half of what the user bought is gone from the broker's books; then a yes to sell",
+        "half of what the user bought is gone from the broker's records; then a yes to sell",
         scenarios.drifted,
     ),
     DenialScenario(

@@ -169,7 +169,7 @@ def short(trader: Trader) -> UUID:
 
 
 def drifted(trader: Trader) -> UUID:
-    """Buy two shares, lose one of them in the broker's books, and say yes to a sale."""
+    """Buy two shares, lose one of them in the broker's records, and say yes to a sale."""
     buy = {"action": "propose_order", "side": "buy", "qty": 2, "notional_usd": None}
     trader.change(rules=[{"id": RULE, "on_answer_match": buy}])
     trader.buy()

@@ -117,7 +117,7 @@ class Trader:
             return tx.rows("SELECT * FROM trade_orders WHERE id = :id", id=order_id)[0]
 
     def outcome(self, order_id: UUID) -> str:
-        """Say what became of an order: by our books, the broker's, and what the user was told."""
+        """Say what became of an order: by our records, the broker's, and what the user was told."""
         row = self.order(order_id)
         denied = row["status"] == "denied"
         outcome = f"denied {row['denial_code']}" if denied else str(row["status"])

@@ -38,7 +38,7 @@ def open_dead_letters(tx: Transaction, limit: int) -> list[Row]:
 
 
 def drifts(tx: Transaction) -> list[Row]:
-    """Return the symbols of which the broker's books and ours differ."""
+    """Return the symbols of which the broker's records and ours differ."""
     return tx.rows(
         "SELECT symbol, ours, brokers, found_at FROM position_drifts ORDER BY symbol LIMIT 50"
     )

@@ -21,7 +21,7 @@ class Fixture:
 
 @dataclass(frozen=True)
 class FakeOrder:
-    """A fill that happened in our books only; `signed_qty` is below zero for a sale."""
+    """A fill that happened in our records only; `signed_qty` is below zero for a sale."""
 
     id: str
     client_order_id: str

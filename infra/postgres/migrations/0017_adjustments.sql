@@ -56,7 +56,7 @@ CREATE TABLE manual_holdings (
     updated_at timestamptz NOT NULL
 );
 
--- The symbols of which the broker's books and ours differ, as of the last reconciliation.
+-- The symbols of which the broker's records and ours differ, as of the last reconciliation.
 CREATE TABLE position_drifts (
     symbol   text PRIMARY KEY,
     ours     numeric NOT NULL,

@@ -60,7 +60,7 @@ def apply(tx: Transaction, action: CorporateAction, now: datetime) -> int:
     """Restate the open trades and withdraw the questions asked on the old basis, once.
 
     Returns how many trades were restated. A user who holds the new symbol already keeps both
-    trades as they are: the difference to the broker's books then stops that symbol for them.
+    trades as they are: the difference to the broker's records then stops that symbol for them.
     """
     claimed = tx.run(
         "UPDATE corporate_actions SET applied_at = :now WHERE id = :id AND applied_at IS NULL",
@@ -91,7 +91,7 @@ def report_gap(tx: Transaction, symbol: str, today: date, now: datetime) -> None
 
 
 def resolve_gaps(tx: Transaction, symbol: str, before: date, now: datetime) -> None:
-    """Take the gaps of earlier days for moves of the price, as the broker's books say."""
+    """Take the gaps of earlier days for moves of the price, as the broker's records say."""
     tx.run(
         "UPDATE corporate_actions SET resolved_at = :now WHERE symbol = :symbol"
         " AND kind = 'gap' AND ex_date < :before AND resolved_at IS NULL",

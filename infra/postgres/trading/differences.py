@@ -1,4 +1,4 @@
-"""Differences between the broker's books and ours: what is stored of them, and explains them."""
+"""Differences between the broker's records and ours: what is stored of them, and explains them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

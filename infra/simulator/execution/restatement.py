@@ -1,4 +1,4 @@
-"""What a corporate action makes of a position in the broker's books."""
+"""What a corporate action makes of a position in the broker's records."""
 
 import uuid
 from dataclasses import replace

@@ -13,7 +13,7 @@ _ROUNDING = Decimal("1e-12")
 
 
 def problems(ledger: Ledger) -> list[str]:
-    """Return what does not fit together in the simulator's own books; empty when all does."""
+    """Return what does not fit together in the simulator's own records; empty when all does."""
     fills = defaultdict[str, list[Fill]](list)
     for fill in ledger.fills():
         fills[fill.order_id].append(fill)

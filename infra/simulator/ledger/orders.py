@@ -1,4 +1,4 @@
-"""An order as the broker's books hold it, and the states it goes through."""
+"""An order as the broker's records hold it, and the states it goes through."""
 
 from dataclasses import dataclass
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""All that can be known after a schedule: our database, the broker's books, what the users saw."""
+"""All that can be known after a schedule: our database, the broker's records, what users saw."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,7 @@ class Evidence:
 
     @cached_property
     def at_broker(self) -> list[BrokersOrder]:
-        """Every order in the broker's books that nobody placed by hand, oldest first."""
+        """Every order in the broker's records that nobody placed by hand, oldest first."""
         found = self.world.simulator.ledger.orders()
         ours = [order for order in found if not order.client_order_id.startswith(BY_HAND)]
         return sorted(ours, key=lambda order: order.created_at)

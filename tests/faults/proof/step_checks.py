@@ -51,7 +51,7 @@ def violations(before: BrokerState, step: Step, world: World) -> Iterator[str]:
 def _while_unsure(
     before: BrokerState, after: BrokerState, new: set[str], owners: dict[str, str]
 ) -> Iterator[str]:
-    """Name what was sent for a user while nobody knew what became of another order of his."""
+    """Name what was sent for a user while nobody knew what became of another order of theirs."""
     lasting = before.unsure.keys() & after.unsure.keys()
     for order in new - before.unsure.keys():
         if any(before.unsure[other] == owners.get(order) for other in lasting):

@@ -13,7 +13,7 @@ TTL_SECONDS = 300
 
 @dataclass(frozen=True)
 class ProofUser:
-    """A user, and what he may do at most."""
+    """A user, and what they may do at most."""
 
     uid: str
     orders_per_day: int
@@ -24,7 +24,7 @@ class ProofUser:
 
     @property
     def config(self) -> dict[str, Any]:
-        """His whole trading config."""
+        """Their whole trading config."""
         return {
             "version": 1,
             "enabled": True,

@@ -1,4 +1,4 @@
-"""A user's config: what he says over a template, validated when saved, replaced only knowingly."""
+"""A user's config: overrides of a template, validated when saved, replaced only knowingly."""
 
 import json
 import threading

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("user")
 
 
 def copies(db: Database, order_id: UUID, count: int) -> None:
-    """Give the user more orders like one of his, all of the same instant."""
+    """Give the user more orders like one of theirs, all of the same instant."""
     with db.transaction() as tx:
         tx.run(
             """
@@ -300,9 +300,9 @@ def test_another_user_of_the_same_config_has_his_own_lists(account: Account, db:
     enroll(db, "twin")
     approved(db)
 
-    (his,) = Account(account.key_file, "twin").get("/questions").get_json()["questions"]
+    (theirs,) = Account(account.key_file, "twin").get("/questions").get_json()["questions"]
     (mine,) = account.get("/questions").get_json()["questions"]
 
-    assert his["id"] != mine["id"]
-    assert (his["status"], mine["status"]) == ("pending", "approve")
+    assert theirs["id"] != mine["id"]
+    assert (theirs["status"], mine["status"]) == ("pending", "approve")
     assert account.uid == USER

@@ -1,4 +1,4 @@
-"""What a user may know: the facts of his symbols, and how his trading stands."""
+"""What a user may know: the facts of their symbols, and how their trading stands."""
 
 from datetime import timedelta
 from typing import Any
@@ -220,7 +220,7 @@ def test_a_rule_about_positions_tells_nothing_of_anothers_position(
     tick()
 
     stored = rows(db, "SELECT outcome FROM rule_status WHERE rule_id = 'take_profit'")
-    mine, his = (
+    mine, theirs = (
         next(
             each
             for each in Account(account.key_file, uid).get("/status").get_json()["rules"]
@@ -231,7 +231,7 @@ def test_a_rule_about_positions_tells_nothing_of_anothers_position(
 
     assert {row["outcome"] for row in stored} == {"fired"}
     assert (mine["outcome"], mine["observed"]) == ("no_position", {})
-    assert (his["outcome"], his["observed"]) == ("fired", {})
+    assert (theirs["outcome"], theirs["observed"]) == ("fired", {})
 
 
 @pytest.mark.parametrize(

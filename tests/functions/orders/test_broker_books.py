@@ -1,4 +1,4 @@
-"""The broker's books stand above ours: what changes a position without an order of ours."""
+"""The broker's records stand above ours: what changes a position without an order of ours."""
 
 from datetime import timedelta
 from decimal import Decimal

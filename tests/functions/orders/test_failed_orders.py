@@ -1,4 +1,4 @@
-"""An order that fails tells its user, and asks once whether to try again where he wants that."""
+"""An order that fails tells its user, and asks once whether to try again where they want that."""
 
 import json
 from datetime import timedelta

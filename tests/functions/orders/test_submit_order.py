@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("environment")
 
 
 def update_config(db: Database, **override: Any) -> None:
-    """Change what the user says, after he approved."""
+    """Change what the user says, after they approved."""
     with db.transaction() as tx:
         tx.run("DELETE FROM user_trading_config WHERE firebase_uid = :uid", uid=USER)
     enroll(db, USER, **override)

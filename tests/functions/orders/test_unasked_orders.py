@@ -1,4 +1,4 @@
-"""`require_question_before_order: false`: the owner's yes was given once, in his config."""
+"""`require_question_before_order: false`: the owner's yes was given once, in their config."""
 
 import pytest
 

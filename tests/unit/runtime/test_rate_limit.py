@@ -1,4 +1,4 @@
-"""A caller gets his share of a process, and no more; the others do not notice."""
+"""A caller gets their share of a process, and no more; the others do not notice."""
 
 import threading
 
@@ -70,6 +70,6 @@ def test_callers_are_forgotten_unless_they_are_being_served(
     for name in ("b", "c", "d"):
         assert ask(limit, name, 0) == 0
 
-    assert ask(limit, "b", 0) == 0  # forgotten, so that he begins anew
+    assert ask(limit, "b", 0) == 0  # forgotten, so that they begin anew
     limit.leave("inside")
     assert ask(limit, "inside", 0) > 0

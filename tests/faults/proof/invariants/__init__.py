@@ -1,4 +1,4 @@
-"""What must hold whatever happens, each against the simulator's own books."""
+"""What must hold whatever happens, each against the simulator's own records."""
 
 from collections.abc import Callable, Iterator
 

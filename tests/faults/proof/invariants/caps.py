@@ -1,4 +1,4 @@
-"""Caps, by what the broker's books say was placed when."""
+"""Caps, by what the broker's records say was placed when."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ _WINDOW = timedelta(hours=4) - CALL
 
 
 def orders_per_day(evidence: Evidence) -> Iterator[str]:
-    """At no instant has a user placed more orders on a trading day than he allows."""
+    """At no instant has a user placed more orders on a trading day than they allow."""
     for person in USERS.values():
         placed = _placed_by(evidence, person)
         for order in placed:
@@ -29,7 +29,7 @@ def orders_per_day(evidence: Evidence) -> Iterator[str]:
 
 
 def notional_per_window(evidence: Evidence) -> Iterator[str]:
-    """At no instant have a user's orders of the last four hours cost more than he allows."""
+    """At no instant have a user's orders of the last four hours cost more than they allow."""
     for person in USERS.values():
         placed = _placed_by(evidence, person)
         for order in placed:

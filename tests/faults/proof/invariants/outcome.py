@@ -7,7 +7,7 @@ from tests.faults.proof.evidence import Evidence
 
 
 def every_yes_has_its_order(evidence: Evidence) -> Iterator[str]:
-    """Whoever was told that his yes counts has an order."""
+    """Whoever was told that their yes counts has an order."""
     by_question = {str(row["question_id"]): str(row["id"]) for row in evidence.orders}
     for answer in evidence.ledger.answers:
         if answer.approved:
