@@ -1,19 +1,14 @@
-"""The composition root: settings into adapters, once per instance.
+"""The functions' clients, made from the environment once per instance.
 
-Clients are reused over invocations; a transaction is opened per call.
+They are reused over invocations; a transaction is opened per call.
 """
 
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from infra import clients
-from infra.alpaca.http import AlpacaHttp
-from infra.alpaca.market_data import AlpacaMarketData
-from infra.alpaca.trading import AlpacaTrading
-from infra.gcp.pubsub import PubsubPublisher
+from infra.clients import Clients
 from infra.runtime import json_logs as structured_logging
-from infra.runtime.clock import Clock, SystemClock
 from infra.runtime.rate_limit import RateLimit
 from infra.runtime.settings import Settings
 from infra.workflows.outbox_relay import Relay
@@ -24,20 +19,13 @@ if TYPE_CHECKING:
     from infra.workflows.kpi_push import DashboardClients
 
 
-class Wiring:
-    """All adapters that the functions use, made when first asked for."""
+class Wiring(Clients):
+    """The clients, and what the functions make of them; all made when first asked for."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.secrets = clients.secrets(settings)
+        super().__init__(settings, pool_size=settings.database_pool_size)
         self.secrets.refuse_weak()
-        self.database = clients.database(settings, self.secrets, size=settings.database_pool_size)
-        self._wires: list[AlpacaHttp] = []
-
-    @cached_property
-    def clock(self) -> Clock:
-        """The machine's clock; the simulator's where BROKER_CLOCK says so."""
-        return self.trading if self.settings.broker_clock else SystemClock()
+        _ = self.database  # made before any thread asks: each could make a pool of its own
 
     @cached_property
     def callers(self) -> RateLimit:
@@ -48,32 +36,9 @@ class Wiring:
         )
 
     @cached_property
-    def market_data(self) -> AlpacaMarketData:
-        """Alpaca's market data."""
-        return AlpacaMarketData(self._broker(self.settings.alpaca_data_base_url))
-
-    @cached_property
-    def trading(self) -> AlpacaTrading:
-        """Alpaca's trading API."""
-        return AlpacaTrading(self._broker(self.settings.alpaca_trading_base_url))
-
-    def close(self) -> None:
-        """Close all connections."""
-        for wire in self._wires:
-            wire.close()
-        self.database.close()
-
-    def _broker(self, base_url: str) -> AlpacaHttp:
-        wire = clients.broker(self.settings, base_url, self.secrets)
-        self._wires.append(wire)
-        return wire
-
-    @cached_property
     def relay(self) -> Relay:
         """The way from the outbox to the topics."""
-        project = self.settings.require("google_cloud_project")
-        publisher = PubsubPublisher(project, self.settings.pubsub_emulator_host)
-        return Relay(self.database, publisher, self.clock)
+        return Relay(self.database, self.publisher, self.clock)
 
     @cached_property
     def dashboard_clients(self) -> "DashboardClients":

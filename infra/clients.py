@@ -1,19 +1,78 @@
-"""Opens what the settings name: the database, the broker, Secret Manager, the scheduler.
+"""Opens what the settings name: the database, the broker, Pub/Sub, Secret Manager, the scheduler.
 
 Used by the functions and by the command line alike. Nothing is reached before it is used.
 """
 
+from functools import cached_property
 from typing import Any
 
 from common.errors import PermanentError
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.market_data import AlpacaMarketData
+from infra.alpaca.trading import AlpacaTrading
+from infra.gcp.pubsub import PubsubPublisher
 from infra.gcp.scheduler import CloudScheduler
 from infra.gcp.secret_manager import SecretManager
 from infra.postgres.database import Connect, Database, connector
 from infra.runtime import redaction
-from infra.runtime.clock import SystemClock
+from infra.runtime.clock import Clock, SystemClock
 from infra.runtime.secrets import Secrets
-from infra.runtime.settings import Settings, SettingsError, is_secret_name
+from infra.runtime.setting_values import is_secret_name
+from infra.runtime.settings import Settings, SettingsError
+
+
+class Clients:
+    """The clients of one environment: each made when first asked for, all closed together."""
+
+    def __init__(self, settings: Settings, *, pool_size: int = 1) -> None:
+        self.settings = settings
+        self.secrets = secrets(settings)
+        self._pool_size = pool_size
+        self._wires: list[AlpacaHttp] = []
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock; the simulator's where BROKER_CLOCK says so."""
+        return self.trading if self.settings.broker_clock else SystemClock()
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, over a pool of connections."""
+        return database(self.settings, self.secrets, size=self._pool_size)
+
+    @cached_property
+    def trading(self) -> AlpacaTrading:
+        """The broker's trading API."""
+        return AlpacaTrading(self._broker(self.settings.alpaca_trading_base_url))
+
+    @cached_property
+    def market_data(self) -> AlpacaMarketData:
+        """The broker's market data."""
+        return AlpacaMarketData(self._broker(self.settings.alpaca_data_base_url))
+
+    @cached_property
+    def publisher(self) -> PubsubPublisher:
+        """Pub/Sub, or its emulator; raises SettingsError without a project."""
+        project = self.settings.require("google_cloud_project")
+        return PubsubPublisher(project, self.settings.pubsub_emulator_host)
+
+    @cached_property
+    def scheduler(self) -> CloudScheduler:
+        """Cloud Scheduler; raises SettingsError without a project and a region."""
+        return scheduler(self.settings)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for wire in self._wires:
+            wire.close()
+        for name in ("publisher", "database"):
+            if name in vars(self):
+                getattr(self, name).close()
+
+    def _broker(self, base_url: str) -> AlpacaHttp:
+        wire = broker(self.settings, base_url, self.secrets)
+        self._wires.append(wire)
+        return wire
 
 
 def secrets(settings: Settings) -> Secrets:

@@ -24,7 +24,6 @@ from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
 from infra.local.stack import (
     APP_TOPICS,
-    DEFAULT_TEMPLATE,
     FUNCTION_SUBSCRIPTIONS,
     INTERNAL_TOKEN,
     PROJECT,
@@ -36,6 +35,7 @@ from infra.postgres.migrate import migrate
 from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
+from infra.workflows.config_store import DEFAULT_TEMPLATE
 
 # The official SDK imports a deprecated module of websockets, which warns once: here, where it is
 # let through, so that warnings stay errors in the tests themselves.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from infra import clients
 from infra.alpaca.trading import AlpacaTrading
 from infra.cli.options import FOLDER
+from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.runtime.settings import Settings, env_vars
 
@@ -19,16 +19,18 @@ from infra.runtime.settings import Settings, env_vars
 def open_database() -> tuple[Settings, Database]:
     """Open the database; raises SettingsError where none is named and no local stack runs."""
     settings = Settings.from_environment(_environment(FOLDER / "stack.json"))
-    database = clients.database(settings, clients.secrets(settings), size=1)
-    click.get_current_context().call_on_close(database.close)
-    return settings, database
+    return settings, _open(settings).database
 
 
 def open_trading(settings: Settings) -> AlpacaTrading:
     """Open the broker."""
-    broker = clients.broker(settings, settings.alpaca_trading_base_url, clients.secrets(settings))
-    click.get_current_context().call_on_close(broker.close)
-    return AlpacaTrading(broker)
+    return _open(settings).trading
+
+
+def _open(settings: Settings) -> Clients:
+    clients = Clients(settings)
+    click.get_current_context().call_on_close(clients.close)
+    return clients
 
 
 def _environment(stack_file: Path) -> dict[str, str]:

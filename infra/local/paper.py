@@ -7,7 +7,8 @@ from typing import Self
 from common.errors import PermanentError, TradingError
 from infra import clients
 from infra.alpaca.account import AccountSummary, summary
-from infra.runtime.settings import LIVE_HOST, Settings
+from infra.runtime.setting_values import LIVE_HOST
+from infra.runtime.settings import Settings
 
 _KEYS = ("ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY")
 _TAKEN = (*_KEYS, "ALPACA_TRADING_BASE_URL", "ALPACA_DATA_BASE_URL", "ALPACA_DATA_FEED")

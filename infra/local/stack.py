@@ -29,6 +29,7 @@ from infra.postgres.migrate import migrate
 from infra.postgres.users import configs
 from infra.runtime.settings import env_var
 from infra.simulator.broker import SimulatedBroker
+from infra.workflows.config_store import DEFAULT_TEMPLATE
 
 PROJECT = "countersign-local"
 FIREBASE_KEY = "firebase-key.pem"  # signs the users' ID tokens; in the stack's folder
@@ -44,7 +45,6 @@ FUNCTION_SUBSCRIPTIONS = {
 }
 APP_TOPICS = ("questions-created", "trade-updates")
 TOPICS = (*APP_TOPICS, *FUNCTION_SUBSCRIPTIONS)
-DEFAULT_TEMPLATE = "default_paper_watchlist"
 Broker = SimulatedBroker | PaperAccount
 
 
@@ -59,7 +59,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class User:
-    """A user of the stack: a template, and what he says over it."""
+    """A user of the stack: a template, and what they override in it."""
 
     firebase_uid: str
     template: str | None = DEFAULT_TEMPLATE

@@ -9,13 +9,8 @@ from collections.abc import Callable
 from common.errors import PermanentError
 from infra.runtime import redaction
 from infra.runtime.secret_strength import weakness
-from infra.runtime.settings import (
-    HEADER_SECRETS,
-    Settings,
-    SettingsError,
-    can_be_sent,
-    is_secret_name,
-)
+from infra.runtime.setting_values import can_be_sent, is_secret_name
+from infra.runtime.settings import HEADER_SECRETS, Settings, SettingsError
 
 
 class Secrets:

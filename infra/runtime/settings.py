@@ -4,12 +4,10 @@ A contradiction refuses to start: SettingsError names the variables and says wha
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -25,22 +23,25 @@ from common.market import StockFeed
 from common.server_limits import ServerLimits
 from infra.runtime.database_url import connection_arguments
 from infra.runtime.limit_settings import LimitSettings
-
-LIVE_HOST = "api.alpaca.markets"
-PAPER_HOST = "paper-api.alpaca.markets"
-GOOGLE_KEYS = (
-    "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+from infra.runtime.setting_values import (
+    CLOUDFLARE_API,
+    DATA_HOST,
+    GOOGLE_KEYS,
+    LIVE_HOST,
+    ORIGINS,
+    PAPER_HOST,
+    PathPart,
+    StrictFlag,
+    TableName,
+    can_be_sent,
+    encrypted,
+    exactly,
+    is_loopback,
+    is_secret_name,
 )
-DATA_HOST = "data.alpaca.markets"
-CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
-_LOOPBACK = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
-_ORIGIN = r"(https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)"
-_ORIGINS = f"^({_ORIGIN}(,{_ORIGIN})*)?$"
-_TLS = re.compile(r"https://[^/\s@]+(/\S*)?\Z")
+
 _NO_DATABASE = "none"
 _LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
-# The name of a secret in Secret Manager, in place of the secret itself.
-SECRET_NAME = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
 # What is sent in a header: a stray line end would be quoted in an error, and so in a log. The
 # signing secret is held to the same: with a stray line end every signature would be wrong.
 HEADER_SECRETS = (
@@ -63,53 +64,9 @@ class SettingsError(TradingError):
         self.variables = tuple(variables)
 
 
-def _only_true(value: object) -> object:
-    """Read a switch: `true` is on, and anything unclear is off."""
-    return value is True or value == "true"
-
-
 def _problem(error: ErrorDetails) -> str:
     name = ".".join(map(str, error["loc"])).upper() or "settings"
     return f"{name}: {error['msg'].removeprefix('Value error, ')}"
-
-
-def _exactly(url: str, *known: str) -> str:
-    """Return the URL without its last slash if it is known or this machine's; nothing like it."""
-    plain = url.removesuffix("/")
-    if plain not in known and not _is_loopback(plain):
-        others = f"{' or '.join(known)}, or " if known else ""
-        raise ValueError(f"must be {others}on this machine")
-    return plain
-
-
-def _is_loopback(url: str) -> bool:
-    return _LOOPBACK.fullmatch(url) is not None
-
-
-def _encrypted(url: str) -> str:
-    """Return a URL that nobody on its way can read or change: with TLS, or on this machine."""
-    if not (_TLS.match(url) or _is_loopback(url.removesuffix("/"))):
-        raise ValueError("must be https, or on this machine")
-    return url
-
-
-def is_secret_name(value: str) -> bool:
-    """Tell whether this names a secret in Secret Manager."""
-    return SECRET_NAME.fullmatch(value) is not None
-
-
-def can_be_sent(text: str) -> bool:
-    """Tell whether a text can be the value of a header as it is."""
-    return text.isascii() and text.isprintable() and " " not in text
-
-
-# A switch that opens something dangerous: only the exact word turns it on.
-StrictFlag = Annotated[bool, BeforeValidator(_only_true)]
-# The name of a table or materialized view: it is put into SQL, where it cannot be bound.
-TableName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")]
-
-# An identifier that becomes a part of a URL's path.
-PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")]
 
 
 def env_var(name: str) -> str:
@@ -189,7 +146,7 @@ class Settings(LimitSettings):
     firebase_project_id: str = ""
     firebase_keys_url: str = GOOGLE_KEYS
     # Web pages that may call `account_api` from a browser: origins, separated by commas.
-    allowed_origins: Annotated[str, Field(pattern=_ORIGINS)] = ""
+    allowed_origins: Annotated[str, Field(pattern=ORIGINS)] = ""
 
     google_cloud_project: str = ""
     google_cloud_region: str = ""
@@ -238,32 +195,32 @@ class Settings(LimitSettings):
     @field_validator("alpaca_trading_base_url")
     @classmethod
     def _known_trading_host(cls, url: str) -> str:
-        return _exactly(url, f"https://{LIVE_HOST}", f"https://{PAPER_HOST}")
+        return exactly(url, f"https://{LIVE_HOST}", f"https://{PAPER_HOST}")
 
     @field_validator("alpaca_data_base_url")
     @classmethod
     def _known_data_host(cls, url: str) -> str:
-        return _exactly(url, f"https://{DATA_HOST}")
+        return exactly(url, f"https://{DATA_HOST}")
 
     @field_validator("cloudflare_api_url")
     @classmethod
     def _known_cloudflare(cls, url: str) -> str:
-        return _exactly(url, CLOUDFLARE_API)
+        return exactly(url, CLOUDFLARE_API)
 
     @field_validator("firebase_keys_url")
     @classmethod
     def _nobody_can_change_keys_on_their_way(cls, url: str) -> str:
-        return _encrypted(url)
+        return encrypted(url)
 
     @field_validator("app_backend_url")
     @classmethod
     def _nobody_answers_for_users_elsewhere(cls, url: str) -> str:
-        return _exactly(url) if url else url
+        return exactly(url) if url else url
 
     @field_validator("haiphen_api_url")
     @classmethod
     def _nobody_can_read_the_token_on_its_way(cls, url: str) -> str:
-        return _encrypted(url) if url else url
+        return encrypted(url) if url else url
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
@@ -273,7 +230,7 @@ class Settings(LimitSettings):
                 " neither"
             )
         hosts = (self.alpaca_trading_base_url, self.alpaca_data_base_url)
-        if self.broker_clock and not all(map(_is_loopback, hosts)):
+        if self.broker_clock and not all(map(is_loopback, hosts)):
             raise ValueError(
                 "BROKER_CLOCK takes the simulator's word for the time: it needs"
                 " ALPACA_TRADING_BASE_URL and ALPACA_DATA_BASE_URL on this machine"

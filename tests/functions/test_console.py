@@ -9,6 +9,7 @@ import pytest
 from functions.pages import files
 from infra.postgres.database import Database
 from tests.conftest import function, rows
+from tests.functions.steps import tick
 
 STATIC = Path(files.__file__).with_name("static")
 PAGES = ("", "questions", "orders", "rules", "market", "kpis", "operate")
@@ -32,7 +33,6 @@ def test_a_page_is_shown_and_lets_nothing_of_another_host_in(page: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"/questions/{NO_ID}/answer",
         "/rules/config",
         "/operate/dead-letters",
         "/simulator/pause",
@@ -43,6 +43,18 @@ def test_what_is_local_is_not_there(path: str) -> None:
     form = {"answer": "10", "user": "user-1", "config": "{}", "id": "1"}
 
     assert function("console").post(path, data=form).status_code == 404
+
+
+def test_nobody_answers_for_a_user(db: Database) -> None:
+    tick()
+    (question,) = rows(db, "SELECT question_id FROM confirmations WHERE status = 'pending'")
+
+    reply = function("console").post(
+        f"/questions/{question['question_id']}/answer", data={"answer": "10"}
+    )
+
+    assert reply.status_code == 404
+    assert rows(db, "SELECT 1 FROM confirmations WHERE status = 'pending'")
 
 
 def test_the_switch_is_turned_with_a_reason_and_by_whom(db: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 from common.errors import TransientError
 from common.messages import SnapshotsIngested
 from infra.cli.doctor import internal_checks
-from infra.cli.doctor.environment import Environment
+from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.runtime.settings import Settings
 from infra.workflows.isolation import in_chunks, isolated
@@ -135,7 +135,7 @@ def test_a_config_that_takes_too_long_is_set_aside_in_the_same_tick(
 def test_its_owner_and_the_operator_see_it(db: Database) -> None:
     store(db, "bad", BAD["no numeric of Postgres"])
     tick()
-    environment = Environment(Settings.from_environment())
+    environment = Clients(Settings.from_environment())
 
     try:
         (found,) = internal_checks.configs(environment)

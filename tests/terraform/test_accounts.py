@@ -2,7 +2,8 @@
 
 import re
 
-from infra.runtime.settings import Settings, is_secret_name
+from infra.runtime.setting_values import is_secret_name
+from infra.runtime.settings import Settings
 from tests.conftest import ROOT
 from tests.terraform.deployment import OPERATOR, Deployment
 

@@ -13,7 +13,7 @@ ACTION = {"action": "propose_order", "side": "buy"}
 
 def config(symbol: str, action: dict[str, Any]) -> TradingConfig:
     whole = document()
-    coins = ["BTC/USD", "ETH/BTC", "BTC/USDT", "USDC/USD"]
+    coins = ["BTC/USD", "ETH/BTC", "BTC/USDT", "USDC/USD", "XRP/USDT", "IOTA/ETH", "SOL/USDC"]
     inputs = {"id": "coins", "source": "alpaca", "asset_class": "crypto", "symbols": coins}
     whole["data_inputs"].append(inputs)
     whole["rules"][0] |= {"symbol": symbol, "on_answer_match": action}
@@ -51,6 +51,19 @@ def test_it_is_refused(symbol: str, size: dict[str, Any], complaint: str) -> Non
         config(symbol, ACTION | size)
 
     assert "rules[0]" in str(refused.value)
+
+
+# Pairs that others took for dollars: Krypto-trading-bot issue 593 and hitbtc-api issue 232 (USDT),
+# binance-trader issue 240 (a least order of 0.01, which is in ETH).
+@pytest.mark.parametrize(
+    ("symbol", "currency"), [("XRP/USDT", "USDT"), ("IOTA/ETH", "ETH"), ("SOL/USDC", "USDC")]
+)
+@pytest.mark.parametrize("size", [{"qty": 20}, {"notional_usd": 20}])
+def test_a_pair_in_another_currency_is_refused(
+    symbol: str, currency: str, size: dict[str, Any]
+) -> None:
+    with pytest.raises(MalformedMessageError, match=f"quoted in {currency}"):
+        config(symbol, ACTION | size)
 
 
 def test_closing_a_pair_that_is_not_in_usd_is_refused_too() -> None:

@@ -42,3 +42,22 @@ def test_a_one_sided_quote_has_no_middle() -> None:
     assert Quote("SPY", Decimal(1), Decimal(2), NOON).mid == Decimal("1.5")
     assert Quote("SPY", Decimal(0), Decimal(2), NOON).mid is None
     assert Quote("SPY", Decimal(1), Decimal(0), NOON).mid is None
+
+
+# What others met: kabusapi issue 534 (a bid of 27120 over an ask of 27110), alpaca-trade-api-js
+# issue 129 (both sides 0), tardis-node issue 62 (both 902651: locked, which a market may be).
+@pytest.mark.parametrize(
+    ("bid", "ask", "crossed", "mid"),
+    [
+        ("27120", "27110", True, None),
+        ("0", "0", False, None),
+        ("902651", "902651", False, Decimal(902651)),
+    ],
+)
+def test_a_quote_that_others_recorded(
+    bid: str, ask: str, mid: Decimal | None, *, crossed: bool
+) -> None:
+    quote = Quote("SPY", Decimal(bid), Decimal(ask), NOON)
+
+    assert quote.is_crossed is crossed
+    assert crossed or quote.mid == mid

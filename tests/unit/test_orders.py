@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from common.holdings.positions import next_fill
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import client_order_id
 from common.orders.status import APPROVED, CANCELED, DENIED, SUBMITTING, TERMINAL, may_follow
@@ -230,3 +231,67 @@ def test_an_order_under_our_id_is_ours_unless_it_visibly_is_not(
     assert broker_order(**changes).contradicts(order()) is another
     coin = order(symbol="BTC/USD", asset_class="crypto")
     assert not broker_order(symbol="BTCUSD").contradicts(coin)
+
+
+# Lean issue 4014 and alpaca-trade-api-csharp issue 544: what a reading calls filled is all that is
+# filled so far, 2 and then 5 of 5, never 7.
+def test_a_filled_quantity_is_cumulative() -> None:
+    first = broker_order(status="partially_filled", filled_qty="2", filled_avg_price="10")
+    last = broker_order(status="filled", filled_qty="5", filled_avg_price="10.6")
+    known = order(
+        status="partially_filled", filled_qty=first.filled_qty, filled_avg_price=Decimal(10)
+    )
+
+    news = last.news_of(known)
+    booked = next_fill("buy", (Decimal(2), Decimal(10)), (Decimal(5), Decimal("10.6")), NOON)
+
+    assert news is not None
+    assert news.filled_qty == 5
+    assert booked is not None
+    assert (booked.qty, booked.price) == (Decimal(3), Decimal(11))
+
+
+# Alpaca-API issue 71: an order that was filled and canceled at once.
+def test_what_was_filled_and_canceled_at_once_is_booked_and_ended() -> None:
+    canceled = broker_order(status="canceled", filled_qty="1", filled_avg_price="492")
+
+    news = canceled.news_of(order(status="new"))
+
+    assert news is not None
+    assert (news.status, news.filled_qty) == ("canceled", Decimal(1))
+
+
+# Lean.Brokerages.Alpaca issue 41: numbers instead of text, a key with a blank, nulls beside them.
+def test_a_recorded_order_with_numbers_and_an_odd_key_is_read() -> None:
+    read = BrokerOrder.model_validate(
+        {
+            "id": "943da5dc-2d69-4383-a8c5-b23a1ff33141",
+            "client_order_id": "563fa71d-a311-41b3-9633-514e9298c07f",
+            "submitted_at": "2025-09-23T14:00:00.0000000Z",
+            "updated_at": "2025-09-23T14:00:00.4509979Z",
+            "filled_at": None,
+            "expired_at ": None,
+            "symbol": "TQQQ",
+            "notional": None,
+            "qty": 271.0,
+            "filled_qty": 0.0,
+            "side": "sell",
+            "filled_avg_price": None,
+            "status": "pending_new",
+        }
+    )
+
+    assert (read.status, read.filled_qty) == ("pending_new", Decimal(0))
+    assert not read.oddities
+    assert read.news_of(order(status=SUBMITTING, side="sell", symbol="TQQQ")) is not None
+
+
+# Alpaca-API issue 51 (still new, though its cancellation was asked for), alpaca-trade-api-python
+# issue 595 (canceled after hours: pending until the next open).
+@pytest.mark.parametrize("status", ["new", "pending_cancel", "accepted"])
+def test_an_order_that_only_waits_for_the_next_open_has_not_ended(status: str) -> None:
+    news = broker_order(status=status).news_of(order(status=SUBMITTING))
+
+    assert news is not None
+    assert news.status not in TERMINAL
+    assert may_follow(news.status, "filled")

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from common.errors import TradingError
 from infra.cli.doctor import dashboard_checks, external_checks, internal_checks
-from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import Check, CheckResult
+from infra.clients import Clients
 from infra.runtime import redaction
 from infra.runtime.settings import Settings, SettingsError
 
@@ -55,7 +55,7 @@ def examine(variables: Mapping[str, str]) -> Iterator[CheckResult]:
         wrong = error.variables or _CONTRADICTING
         rest = {name: value for name, value in variables.items() if name not in wrong}
         settings = Settings.without_database(rest)
-    environment = Environment(settings)
+    environment = Clients(settings)
     try:
         for name, check, advice in CHECKS:
             yield from _made(name, check, advice, environment)
@@ -63,7 +63,7 @@ def examine(variables: Mapping[str, str]) -> Iterator[CheckResult]:
         environment.close()
 
 
-def _made(name: str, check: Check, advice: str, environment: Environment) -> Iterator[CheckResult]:
+def _made(name: str, check: Check, advice: str, environment: Clients) -> Iterator[CheckResult]:
     try:
         yield from check(environment)
     except TradingError as error:

@@ -9,8 +9,8 @@ from http import HTTPStatus
 import httpx
 
 from common.errors import PermanentError
-from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
+from infra.clients import Clients
 from infra.dashboard.retries import RefusedError
 from infra.runtime.clock import SystemClock
 from infra.runtime.http_errors import TIMEOUT, transport_errors
@@ -21,7 +21,7 @@ from infra.workflows.kpi_push import dashboard_api
 _NOTABLE, _TOO_MUCH = timedelta(seconds=5), timedelta(minutes=1)
 
 
-def dashboard(environment: Environment) -> Iterator[CheckResult]:
+def dashboard(environment: Clients) -> Iterator[CheckResult]:
     """Check that the dashboard answers, and compare its clock with ours."""
     url = environment.settings.require("haiphen_api_url")
     with (
@@ -41,7 +41,7 @@ def dashboard(environment: Environment) -> Iterator[CheckResult]:
     yield _skew(reply.headers.get("date", ""), now)
 
 
-def _secrets(environment: Environment) -> Iterator[CheckResult]:
+def _secrets(environment: Clients) -> Iterator[CheckResult]:
     """Prove both secrets, and that the endpoint is there: nothing is written for it."""
     try:
         with closing(dashboard_api(environment.settings, environment.secrets)) as api:

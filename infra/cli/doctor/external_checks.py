@@ -6,8 +6,8 @@ from datetime import timedelta
 from common.errors import BrokerRefusedError
 from common.market import trading_day
 from common.messages import OrderApproved, QuestionCreated, SnapshotsIngested, TradeUpdate
-from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
+from infra.clients import Clients
 from infra.gcp.scheduler import ENABLED, Job
 from infra.runtime.schedules import load_schedules
 
@@ -16,7 +16,7 @@ _AHEAD = timedelta(days=10)
 _SYMBOL = "SPY"
 
 
-def broker(environment: Environment) -> Iterator[CheckResult]:
+def broker(environment: Clients) -> Iterator[CheckResult]:
     """Check that the keys open the account that is meant: paper, or live with both keys turned."""
     known = environment.settings
     kind = "live" if known.broker_is_live else "paper"
@@ -42,7 +42,7 @@ def broker(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("broker", "ok", message)
 
 
-def market_data(environment: Environment) -> Iterator[CheckResult]:
+def market_data(environment: Clients) -> Iterator[CheckResult]:
     """Check that the feed of the settings is readable with these keys."""
     feed = environment.settings.alpaca_data_feed
     try:
@@ -60,7 +60,7 @@ def market_data(environment: Environment) -> Iterator[CheckResult]:
         )
 
 
-def calendar(environment: Environment) -> Iterator[CheckResult]:
+def calendar(environment: Clients) -> Iterator[CheckResult]:
     """Check that the exchange's calendar is readable."""
     today = trading_day(environment.clock.now())
     days = environment.trading.calendar(today, today + _AHEAD)
@@ -73,9 +73,9 @@ def calendar(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("calendar", "fail", message, advice)
 
 
-def topics(environment: Environment) -> Iterator[CheckResult]:
+def topics(environment: Clients) -> Iterator[CheckResult]:
     """Check that every topic exists."""
-    missing = [topic for topic in TOPICS if not environment.topics.has(topic)]
+    missing = [topic for topic in TOPICS if not environment.publisher.has(topic)]
     if missing:
         message = f"not there: {', '.join(missing)}"
         yield CheckResult(
@@ -85,7 +85,7 @@ def topics(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("topics", "ok", f"all {len(TOPICS)} are there")
 
 
-def schedules(environment: Environment) -> Iterator[CheckResult]:
+def schedules(environment: Clients) -> Iterator[CheckResult]:
     """Check that every job exists, is enabled and went well last."""
     if environment.settings.pubsub_emulator_host:
         yield CheckResult("schedules", "ok", "not looked for: the local scheduler runs them")

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from infra.cli.doctor.environment import Environment
 from infra.cli.doctor.result import CheckResult
+from infra.clients import Clients
 from infra.postgres import app_tables
 from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
 from infra.postgres.trading import controls
 from infra.postgres.users import set_aside_configs
-from infra.runtime.settings import SettingsError, is_secret_name
+from infra.runtime.setting_values import is_secret_name
+from infra.runtime.settings import SettingsError
 from infra.workflows import kpi_snapshot
 
 # Who is at a loss without it.
@@ -25,7 +26,7 @@ _NEEDED_BY = {
 }
 
 
-def settings(environment: Environment) -> Iterator[CheckResult]:
+def settings(environment: Clients) -> Iterator[CheckResult]:
     """Check that what each function needs is set, and say what the switches mean."""
     missing = 0
     for name, needed_by in _NEEDED_BY.items():
@@ -41,7 +42,7 @@ def settings(environment: Environment) -> Iterator[CheckResult]:
     yield from _switches(environment)
 
 
-def _switches(environment: Environment) -> Iterator[CheckResult]:
+def _switches(environment: Clients) -> Iterator[CheckResult]:
     known = environment.settings
     if not known.trading_enabled:
         message, advice = "TRADING_ENABLED is off: nobody is asked", "set it to `true` to trade"
@@ -57,7 +58,7 @@ def _switches(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("switches", "warn", message, "leave it out unless that is meant")
 
 
-def secrets(environment: Environment) -> Iterator[CheckResult]:
+def secrets(environment: Clients) -> Iterator[CheckResult]:
     """Check that each secret can be read, and is kept where secrets belong."""
     deployed = (
         environment.settings.google_cloud_project and not environment.settings.pubsub_emulator_host
@@ -78,7 +79,7 @@ def secrets(environment: Environment) -> Iterator[CheckResult]:
             yield CheckResult("secrets", "ok", f"{variable} is given as it is")
 
 
-def database(environment: Environment) -> Iterator[CheckResult]:
+def database(environment: Clients) -> Iterator[CheckResult]:
     """Check that the database answers and has the current schema."""
     with environment.database.transaction() as tx:
         version = tx.rows("SHOW server_version")[0]["server_version"]
@@ -91,7 +92,7 @@ def database(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("database", "ok", "the schema is current")
 
 
-def tables_of_the_app(environment: Environment) -> Iterator[CheckResult]:
+def tables_of_the_app(environment: Clients) -> Iterator[CheckResult]:
     """Check that the app's own tables can hold what is written to them."""
     is_migrated = not pending(environment.database)
     with environment.database.transaction() as tx:
@@ -104,7 +105,7 @@ def tables_of_the_app(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("app tables", "ok", "users and questions hold what is written to them")
 
 
-def kpi_views(environment: Environment) -> Iterator[CheckResult]:
+def kpi_views(environment: Clients) -> Iterator[CheckResult]:
     """Check that the views of the KPIs, whatever their names, can be refreshed and read."""
     names = kpi_snapshot.views(environment.settings)
     with environment.database.transaction() as tx:
@@ -116,7 +117,7 @@ def kpi_views(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("kpi views", "ok", f"all {len(names.all())} are there")
 
 
-def switches(environment: Environment) -> Iterator[CheckResult]:
+def switches(environment: Clients) -> Iterator[CheckResult]:
     """Say whether somebody has halted trading."""
     with environment.database.transaction() as tx:
         against = controls.active_controls(tx, controls.EVERYBODY, environment.clock.now())
@@ -129,7 +130,7 @@ def switches(environment: Environment) -> Iterator[CheckResult]:
         yield CheckResult("kill switch", "ok", "nobody has halted trading")
 
 
-def configs(environment: Environment) -> Iterator[CheckResult]:
+def configs(environment: Clients) -> Iterator[CheckResult]:
     """Name the users' configs that are left out of evaluation, and why."""
     with environment.database.transaction() as tx:
         found = set_aside_configs.all_of_them(tx)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.cli.doctor.environment import Environment
+from infra.clients import Clients
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -19,4 +19,4 @@ class CheckResult:
     advice: str = ""
 
 
-Check = Callable[[Environment], Iterator[CheckResult]]
+Check = Callable[[Clients], Iterator[CheckResult]]

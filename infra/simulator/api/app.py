@@ -22,6 +22,7 @@ from infra.simulator.api.data import (
 from infra.simulator.api.trading import account_api, contracts_api, orders_api, reference_api
 from infra.simulator.errors import ApiError, not_found
 from infra.simulator.faults.fault import Fault
+from infra.simulator.rate_limit import LIMIT
 from infra.simulator.state import BrokerState
 
 _CONTROL = "/sim"
@@ -116,14 +117,13 @@ def _spend(broker: BrokerState) -> None:
     """Count the request against its API's budget; refuse it when that is to be enforced."""
     path = flask.request.path
     left = broker.rate.spend("data" if failures.is_data(path) else "trading")
-    if failures.is_data(path):
-        flask.g.rate = failures.rate_headers(200, max(left, 0), broker.rate.reset_at)
+    flask.g.rate = failures.rate_headers(LIMIT, max(left, 0), broker.rate.reset_at)
     if left < 0 and broker.switches.enforce_rate_limits:
         raise ApiError(429, failures.documented(429, path))
 
 
 def _identified(reply: flask.Response) -> flask.Response:
-    """Add what every reply carries: a request id, and the budget on data."""
+    """Add what every reply carries: a request id, and the budget of its API."""
     reply.headers["X-Request-ID"] = uuid.uuid4().hex
     if reply.status_code in (200, 400, 429):
         reply.headers.update(flask.g.get("rate", {}))

@@ -117,6 +117,41 @@ def test_day_trades_are_counted_where_the_broker_counts_them(
         assert trading.account().day_trades_left == left
 
 
+# example-scalping issue 8: an account of 2020, which knows no coins and no cash power for them.
+def test_a_recorded_account_without_coins_is_read() -> None:
+    recorded = {
+        "account_blocked": False,
+        "account_number": "PA28K7UTZQSB",
+        "buying_power": "160000",
+        "cash": "40000",
+        "currency": "USD",
+        "daytrade_count": 0,
+        "equity": "40000",
+        "last_equity": "40000",
+        "multiplier": "4",
+        "pattern_day_trader": False,
+        "status": "ACTIVE",
+        "trade_suspended_by_user": False,
+        "trading_blocked": False,
+    }
+    with broker(recorded) as trading:
+        account = trading.account()
+
+        assert (account.buying_power, account.cash_buying_power) == (Decimal(160000), None)
+        assert (account.blocked, account.crypto_active) == (False, False)
+        assert account.day_trades_left is None
+        assert trading.equity() == 40000
+
+
+# ccxt pull request 30467: an account's equity may be missing, which is not an equity of 0.
+@pytest.mark.parametrize("equity", [None, "", "n/a"])
+def test_equity_that_is_not_told_is_not_zero(equity: object) -> None:
+    with broker(ACCOUNT | {"equity": equity}) as trading:
+        assert not trading.account().blocked
+        with pytest.raises(TransientError):
+            trading.equity()
+
+
 def test_equity_in_another_currency_is_no_equity() -> None:
     with broker(ACCOUNT | {"currency": "EUR"}) as trading:
         assert trading.account().currency == "EUR"

@@ -179,7 +179,19 @@ class TestSnapshots:
 
         assert (fact.price, fact.volume) == (Decimal(492), Decimal(0))
 
-    @pytest.mark.parametrize("odd", [None, 7, {"t": "0001-01-01T00:00:00Z", "c": 1}, {"c": 0}])
+    # Alpaca-API issue 62 (a tick of nothing but zeros), massive-com/client-js issue 303 (zeros for
+    # "not set"), alpaca-trade-api-python pull request 528 (null where bars should be).
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            None,
+            7,
+            {"t": "0001-01-01T00:00:00Z", "c": 1},
+            {"c": 0},
+            {"o": 0, "c": 0, "h": 0, "l": 0, "v": 0, "t": 0, "d": 0},
+            {"o": 0, "c": 0, "h": 0, "l": 0, "v": 0, "t": "2026-02-06T05:00:00Z"},
+        ],
+    )
     def test_a_daily_bar_that_cannot_be_right_loses_only_itself(
         self, simulator: SimulatedBroker, data: AlpacaMarketData, odd: Any
     ) -> None:

@@ -52,6 +52,15 @@ class TestCredentials:
         assert second.headers["X-RateLimit-Remaining"] == "198"
         assert second.headers["X-RateLimit-Reset"] == str(int(IN_SESSION.timestamp()) + 60)
 
+    def test_trading_replies_tell_their_own_budget(self, http: httpx.Client) -> None:
+        # "Each HTTP response": alpaca-trade-api-csharp issue 607.
+        http.get("/v2/stocks/snapshots?symbols=AAPL")
+        account, order = http.get("/v2/account"), post(http, qty="1", client_order_id="q-1")
+
+        assert account.headers["X-RateLimit-Limit"] == "200"
+        assert account.headers["X-RateLimit-Remaining"] == "199"
+        assert order.headers["X-RateLimit-Remaining"] == "198"
+
     def test_budget_can_be_enforced(self, http: httpx.Client, broker: SimulatedBroker) -> None:
         broker.switches.enforce_rate_limits = True
         for _ in range(200):

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from infra.runtime.settings import LIVE_HOST, Settings, SettingsError, env_var
+from infra.runtime.setting_values import LIVE_HOST
+from infra.runtime.settings import Settings, SettingsError, env_var
 
 LIVE = "https://api.alpaca.markets"
 PAPER = "https://paper-api.alpaca.markets"

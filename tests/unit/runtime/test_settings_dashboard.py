@@ -8,7 +8,8 @@ import pytest
 
 from infra.dashboard.d1 import D1
 from infra.runtime.schedules import load_schedules
-from infra.runtime.settings import CLOUDFLARE_API, Settings, SettingsError
+from infra.runtime.setting_values import CLOUDFLARE_API
+from infra.runtime.settings import Settings, SettingsError
 
 ALL_OF_D1 = {"CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNT_ID": "a1", "D1_DATABASE_ID": "d-1"}
 
