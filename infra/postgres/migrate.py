@@ -5,12 +5,13 @@ which hold no data: when one of them changes, all of them are applied again.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from common.errors import PermanentError
+from infra.postgres import app_tables
 from infra.postgres.database import Database, Transaction
 
 # Any number that nothing else in this database locks; concurrent migrations wait for each other.
@@ -60,10 +61,15 @@ def pending(database: Database) -> list[str]:
         return [each.name for each in _due(_applied(tx) if known else {})]
 
 
-def migrate(database: Database) -> list[str]:
-    """Apply what is due, all or nothing, and return the names of what was applied."""
+def migrate(database: Database, fills: Sequence[app_tables.Fill] = ()) -> list[str]:
+    """Apply what is due, all or nothing, and return the names of what was applied.
+
+    `fills` says what the app's own required columns hold in rows of ours. Raises AppTablesError,
+    with a line for each problem, when the app's tables cannot hold such rows.
+    """
     with database.transaction() as tx:
         tx.rows("SELECT pg_advisory_xact_lock(:key)", key=_ADVISORY_LOCK)
+        _refuse(app_tables.problems(tx, fills))
         tx.run(
             "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY,"
             " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -78,7 +84,15 @@ def migrate(database: Database) -> list[str]:
                 name=migration.name,
                 checksum=migration.checksum,
             )
+        app_tables.make_views(tx, fills)
+        refusal = app_tables.trial(tx)
+        _refuse([refusal] if refusal else [])
         return [each.name for each in due]
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise app_tables.AppTablesError(problems)
 
 
 def _files(folder: str) -> list[Traversable]:

@@ -27,7 +27,7 @@ run "first_apply" {
   }
 
   assert {
-    condition     = length(output.topics) == 4 && alltrue([for id in values(output.topics) : id != ""])
+    condition     = length(output.topics) == 5 && alltrue([for id in values(output.topics) : id != ""])
     error_message = "And the topics."
   }
 

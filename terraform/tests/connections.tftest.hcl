@@ -42,7 +42,7 @@ run "a_small_instance_will_do_for_few_instances" {
   variables {
     name          = "abcdefghijklm"          # the longest
     database      = { tier = "db-g1-small" } # 50 connections
-    max_instances = { answer = 1, submit_order = 2, account_api = 1, evaluate = 1 }
+    max_instances = { answer = 1, submit_order = 2, account_api = 1, evaluate = 1, ask = 1 }
   }
 
   assert {

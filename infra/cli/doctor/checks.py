@@ -18,6 +18,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         internal_checks.database,
         "check DATABASE_URL or CLOUD_SQL_INSTANCE, and the way there",
     ),
+    ("app tables", internal_checks.tables_of_the_app, "see to the database first"),
     ("kpi views", internal_checks.kpi_views, "see to the database first"),
     ("configs", internal_checks.configs, "see to the database first"),
     ("kill switch", internal_checks.switches, "see to the database first"),

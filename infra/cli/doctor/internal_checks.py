@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from infra.cli.doctor.result import CheckResult
 from infra.clients import Clients
+from infra.postgres import app_tables
 from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
 from infra.postgres.trading import controls
@@ -89,6 +90,19 @@ def database(environment: Clients) -> Iterator[CheckResult]:
         yield CheckResult("database", "fail", message, "run `countersign migrate`")
     else:
         yield CheckResult("database", "ok", "the schema is current")
+
+
+def tables_of_the_app(environment: Clients) -> Iterator[CheckResult]:
+    """Check that the app's own tables can hold what is written to them."""
+    is_migrated = not pending(environment.database)
+    with environment.database.transaction() as tx:
+        found = app_tables.problems(tx)
+        if is_migrated and not found and (refusal := app_tables.trial(tx)):
+            found = [refusal]
+    for line in found:
+        yield CheckResult("app tables", "fail", line, "see docs/app-tables.md")
+    if not found:
+        yield CheckResult("app tables", "ok", "users and questions hold what is written to them")
 
 
 def kpi_views(environment: Clients) -> Iterator[CheckResult]:

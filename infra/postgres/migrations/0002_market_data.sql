@@ -4,8 +4,8 @@
 CREATE TABLE market_data_snapshots (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     symbol      text NOT NULL,
-    asset_class text NOT NULL,
-    feed        text NOT NULL,
+    asset_class text NOT NULL DEFAULT 'us_equity',
+    feed        text NOT NULL DEFAULT 'iex',
     metric      text NOT NULL,
     price       numeric,
     volume      numeric,

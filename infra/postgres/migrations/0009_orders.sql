@@ -16,7 +16,7 @@ CREATE TABLE trade_orders (
     submitted_at     timestamptz,
     filled_at        timestamptz,
     raw              jsonb,
-    created_at       timestamptz NOT NULL,
+    created_at       timestamptz NOT NULL DEFAULT now(),
     expires_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     opportunity_id   uuid NOT NULL REFERENCES opportunities (id),

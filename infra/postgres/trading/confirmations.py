@@ -81,7 +81,7 @@ def follow_up(tx: Transaction, question: QuestionState, text: str, now: datetime
             ON CONFLICT DO NOTHING
             RETURNING question_id, follow_up_of
         )
-        INSERT INTO questions (id, firebase_uid, question_text, correct_answer, source_tag,
+        INSERT INTO trading_questions (id, firebase_uid, question_text, correct_answer, source_tag,
                                pipeline_key, pipeline_step, metadata)
         SELECT question_id, firebase_uid, :text, correct_answer, source_tag, pipeline_key,
                pipeline_step, CAST(:terms AS jsonb)

@@ -146,7 +146,7 @@ _ASK = """    ), pending AS (
         ON CONFLICT DO NOTHING
         RETURNING question_id, firebase_uid
     ), questioned AS (
-        INSERT INTO questions (id, firebase_uid, question_text, correct_answer, source_tag,
+        INSERT INTO trading_questions (id, firebase_uid, question_text, correct_answer, source_tag,
                                pipeline_key, pipeline_step, metadata)
         SELECT question_id, firebase_uid, :text, 10, :source_tag, :pipeline_key,
                :pipeline_step, CAST(:terms AS jsonb)

@@ -109,7 +109,7 @@ def _move_to_pseudonym(tx: Transaction, firebase_uid: str) -> str | None:
     ):
         return None
     pseudonym = f"deleted-{uuid4().hex}"
-    tx.run("INSERT INTO users (firebase_uid) VALUES (:uid)", uid=pseudonym)
+    tx.run("INSERT INTO trading_users (firebase_uid) VALUES (:uid)", uid=pseudonym)
     # The app's table holds questions of its own, too.
     tx.run(
         """

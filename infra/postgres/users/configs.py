@@ -95,7 +95,8 @@ def enroll(
     row = tx.row("SELECT config FROM trading_config_templates WHERE name = :name", name=template)
     TradingConfig.from_document(merge(row["config"] if row else {}, override))
     tx.run(
-        "INSERT INTO users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING", uid=firebase_uid
+        "INSERT INTO trading_users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING",
+        uid=firebase_uid,
     )
     tx.run(
         """

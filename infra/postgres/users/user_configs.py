@@ -55,7 +55,8 @@ def lock(tx: Transaction, firebase_uid: str) -> UserConfig | None:
     Claims of his orders take the same lock.
     """
     tx.run(
-        "INSERT INTO users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING", uid=firebase_uid
+        "INSERT INTO trading_users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING",
+        uid=firebase_uid,
     )
     tx.rows("SELECT firebase_uid FROM users WHERE firebase_uid = :uid FOR UPDATE", uid=firebase_uid)
     return read(tx, firebase_uid)

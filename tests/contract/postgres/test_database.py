@@ -664,7 +664,7 @@ class TestMigrate:
     def test_tables_of_the_app_are_left_alone(self, empty: Database) -> None:
         with empty.transaction() as tx:
             tx.run(
-                "CREATE TABLE users (email text NOT NULL, firebase_uid text PRIMARY KEY,"
+                "CREATE TABLE users (email text, firebase_uid text PRIMARY KEY,"
                 " karma integer DEFAULT 7)"
             )
             tx.run(
