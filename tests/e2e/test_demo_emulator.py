@@ -54,7 +54,7 @@ def test_with_an_emulator_in_the_environment_the_plain_demo_takes_it(
         topics = emulator.get(f"/v1/projects/{PROJECT}/topics").json()["topics"]
 
     assert report["ok"] is True
-    assert len(topics) == 5
+    assert len(topics) == 6
 
 
 def _address(emulator: httpx.Client) -> str:
