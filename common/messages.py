@@ -31,7 +31,7 @@ class SnapshotsIngested(Message):
     topic = "snapshots-ingested"
 
     ingested_at: Instant
-    stored: Annotated[int, Field(ge=0, le=10**9)]
+    stored: NonNegative
 
 
 class Firing(Model):

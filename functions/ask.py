@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def ask(message: RulesFired) -> None:
     """Ask the users of a piece, each once however often it is delivered. Never calls Alpaca."""
     app = wiring.current()
-    if not (app.settings.trading_enabled and app.settings.trading_worker_eval_enabled):
+    if not app.asks_users:
         log.info("skipped: TRADING_ENABLED or TRADING_WORKER_EVAL_ENABLED is off")
         return
     asked = ask_piece(app.database, message, app.clock.now())

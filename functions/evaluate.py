@@ -35,7 +35,7 @@ AUDIENCES_A_MESSAGE = 100
 def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are read where they are stored)
     """Decide which rules fire, and have their users asked. Never calls Alpaca."""
     app = wiring.current()
-    if not (app.settings.trading_enabled and app.settings.trading_worker_eval_enabled):
+    if not app.asks_users:
         log.info("skipped: TRADING_ENABLED or TRADING_WORKER_EVAL_ENABLED is off")
         return
     asked = ask_all(app.database, app.settings.server_limits, app.clock.now())
@@ -99,15 +99,15 @@ def fan_out(
 
 def _messages(audiences: Sequence[Audience], now: datetime) -> Iterator[RulesFired]:
     """Put small audiences together, up to what one transaction asks."""
-    together: list[Audience] = []
+    group: list[Audience] = []
     for audience in audiences:
-        users = sum(each.users for each in together) + audience.users
-        if together and (users > asking.USERS_A_PIECE or len(together) == AUDIENCES_A_MESSAGE):
-            yield RulesFired(evaluated_at=now, audiences=tuple(together))
-            together = []
-        together.append(audience)
-    if together:
-        yield RulesFired(evaluated_at=now, audiences=tuple(together))
+        users = sum(each.users for each in group) + audience.users
+        if group and (users > asking.USERS_A_PIECE or len(group) == AUDIENCES_A_MESSAGE):
+            yield RulesFired(evaluated_at=now, audiences=tuple(group))
+            group = []
+        group.append(audience)
+    if group:
+        yield RulesFired(evaluated_at=now, audiences=tuple(group))
 
 
 def context(

@@ -27,6 +27,11 @@ class Wiring(Clients):
         self.secrets.refuse_weak()
         _ = self.database  # made before any thread asks: each could make a pool of its own
 
+    @property
+    def asks_users(self) -> bool:
+        """Whether the operator's switches let rules be evaluated and users be asked."""
+        return self.settings.trading_enabled and self.settings.trading_worker_eval_enabled
+
     @cached_property
     def callers(self) -> RateLimit:
         """What each caller has asked of this instance."""

@@ -19,7 +19,7 @@ def read_config(call: Call) -> edge.Reply:
 def replace_config(call: Call) -> edge.Reply:
     """Store what the user says, if all of it is valid and they have seen what it replaces."""
     template_name = asked.ConfigQuery.from_document(call.query).template_name
-    override = asked.config_document(call.request)
+    override = asked.config_document(call.request.get_data())
     with call.transaction() as tx:
         stored = user_configs.read(tx, call.uid)
         if stored is None:

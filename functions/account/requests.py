@@ -85,9 +85,9 @@ class QuestionsQuery(_PageQuery):
     status: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = None
 
 
-def config_document(request: flask.Request) -> dict[str, Any]:
-    """Read the body of a config; raises MalformedMessageError."""
-    document = parse_json(request.get_data())
+def config_document(body: bytes | str) -> dict[str, Any]:
+    """Read the document of a config; raises MalformedMessageError."""
+    document = parse_json(body)
     if not isinstance(document, dict):
         raise MalformedMessageError("document: must be an object")
     if found := [*_unstorable(document, "document")]:

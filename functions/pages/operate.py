@@ -35,13 +35,13 @@ def show(call: Call, notice: str = "", problem: str = "") -> Reply:
 def switch(call: Call) -> Reply:
     """Halt or resume everybody's trading, with a reason for the record."""
     why, state = call.field("why")[:_LONGEST_REASON], call.field("state")
-    turn = {"halted": kill_switch.halt, "active": kill_switch.resume}.get(state)
-    if turn is None:
+    change = {"halted": kill_switch.halt, "active": kill_switch.resume}.get(state)
+    if change is None:
         raise BadRequest("The switch is either halted or active.")
     if not why:
         return show(call, problem="Say why: it is kept with the switch.")
     user = call.field("user") or None
-    turn(call.app.database, call.app.clock, user, why, call.who)
+    change(call.app.database, call.app.clock, user, why, call.who)
     whose = f"trading of {user}" if user else "all trading"
     return show(call, f"Halted: {whose}." if state == "halted" else f"Resumed: {whose}.")
 

@@ -55,8 +55,8 @@ def _timeline(trace: dict[str, Any]) -> list[tuple[datetime, str, str]]:
     if question:
         steps.append((question["asked_at"], "Question asked", question["text"]))
     if answer:
-        said = f"{answer['value']:+f} means {answer['decision']}"
-        steps.append((answer["decided_at"], "Answered", said))
+        meaning = f"{answer['value']:+f} means {answer['decision']}"
+        steps.append((answer["decided_at"], "Answered", meaning))
     steps.append((guard["reserved_at"], "Guardrails passed", f"${guard['reserved_usd']} reserved"))
     if broker:
         steps.append((broker["submitted_at"], "Sent to the broker", broker["client_order_id"]))

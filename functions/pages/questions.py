@@ -15,12 +15,13 @@ from functions.pages.rendering import Reply, chart, page
 from functions.pages.requests import Call
 from infra.postgres.console import prices, questions
 from infra.postgres.database import Row, Transaction
+from infra.postgres.trading import confirmations
 
 _PENDING = 10
 _SETTLED = 20
 _BEFORE = timedelta(hours=6)
 _SECONDS = 30
-_SAID = {
+_DECIDED = {
     "approve": "Yes: the order is on its way, past the guardrails.",
     "reject": "No: nothing will be ordered.",
     "ambiguous": "Neither yes nor no: you are asked once more.",
@@ -41,10 +42,10 @@ def answer(call: Call, question_id: UUID) -> Reply:
         raise NotFound("Only its own user can answer a question.")
     value = _swipe(call.field("answer") or call.field("slid"))
     with call.app.database.transaction() as tx:
-        uid = questions.owner(tx, question_id)
-    if uid is None:
+        asked = confirmations.read(tx, question_id)
+    if asked is None:
         raise NotFound("There is no such question.")
-    return show(call, _sent(call, question_id, uid, value))
+    return show(call, _sent(call, question_id, asked.confirmation.firebase_uid, value))
 
 
 def _card(tx: Transaction, row: Row) -> dict[str, Any]:
@@ -91,4 +92,4 @@ def _sent(call: Call, question_id: UUID, uid: str, value: Decimal) -> str:
     found = reply.json()
     if reply.status_code != HTTPStatus.OK:
         return f"Not taken: {found.get('error', {}).get('message', reply.status_code)}"
-    return _SAID[found["decision"]]
+    return _DECIDED[found["decision"]]

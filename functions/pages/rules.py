@@ -8,8 +8,8 @@ from werkzeug.exceptions import NotFound
 
 from common.errors import MalformedMessageError
 from common.market import trading_day, trading_day_start
-from common.model import parse_json
 from common.wire import to_wire
+from functions.account.requests import config_document
 from functions.edge import problem
 from functions.pages.rendering import Reply, page
 from functions.pages.requests import Call
@@ -60,7 +60,7 @@ def save(call: Call) -> Reply:
     uid, text = call.field("user"), call.request.form.get("config", "")
     stored = _stored(call, uid)
     try:
-        override = _document(text)
+        override = config_document(text)
         if call.field("do") == "preview":
             return _form(call, uid, text, stored, preview=_preview(call, stored, override))
         with call.app.database.transaction() as tx:
@@ -81,13 +81,6 @@ def _preview(
     with call.app.database.transaction() as tx:
         config = config_store.effective(tx, stored, override, limits)
         return config_preview.would_have_asked(tx, config, call.now)
-
-
-def _document(text: str) -> dict[str, Any]:
-    document = parse_json(text)
-    if not isinstance(document, dict):
-        raise MalformedMessageError("document: must be an object")
-    return document
 
 
 def _stored(call: Call, uid: str) -> user_configs.UserConfig:

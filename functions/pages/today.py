@@ -105,7 +105,7 @@ def _stuck(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
     """Name what stands still: where to look, what it is, and why it counts as stuck."""
     orders = pipeline.stuck_orders(tx, call.now)
     unpublished = pipeline.unpublished(tx, call.now)
-    letters = len(dead_letters.open_letters(tx))
+    letters = dead_letters.count_open(tx)
     aside = set_aside_configs.all_of_them(tx)
     drifts = operations.drifts(tx)
     return [

@@ -1,4 +1,4 @@
-"""A symbol's snapshot or daily bars, as the broker words them,, into facts."""
+"""A symbol's snapshot or daily bars, as the broker words them, into facts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

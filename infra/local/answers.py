@@ -17,15 +17,15 @@ def application(functions_url: str, secret: str) -> flask.Flask:
 
     @app.post("/answers")
     def answers() -> tuple[str, int, dict[str, str]]:
-        said = flask.request.get_json()
+        given = flask.request.get_json()
         with httpx.Client(base_url=functions_url, timeout=_SECONDS, trust_env=False) as functions:
             reply = send_answer(
                 functions,
                 secret,
-                said["question_id"],
-                said["firebase_uid"],
-                Decimal(said["answer"]),
-                datetime.fromisoformat(said["answered_at"]),
+                given["question_id"],
+                given["firebase_uid"],
+                Decimal(given["answer"]),
+                datetime.fromisoformat(given["answered_at"]),
             )
         return reply.text, reply.status_code, {"Content-Type": "application/json"}
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from functions import wiring
 from functions.pages import files
 from infra.postgres.database import Database
-from tests.conftest import function, rows
+from tests.conftest import enroll, function, rows
 from tests.functions.steps import tick
 
 STATIC = Path(files.__file__).with_name("static")
@@ -126,6 +127,20 @@ def test_what_is_not_there_is_a_page_that_says_so(path: str, status: int) -> Non
 
     assert reply.status_code == status
     assert "Content-Security-Policy" in reply.headers
+
+
+def test_a_config_that_no_database_can_hold_is_refused_with_its_place(
+    db: Database, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("APP_BACKEND_URL", "http://127.0.0.1:9")
+    wiring.reset()
+    enroll(db, "user-1")
+    form = {"user": "user-1", "do": "save", "config": '{"note": "\\u0000"}'}
+
+    reply = function("console").post("/rules/config", data=form)
+
+    assert reply.status_code == 422
+    assert "document.note" in reply.text
 
 
 def test_a_message_with_markup_is_shown_as_text() -> None:

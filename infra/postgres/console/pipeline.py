@@ -14,7 +14,7 @@ _SHOWN = 20
 def counts(tx: Transaction, now: datetime) -> Row:
     """Count what each step has done since New York's midnight, and what waits there now."""
     return tx.rows(
-        """
+        f"""
         SELECT (SELECT count(*) FROM market_data_snapshots WHERE created_at >= :midnight) AS facts,
                (SELECT count(*) FROM opportunities WHERE fired_at >= :midnight) AS opportunities,
                questions.asked, questions.approved, questions.rejected, questions.expired,
@@ -31,9 +31,7 @@ def counts(tx: Transaction, now: datetime) -> Row:
              (SELECT count(*) AS orders,
                      count(*) FILTER (WHERE status = 'denied') AS denied,
                      count(*) FILTER (WHERE status = 'filled') AS filled,
-                     count(*) FILTER (WHERE status NOT IN
-                         ('filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied'))
-                         AS open
+                     count(*) FILTER (WHERE {IS_OPEN}) AS open
               FROM trade_orders WHERE created_at >= :midnight) AS orders
         """,
         midnight=trading_day_start(now),

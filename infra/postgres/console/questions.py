@@ -1,7 +1,6 @@
 """Questions of all users, as the operator's console shows them."""
 
 from datetime import datetime
-from uuid import UUID
 
 from infra.postgres.database import Row, Transaction
 
@@ -38,9 +37,3 @@ def settled(tx: Transaction, now: datetime, limit: int) -> list[Row]:
         now=now,
         limit=limit,
     )
-
-
-def owner(tx: Transaction, question_id: UUID) -> str | None:
-    """Return whose question it is; None when there is none."""
-    row = tx.row("SELECT firebase_uid FROM confirmations WHERE question_id = :id", id=question_id)
-    return row["firebase_uid"] if row else None

@@ -63,6 +63,12 @@ def open_letters(tx: Transaction) -> list[StoredDeadLetter]:
     ]
 
 
+def count_open(tx: Transaction) -> int:
+    """Count what was kept and not retried since."""
+    count: int = tx.rows("SELECT count(*) AS n FROM dead_letters WHERE retried_at IS NULL")[0]["n"]
+    return count
+
+
 def read(tx: Transaction, letter_id: int) -> StoredDeadLetter | None:
     """Read a letter, retried or not."""
     row = tx.row(_COLUMNS + " WHERE id = :id", id=letter_id)

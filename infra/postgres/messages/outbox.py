@@ -29,11 +29,18 @@ class Lanes:
 
 # As in the table's definition.
 _LANES = 32
+_LANE_OF_KEY = f"hashtext(:key) & {_LANES - 1}"
 # So that several relays find lanes of one topic, and each still fills its requests.
 _LANES_A_RELAY = 8
 # Of payloads, which grow by a third on the wire; Pub/Sub takes 10 MB a request.
 _BYTES_A_REQUEST = 6_000_000
 _PATIENCE = "1s"
+
+
+def _lock_of(lane: str) -> str:
+    """Return the key of the lock on a lane of `:topic`: whoever publishes from it holds this."""
+    return f"hashtextextended('outbox ' || :topic, {lane})"
+
 
 _WAITING = """
     SELECT topic, array_agg(lane) AS lanes
@@ -81,9 +88,9 @@ def claim(tx: Transaction, topics: Sequence[str]) -> Lanes | None:
     """
     for waiting in tx.rows(_WAITING, topics=list(topics), lanes=_LANES):
         locked = tx.rows(
-            """
+            f"""
             SELECT lane FROM unnest(CAST(:lanes AS integer[])) AS lane
-            WHERE pg_try_advisory_xact_lock(hashtextextended('outbox ' || :topic, lane))
+            WHERE pg_try_advisory_xact_lock({_lock_of("lane")})
             LIMIT :most
             """,
             topic=waiting["topic"],
@@ -147,9 +154,9 @@ def take_of_key(
     it looks again before it ends, and finds them.
     """
     tx.rows(
-        """
+        f"""
         SELECT set_config('lock_timeout', :patience, true),
-               pg_advisory_xact_lock(hashtextextended('outbox ' || :topic, hashtext(:key) & 31))
+               pg_advisory_xact_lock({_lock_of(_LANE_OF_KEY)})
         """,
         patience=_PATIENCE,
         topic=topic,
