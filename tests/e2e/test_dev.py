@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import pytest
 from infra.local.app_backend import answer_running_stack, signed_headers
 from infra.postgres.database import Database, connector
 from tests.conftest import rows
+from tests.e2e.test_demo import COUNTERSIGN, countersign
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
     """Run the stack; at the end stop it as Ctrl-C does, and expect a clean exit."""
     process = subprocess.Popen(  # noqa: S603 (our own command)
-        [sys.executable, "-m", "infra", "dev", "--port", "0", *options],
+        [*COUNTERSIGN, "dev", "--port", "0", *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -111,15 +111,8 @@ def test_an_app_developer_answers_a_question_and_data_outlives_a_restart(tmp_pat
 def test_the_command_line_answers_too(tmp_path: Path) -> None:
     with dev(tmp_path) as stack:
         question_id, _ = pending_question(stack)
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "infra", "answer", question_id, "--", "-10"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = countersign("answer", question_id, "--", "-10", cwd=tmp_path)
 
-    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["decision"] == "reject"
 
 
@@ -134,15 +127,8 @@ def test_a_second_start_in_the_same_folder_says_so_and_leaves_the_first_alone(
     tmp_path: Path,
 ) -> None:
     with dev(tmp_path) as stack:
-        second = subprocess.run(
-            [sys.executable, "-m", "infra", "dev", "--port", "0"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        second = countersign("dev", "--port", "0", cwd=tmp_path, expect=1)
 
-        assert second.returncode != 0
         assert f"{stack['functions']}/console" in second.stdout + second.stderr
         assert (tmp_path / ".countersign" / "stack.json").exists()
         assert httpx.post(f"{stack['functions']}/ingest").status_code == 200
@@ -175,13 +161,7 @@ def test_questions_that_wait_are_shown_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_push_of_a_topic_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "infra", "dev", "--push", "questions=http://localhost:1/q"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    push = "questions=http://localhost:1/q"
+    done = countersign("dev", "--push", push, cwd=tmp_path, expect=2)
 
-    assert done.returncode == 2
     assert "questions-created" in done.stderr

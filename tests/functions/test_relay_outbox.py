@@ -1,8 +1,10 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -143,15 +145,24 @@ class Gate:
         self._open.set()
 
 
+@contextmanager
+def first_held_back(
+    pubsub: Recorder, db: Database, publish: Callable[[], object]
+) -> Iterator[tuple[Gate, Future[Any]]]:
+    """Commit a message and have it published, which ends when the gate is opened."""
+    pubsub.obstacle = gate = Gate()
+    announce(db, 1)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(publish)
+        assert gate.reached.wait(10)
+        yield gate, first
+
+
 class TestSeveralRelays:
     def test_a_message_does_not_overtake_one_that_another_relay_is_sending(
         self, pubsub: Recorder, db: Database
     ) -> None:
-        pubsub.obstacle = gate = Gate()
-        announce(db, 1)
-        with ThreadPoolExecutor(1) as threads:
-            first = threads.submit(relay)
-            assert gate.reached.wait(10)
+        with first_held_back(pubsub, db, relay) as (gate, first):
             announce(db, 2)
 
             second = relay()
@@ -247,13 +258,13 @@ class TestLanes:
     def test_who_finds_the_lane_taken_waits_for_one_request_and_keeps_the_order(
         self, pubsub: Recorder, db: Database
     ) -> None:
-        pubsub.obstacle = gate = Gate()
-        announce(db, 1)
-        with ThreadPoolExecutor(2) as threads:
-            first = threads.submit(wiring.current().relay.publish_committed_of, "k")
-            assert gate.reached.wait(10)
+        publish = partial(wiring.current().relay.publish_committed_of, "k")
+        with (
+            first_held_back(pubsub, db, publish) as (gate, first),
+            ThreadPoolExecutor(1) as threads,
+        ):
             announce(db, 2)
-            second = threads.submit(wiring.current().relay.publish_committed_of, "k")
+            second = threads.submit(publish)
             gate.open()
             first.result(10)
             second.result(10)
@@ -264,11 +275,7 @@ class TestLanes:
     def test_a_lane_that_hangs_makes_nobody_wait_for_long(
         self, pubsub: Recorder, db: Database
     ) -> None:
-        pubsub.obstacle = gate = Gate()
-        announce(db, 1)
-        with ThreadPoolExecutor(1) as threads:
-            first = threads.submit(relay)
-            assert gate.reached.wait(10)
+        with first_held_back(pubsub, db, relay) as (gate, first):
             announce(db, 2)
 
             wiring.current().relay.publish_committed_of("k")  # gives up, and fails nobody
