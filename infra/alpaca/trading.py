@@ -159,6 +159,10 @@ class AlpacaTrading:
         """Return whether the account may trade, and what it can pay."""
         return accounts.account(self._http)
 
+    def summary(self) -> accounts.AccountSummary:
+        """Return which account it is, and what it is worth."""
+        return accounts.summary(self._http)
+
     def equity(self) -> Decimal:
         """Return what the account is worth, in USD."""
         return accounts.equity(self._http)
