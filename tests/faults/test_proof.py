@@ -16,10 +16,11 @@ from hypothesis.stateful import (
 
 from infra.simulator.faults.fault_kinds import KINDS as BROKER_KINDS
 from tests.faults.proof import steps
-from tests.faults.proof.broker_faults import SWITCHES, TROUBLES
+from tests.faults.proof.account_steps import TradesByHand
+from tests.faults.proof.broker_faults import ORDERS, SWITCHES, TROUBLES, BrokerFails
 from tests.faults.proof.harness import Harness, StartConditions, open_harness
 from tests.faults.proof.injected_fault import KINDS
-from tests.faults.proof.schedules import schedule
+from tests.faults.proof.schedules import Schedule, schedule
 from tests.faults.proof.start_times import STARTS
 from tests.faults.proof.trial import conclude, live_through, take
 from tests.faults.proof.users import PRICES, USERS
@@ -44,6 +45,18 @@ def test_a_seed_takes_the_same_turns_every_time(lab: Harness) -> None:
     first, again = (live_through(lab, schedule(7)) for _ in range(2))
 
     assert first.happened == again.happened
+
+
+@pytest.mark.parametrize("kind", ["refuse_connection", "accept_then_timeout", "accept_then_cut"])
+def test_a_trade_by_hand_whose_reply_is_lost_is_no_bug(lab: Harness, kind: str) -> None:
+    fails = BrokerFails(kind, "POST", ORDERS, times=2)
+    trade = TradesByHand("SPY", "buy", "0.01")
+    begins = StartConditions("before the close", 4, ids_are_freed=True)
+
+    verdict = live_through(lab, Schedule(begins, (fails, trade, steps.Reconcile())))
+
+    assert verdict.happened["broker", kind] == 1
+    assert verdict.violations == []
 
 
 def test_every_fault_of_the_broker_is_in_the_vocabulary() -> None:

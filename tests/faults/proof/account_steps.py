@@ -1,19 +1,26 @@
 """What happens in the account beside us: trades by hand, and splits."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+
+import httpx
 
 from common.market import trading_day
 from tests.faults.proof.world import World
 
 BY_HAND = "by-hand-"
+_ORDERS = "https://broker.invalid/v2/orders"
 _numbers = count()
 
 
 @dataclass(frozen=True)
 class TradesByHand:
-    """The owner of the account trades in the broker's own app; what it refuses, does not happen."""
+    """The owner of the account trades in the broker's own app; what it refuses, does not happen.
+
+    Their connection meets the faults that ours meets, and may be closed before they get a reply.
+    """
 
     symbol: str
     side: str
@@ -35,7 +42,9 @@ class TradesByHand:
             "APCA-API-KEY-ID": simulator.key_id,
             "APCA-API-SECRET-KEY": simulator.secret_key,
         }
-        simulator.app.test_client().post("/v2/orders", json=order, headers=keys)
+        request = httpx.Request("POST", _ORDERS, json=order, headers=keys)
+        with suppress(httpx.HTTPError):
+            world.parts.broker.handle_request(request)
 
 
 @dataclass(frozen=True)
