@@ -1,16 +1,17 @@
 """Connections to Postgres and the one way to run a transaction."""
 
 import json
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pg8000.dbapi
 
 from common.errors import TradingError, TransientError
 from infra.postgres.connection import Connection, DriverError, translated
+from infra.postgres.driver import connect
 from infra.runtime.database_url import connection_arguments
 
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
@@ -93,7 +94,11 @@ class Database:
     def __init__(self, connect: Connect, size: int = 4, timeout_seconds: float = 10) -> None:
         self._connect = connect
         self._timeout_seconds = timeout_seconds
-        self._slots = threading.BoundedSemaphore(size)
+        # A queue takes and gives in one step: an exception that strikes a thread in between, as a
+        # signal's does, would leave a semaphore locked for good.
+        self._slots: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self._slots.put(None)
         self._idle: deque[Connection] = deque()
 
     @contextmanager
@@ -133,15 +138,17 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        if not self._slots.acquire(timeout=self._timeout_seconds):
-            raise TransientError("no database connection became free in time")
+        try:
+            self._slots.get(timeout=self._timeout_seconds)
+        except Empty:
+            raise TransientError("no database connection became free in time") from None
         held: list[Connection] = []  # known here before a transaction begins, so never left in one
         try:
             yield self._check_out(held)
         finally:
             for connection in held:
                 self._check_in(connection)
-            self._slots.release()
+            self._slots.put(None)
 
     def _check_in(self, connection: Connection) -> None:
         if not connection.is_idle:
@@ -197,7 +204,7 @@ def _unlock(connection: Connection, name: str) -> None:
 def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
     """Return how to connect to a `postgresql://` URL; raises ValueError when it cannot be read."""
     arguments = connection_arguments(database_url, timeout_seconds=timeout_seconds)
-    return lambda: pg8000.dbapi.connect(**arguments)
+    return lambda: connect(arguments)
 
 
 def to_json(document: object) -> str:
