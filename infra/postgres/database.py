@@ -94,8 +94,7 @@ class Database:
     def __init__(self, connect: Connect, size: int = 4, timeout_seconds: float = 10) -> None:
         self._connect = connect
         self._timeout_seconds = timeout_seconds
-        # A queue takes and gives in one step: an exception that strikes a thread in between, as a
-        # signal's does, would leave a semaphore locked for good.
+        # No semaphore: an exception that a signal raises inside it leaves its lock held for ever.
         self._slots: SimpleQueue[None] = SimpleQueue()
         for _ in range(size):
             self._slots.put(None)

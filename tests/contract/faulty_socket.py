@@ -53,12 +53,18 @@ class Wire:
         """Connect as the pool does."""
         url = urlsplit(self.database_url)
         folder = parse_qs(url.query)["host"][0]
-        line = _FaultySocket(socket.AF_UNIX)
-        line.wire = self
-        line.settimeout(5)
-        line.connect(f"{folder}/.s.PGSQL.{url.port or 5432}")
         database = url.path.removeprefix("/")
-        return DriverConnection(user="postgres", database=database, sock=line, ssl_context=False)
+        line = _FaultySocket(socket.AF_UNIX)
+        try:
+            line.wire = self
+            line.settimeout(5)
+            line.connect(f"{folder}/.s.PGSQL.{url.port or 5432}")
+            return DriverConnection(
+                user="postgres", database=database, sock=line, ssl_context=False
+            )
+        except BaseException:
+            line.close()
+            raise
 
 
 class _FaultySocket(socket.socket):
