@@ -7,7 +7,7 @@ from infra.clients import Clients
 from infra.postgres import app_tables
 from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
-from infra.postgres.trading import controls
+from infra.postgres.trading import controls, differences
 from infra.postgres.users import set_aside_configs
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import SettingsError
@@ -129,6 +129,17 @@ def switches(environment: Clients) -> Iterator[CheckResult]:
         )
     if not against:
         yield CheckResult("kill switch", "ok", "nobody has halted trading")
+
+
+def positions(environment: Clients) -> Iterator[CheckResult]:
+    """Name the symbols of which the broker holds other units than our users."""
+    with environment.database.transaction() as tx:
+        found = differences.unexplained(tx)
+    for each in found:
+        message = f"{each.symbol}: {each.ours} with us, {each.brokers} at the broker"
+        yield CheckResult("positions", "warn", message, "see `countersign positions list`")
+    if not found:
+        yield CheckResult("positions", "ok", "no position differs from the broker's")
 
 
 def configs(environment: Clients) -> Iterator[CheckResult]:
