@@ -36,7 +36,8 @@ SNIPPETS: Mapping[str, tuple[str, str]] = {
 import base64, hashlib, hmac
 
 key = base64.b64decode("{SECRET}".removeprefix("whsec_"))
-signed = b"{MESSAGE_ID}.{TIMESTAMP}." + b'{BODY}'
+body = b'{BODY}'
+signed = b"{MESSAGE_ID}.{TIMESTAMP}." + body
 print("v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode())""",
     ),
     "JavaScript (Node)": (
