@@ -12,7 +12,7 @@ from infra.cli import main
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
-from tests.functions.orders.test_broker_books import by_hand, hold
+from tests.functions.orders.test_broker_records import by_hand, hold
 from tests.functions.orders.test_reconcile_orders import reconcile
 from tests.functions.steps import approved, order_row, submit
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import grimp
 import pytest
+import yaml
 
+from functions import main
 from tests.conftest import ROOT
 
 PACKAGES = ("common", "functions", "infra")
@@ -93,3 +95,17 @@ def test_the_changelog_has_the_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
     assert f"\n## {version} - " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_entry_point_is_deployed_and_called_by_something() -> None:
+    text = (ROOT / "terraform/functions.tf").read_text()
+    table = dict(re.findall(r"^    (\w+) = \{\n((?: {6}.*\n)+)    \}$", text, re.MULTILINE))
+    jobs = yaml.safe_load((ROOT / "infra/schedules.yaml").read_text())
+    scheduled = {job["function"] for job in jobs}
+    called = {
+        name for name, body in table.items() if re.search("^ +(topic|callers) ", body, re.MULTILINE)
+    }
+
+    assert set(table) == set(main.__all__)
+    assert called | scheduled == set(main.__all__)
+    assert called & scheduled == set()
