@@ -22,6 +22,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("kpi views", internal_checks.kpi_views, "see to the database first"),
     ("configs", internal_checks.configs, "see to the database first"),
     ("kill switch", internal_checks.switches, "see to the database first"),
+    ("positions", internal_checks.positions, "see to the database first"),
     ("broker", external_checks.broker, "check the keys, and whether the broker can be reached"),
     (
         "market data",
