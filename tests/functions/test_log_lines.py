@@ -18,7 +18,7 @@ from common.snapshot.completeness import Missing
 from infra.postgres.database import Database
 from infra.runtime.json_logs import CloudFormatter
 from infra.simulator.broker import SimulatedBroker
-from infra.workflows import push_audit
+from infra.workflows.kpis import push_audit
 from tests.conftest import ROOT, function
 from tests.functions.steps import approved, asked, deliver, order_row, submit, swipe, tick
 
