@@ -69,8 +69,8 @@ def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) ->
     def fetch_days() -> FetchResult:
         days = app.trading.calendar(trading_day(now), trading_day(now + _CALENDAR))
         with app.database.transaction() as tx:
-            sessions.store(tx, days, now)
-        return FetchResult()
+            sessions.store(tx, days.found, now)
+        return FetchResult(problems=days.problems)
 
     if all(isinstance(each, CryptoInput) for each in inputs):
         return FetchResult()
