@@ -59,8 +59,11 @@ def _uncertain(
     tx: Transaction, at_broker: Mapping[str, Holding | None], now: datetime
 ) -> list[str]:
     """Name the symbols that cannot be compared: fills are on their way, or it cannot be read."""
-    unread = [symbol for symbol, holding in at_broker.items() if holding is None]
-    return [*positions.moving(tx, now - SETTLED_AFTER), *unread]
+    return [*positions.moving(tx, now - SETTLED_AFTER), *_unread(at_broker)]
+
+
+def _unread(at_broker: Mapping[str, Holding | None]) -> list[str]:
+    return [symbol for symbol, holding in at_broker.items() if holding is None]
 
 
 def _apply_corporate_actions(
@@ -100,9 +103,7 @@ def _store(database: Database, at_broker: Mapping[str, Holding | None], now: dat
     rest = _differences(database, at_broker, now)
     with database.transaction() as tx:
         differences.store(tx, rest, _uncertain(tx, at_broker, now), now)
-        unequal = {each.symbol for each in rest} | {
-            s for s, held in at_broker.items() if held is None
-        }
+        unequal = {each.symbol for each in rest}.union(_unread(at_broker))
         for gap in corporate_actions.unexplained(tx):
             if gap.kind == "gap" and gap.symbol not in unequal:
                 corporate_actions.resolve_gaps(tx, gap.symbol, trading_day(now), now)

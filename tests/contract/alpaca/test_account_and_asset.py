@@ -205,7 +205,7 @@ def test_a_short_position_is_negative_however_its_units_are_signed(
     found = positions.holdings([held | {"avg_entry_price": "490"}])
 
     holding = positions.holding_of(found, "SPY")
-    assert (holding.qty, holding.available) == (signed, 5)
+    assert (holding.qty, holding.available) == (Decimal(signed), Decimal(5))
 
 
 @pytest.mark.parametrize("odd", [{"qty": "many"}, {"qty": None}, {"side": "sideways"}])
