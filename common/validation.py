@@ -83,9 +83,9 @@ def _over(path: str, ceiling: Decimal | int) -> str:
 def _high_numbers(document: object, limits: ServerLimits) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each limit that is too high, in a document that is malformed."""
     guardrails = document.get("guardrails") if isinstance(document, dict) else None
-    said = guardrails if isinstance(guardrails, dict) else {}
+    given = guardrails if isinstance(guardrails, dict) else {}
     for name in USER_CAPS:
-        value, ceiling = said.get(name, 0), getattr(limits, name)
+        value, ceiling = given.get(name, 0), getattr(limits, name)
         if isinstance(value, int | Decimal) and is_ordinary(Decimal(value)) and value > ceiling:
             path = f"guardrails.{name}"
             yield path, _over(path, ceiling)

@@ -40,10 +40,10 @@ def list_differences() -> None:
 def resolve(*, symbol: str, sold: tuple[str, ...], price: str | None, why: str) -> None:
     """Say whose units were sold by hand; what the account holds beyond is held by hand."""
     clients = open_clients()
-    said = Resolution(
+    resolution = Resolution(
         symbol, _units(sold), _positive(price) if price else None, f"{operator()}: {why}"
     )
-    by_hand = book(clients.database, clients.trading, said, clients.clock.now())
+    by_hand = book(clients.database, clients.trading, resolution, clients.clock.now())
     click.echo(f"{symbol}: resolved; {by_hand} held by hand, beside our users")
 
 
