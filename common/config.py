@@ -51,12 +51,12 @@ class TradingConfig(Model):
     @model_validator(mode="after")
     def _check_references(self) -> Self:
         found = [
-            *_repeats("data_inputs", [each.id for each in self.data_inputs]),
-            *_repeats("rules", [each.id for each in self.rules]),
+            *repeats("data_inputs", [each.id for each in self.data_inputs]),
+            *repeats("rules", [each.id for each in self.rules]),
             *(
                 problem
                 for number, rule in enumerate(self.rules)
-                for problem in (*self._unfed(number, rule), *self._unaccepted(number, rule))
+                for problem in self.reference_problems(number, rule)
             ),
         ]
         if found:
@@ -135,6 +135,11 @@ class TradingConfig(Model):
         always = isinstance(source, CryptoInput) or (source is not None and source.extended_hours)
         return always or (session is not None and session.contains(now))
 
+    def reference_problems(self, number: int, rule: Rule) -> Iterator[str]:
+        """Say what of a rule, which is the document's rule of this number, fits no input."""
+        yield from self._unfed(number, rule)
+        yield from self._unaccepted(number, rule)
+
     def _unfed(self, number: int, rule: Rule) -> Iterator[str]:
         """Name what a rule looks at and no input fetches."""
         for symbol in rule.all_symbols:
@@ -152,6 +157,7 @@ class TradingConfig(Model):
         found = (
             f"{where}.{problem}"
             for symbol in rule.all_symbols
+            if self.source_of(symbol)
             for problem in acceptance.problems(action, symbol, self.asset_class_of(symbol))
         )
         yield from dict.fromkeys(found)
@@ -177,7 +183,8 @@ def _have_ids(value: Any) -> bool:
     )
 
 
-def _repeats(where: str, ids: Sequence[str]) -> Iterator[str]:
+def repeats(where: str, ids: Sequence[str]) -> Iterator[str]:
+    """Name each id that stands twice."""
     for each, count in Counter(ids).items():
         if count > 1:
             yield f"{where}: id {each!r} is used twice"
