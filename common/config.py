@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
-from common.market import AssetClass, Metric, Session
+from common.market import AssetClass, Metric, Session, StockFeed
 from common.model import Exact, Model, Usd, content_hash
 from common.orders import acceptance
 from common.rules import Rule
@@ -76,8 +76,7 @@ class TradingConfig(Model):
     @property
     def all_symbols(self) -> frozenset[str]:
         """Every symbol that something must be fetched for, the underlyings of options too."""
-        options = [each for each in self.data_inputs if isinstance(each, OptionInput)]
-        return self.symbols | {name for each in options for name in each.underlyings}
+        return frozenset(symbol for each in self.data_inputs for symbol in each.all_symbols)
 
     @property
     def max_staleness(self) -> timedelta:
@@ -161,6 +160,21 @@ class TradingConfig(Model):
             for problem in acceptance.problems(action, symbol, self.asset_class_of(symbol))
         )
         yield from dict.fromkeys(found)
+
+
+def with_default_feed(document: Any, feed: StockFeed) -> Any:
+    """Return a document whose stock inputs that name no feed have this one."""
+    inputs = document.get("data_inputs") if isinstance(document, dict) else None
+    if not isinstance(inputs, list):
+        return document
+    default = {"feed": feed}
+    return document | {
+        "data_inputs": [default | each if _is_of_stocks(each) else each for each in inputs]
+    }
+
+
+def _is_of_stocks(data_input: Any) -> bool:
+    return isinstance(data_input, dict) and data_input.get("asset_class") == "us_equity"
 
 
 def merge(template: Any, override: Any) -> Any:

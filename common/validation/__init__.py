@@ -10,17 +10,18 @@ from itertools import islice
 
 from common.actions import ProposeOrder
 from common.bounds import is_ordinary
-from common.config import Guardrails, TradingConfig
+from common.config import Guardrails, TradingConfig, with_default_feed
 from common.costs import data_requests_per_minute, evaluation_cost
 from common.errors import MalformedMessageError
 from common.model import MOST_PROBLEMS
-from common.partial_config import PartialConfig
 from common.rules import Rule
 from common.server_limits import USER_CAPS, ServerLimits
+from common.validation.partial_config import PartialConfig
 
 
 def validate(document: object, limits: ServerLimits) -> TradingConfig:
     """Return the config; raises MalformedMessageError that names every problem with its path."""
+    document = with_default_feed(document, limits.stock_feed)
     try:
         config = TradingConfig.from_document(document)
     except MalformedMessageError as error:
