@@ -121,7 +121,7 @@ def _run(command: Sequence[str | Path], log: TextIO) -> int:
     ) as pip:
         for line in pip.stdout or ():
             log.write(line)
-            if "(from -r " in line:  # once for each package
+            if re.search(r"\(from .*-r ", line):  # once for each package, also one with extras
                 collected += 1
                 if collected % 25 == 0:
                     say(f"  {collected} downloaded")
