@@ -1,10 +1,17 @@
 """Work on many pieces: a bad one costs itself alone."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from common.errors import OutcomeUnknownError, TransientError
+from infra.postgres.database import Transaction
+from infra.postgres.users import set_aside_rows
+from infra.postgres.users.set_aside_rows import Kind, SetAsideRow
 from infra.runtime import redaction
+
+log = logging.getLogger(__name__)
 
 _Piece = TypeVar("_Piece")
 
@@ -32,6 +39,27 @@ def isolated(
         middle = len(pieces) // 2
         yield from isolated(pieces[:middle], work)
         yield from isolated(pieces[middle:], work)
+
+
+def one_by_one(
+    pieces: Sequence[_Piece], work: Callable[[_Piece], None]
+) -> Iterator[tuple[_Piece, str]]:
+    """Work on each piece by itself; yield those that fail, and why, as `isolated` does."""
+    for piece in pieces:
+        yield from isolated([piece], lambda alone: work(alone[0]))
+
+
+def set_aside(tx: Transaction, kind: Kind, found: Sequence[SetAsideRow], now: datetime) -> None:
+    """Record which rows of a kind were left out: an alert hears of each, its owner sees it."""
+    for row in found:
+        log.error(
+            "%s %s is set aside: %s",
+            kind,
+            row.name,
+            row.reason,
+            extra={"event": "row_set_aside", "kind": kind, "row": row.name},
+        )
+    set_aside_rows.replace(tx, kind, found, now)
 
 
 def in_chunks(pieces: Sequence[_Piece], size: int) -> Iterator[Sequence[_Piece]]:
