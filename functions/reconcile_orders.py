@@ -14,10 +14,10 @@ from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
 from functions.orders.order_by_order import OrderByOrder
 from infra.postgres.database import Transaction
-from infra.postgres.trading import confirmations, order_lists
+from infra.postgres.trading import confirmations, order_lists, positions
 from infra.postgres.users import configs
 from infra.runtime import log_context
-from infra.workflows import account_snapshots
+from infra.workflows import account_snapshots, isolation
 from infra.workflows.position_reconciliation import reconcile_positions
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     work.record(now)
     drift = reconcile_positions(app.database, app.market_data, app.trading, now)
     with app.database.transaction() as tx:
+        isolation.set_aside(tx, "position", positions.unsound(tx), now)
         stuck = stalled.report(tx, now)
     app.relay.publish_committed()
     account_snapshots.take(

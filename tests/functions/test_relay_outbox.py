@@ -483,6 +483,7 @@ KEPT = {
     **dict.fromkeys(("request_budget", "request_limit"), "of the last minute"),
     "trading_config_templates": "by name",
     "set_aside_configs": "replaced by each evaluation",
+    "set_aside_rows": "replaced by each run",
     "market_sessions": "one row a day",
     **dict.fromkeys(("market_fixtures", "fake_orders"), "of test mode"),
     "market_data_corrections": "goes with its snapshot",

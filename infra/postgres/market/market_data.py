@@ -103,6 +103,9 @@ def latest(
         CROSS JOIN LATERAL (
             SELECT * FROM market_data_snapshots s
             WHERE s.symbol = k.symbol AND s.metric = k.metric AND s.feed = k.feed
+              -- Beyond these years nothing can be computed, nor read.
+              AND s.as_of BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
+                              AND TIMESTAMPTZ '2199-12-31 00:00Z'
             ORDER BY s.as_of DESC LIMIT k.wanted
         ) AS fact
         LEFT JOIN LATERAL (

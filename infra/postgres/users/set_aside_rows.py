@@ -9,6 +9,14 @@ from infra.postgres.database import Row, Transaction, to_json
 
 Kind = Literal["corporate action", "cursor", "market fact", "order", "position", "push", "symbol"]
 
+# Messages are set aside as dead letters; those of the outbox have their user as key.
+_EVERYTHING = """
+    SELECT kind, name, firebase_uid, symbol, rule_id, reason, since FROM set_aside_rows
+    UNION ALL
+    SELECT 'message', message_id, ordering_key, NULL, NULL, error, created_at FROM dead_letters
+    WHERE retried_at IS NULL AND consumer = 'relay_outbox'
+"""
+
 
 @dataclass(frozen=True)
 class SetAsideRow:
@@ -44,25 +52,17 @@ def replace(tx: Transaction, kind: Kind, found: Sequence[SetAsideRow], now: date
 
 
 def of_user(tx: Transaction, firebase_uid: str) -> list[Row]:
-    """Return what of a user's is set aside: rows, and messages about them that never went out."""
+    """Return what of a user's is set aside."""
     return tx.rows(
-        """
-        SELECT firebase_uid, kind, name, symbol, rule_id, reason, since
-        FROM set_aside_rows WHERE firebase_uid = :uid
-        UNION ALL
-        SELECT ordering_key, 'message', message_id, NULL, NULL, error, created_at
-        FROM dead_letters
-        WHERE retried_at IS NULL AND consumer = 'relay_outbox' AND ordering_key = :uid
-        ORDER BY kind, name LIMIT 100
-        """,
+        f"SELECT * FROM ({_EVERYTHING}) AS row WHERE firebase_uid = :uid"
+        " ORDER BY kind, name LIMIT 100",
         uid=firebase_uid,
     )
 
 
 def all_of_them(tx: Transaction, limit: int = 20) -> list[Row]:
-    """Return the rows that are set aside, the newest first."""
+    """Return what is set aside, the newest first."""
     return tx.rows(
-        "SELECT kind, name, firebase_uid, reason, since FROM set_aside_rows"
-        " ORDER BY since DESC, kind, name LIMIT :limit",
+        f"SELECT * FROM ({_EVERYTHING}) AS row ORDER BY since DESC, kind, name LIMIT :limit",
         limit=limit,
     )
