@@ -145,7 +145,8 @@ def leave_out(
         for rule in shared.config.rules
         for symbol in rule.all_symbols
     ]
-    rule_status.store(tx, statuses, now)
+    if statuses:
+        rule_status.store(tx, statuses, now)
 
 
 def _pieces(
