@@ -14,6 +14,7 @@ from common.model import Exact, Model, Usd, content_hash
 from common.orders import acceptance
 from common.rules import Rule
 from common.rules.base import Symbol
+from common.server_limits import ServerLimits
 
 WatchedInput = StockInput | CryptoInput
 
@@ -27,6 +28,16 @@ class Guardrails(Model):
     daily_loss_limit_usd: Usd | None = None
     require_question_before_order: StrictBool = True
     symbols_blocklist: Annotated[tuple[Symbol, ...], Field(max_length=1000)] = ()
+
+    def under(self, server: ServerLimits) -> Self:
+        """Return the limits that count: of the user's and the server's the lower."""
+        lower = {
+            "max_orders_per_day": min(self.max_orders_per_day, server.max_orders_per_day),
+            "max_notional_usd_per_4h": min(
+                self.max_notional_usd_per_4h, server.max_notional_usd_per_4h
+            ),
+        }
+        return self.model_copy(update=lower)
 
 
 class TradingConfig(Model):

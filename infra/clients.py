@@ -26,7 +26,9 @@ class Clients:
 
     def __init__(self, settings: Settings, *, pool_size: int = 1) -> None:
         self.settings = settings
-        self.secrets = secrets(settings)
+        # No log shows them from now on.
+        redaction.hide(*(v for v in settings.secrets.values() if not is_secret_name(v)))
+        self.secrets = Secrets(settings, SecretManager(SystemClock()).read)
         self._pool_size = pool_size
         self._wires: list[AlpacaHttp] = []
 
@@ -38,7 +40,7 @@ class Clients:
     @cached_property
     def database(self) -> Database:
         """The database, over a pool of connections."""
-        return database(self.settings, self.secrets, size=self._pool_size)
+        return Database(self._connect(), size=self._pool_size)
 
     @cached_property
     def trading(self) -> AlpacaTrading:
@@ -59,7 +61,11 @@ class Clients:
     @cached_property
     def scheduler(self) -> CloudScheduler:
         """Cloud Scheduler; raises SettingsError without a project and a region."""
-        return scheduler(self.settings)
+        return CloudScheduler(
+            self.settings.require("google_cloud_project"),
+            self.settings.require("google_cloud_region"),
+            self.settings.deployment_name,
+        )
 
     def close(self) -> None:
         """Close what was opened."""
@@ -70,48 +76,26 @@ class Clients:
                 getattr(self, name).close()
 
     def _broker(self, base_url: str) -> AlpacaHttp:
-        wire = broker(self.settings, base_url, self.secrets)
+        """Return the wire to one of the broker's hosts; each request carries the present keys."""
+        if self.settings.question_pipeline_test_mode:
+            wire = self._fixtures()
+        else:
+            key_id = self.secrets.provider("alpaca_api_key_id")
+            wire = AlpacaHttp(base_url, key_id, self.secrets.provider("alpaca_api_secret_key"))
         self._wires.append(wire)
         return wire
 
+    def _fixtures(self) -> AlpacaHttp:
+        """Return the wire of test mode, at whose end is no broker."""
+        # Imported here: only test mode needs it.
+        from infra.fixtures.transport import FixtureTransport  # noqa: PLC0415
 
-def secrets(settings: Settings) -> Secrets:
-    """Return the way to the settings' secrets, which no log shows from now on."""
-    redaction.hide(*(v for v in settings.secrets.values() if not is_secret_name(v)))
-    return Secrets(settings, SecretManager(SystemClock()).read)
+        # Connections of its own: a function may hold all of its pool's while it asks the broker.
+        transport = FixtureTransport(Database(self._connect(), size=2), SystemClock())
+        return AlpacaHttp("http://fixtures", "test-mode", "test-mode", transport=transport)
 
-
-def database(settings: Settings, known: Secrets, *, size: int) -> Database:
-    """Return a pool of connections to the settings' database."""
-    return Database(_cloud_sql(settings) if settings.cloud_sql_instance else _url(known), size=size)
-
-
-def alpaca(base_url: str, known: Secrets) -> AlpacaHttp:
-    """Return the wire to one of Alpaca's hosts; each request carries the keys of its moment."""
-    return AlpacaHttp(
-        base_url, known.provider("alpaca_api_key_id"), known.provider("alpaca_api_secret_key")
-    )
-
-
-def broker(settings: Settings, base_url: str, known: Secrets) -> AlpacaHttp:
-    """Return the wire to one of the broker's hosts; in test mode there is none at its end."""
-    if not settings.question_pipeline_test_mode:
-        return alpaca(base_url, known)
-    # Imported here: only test mode needs it.
-    from infra.fixtures.transport import FixtureTransport  # noqa: PLC0415
-
-    # Connections of its own: a function may hold all of its pool's while it asks the broker.
-    transport = FixtureTransport(database(settings, known, size=2), SystemClock())
-    return AlpacaHttp("http://fixtures", "test-mode", "test-mode", transport=transport)
-
-
-def scheduler(settings: Settings) -> CloudScheduler:
-    """Return Cloud Scheduler of the settings' project and region; raises SettingsError."""
-    return CloudScheduler(
-        settings.require("google_cloud_project"),
-        settings.require("google_cloud_region"),
-        settings.deployment_name,
-    )
+    def _connect(self) -> Connect:
+        return _cloud_sql(self.settings) if self.settings.cloud_sql_instance else _url(self.secrets)
 
 
 def _url(known: Secrets) -> Connect:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from common.config import TradingConfig
+from common.config import Guardrails, TradingConfig
 from common.holdings.drift import Drift
 from common.holdings.positions import Holding
 from common.market import USD, Quote
@@ -161,6 +161,11 @@ class Facts:
     confirmation: Confirmation | None
     broker: BrokerFacts
     exposure: Exposure
+
+    @property
+    def limits(self) -> Guardrails | None:
+        """The limits that count, the server's among them; None without a config."""
+        return self.config.guardrails.under(self.server) if self.config else None
 
     def cost_of(self, order: Order) -> Decimal | None:
         """Return what the order may cost (USD), None when that cannot be told without a quote."""

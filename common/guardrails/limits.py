@@ -69,7 +69,7 @@ def account_can_pay(order: Order, facts: Facts) -> Denied | None:
 
 def day_has_not_lost_too_much(order: Order, facts: Facts) -> Denied | None:
     """The user's daily-loss breaker, where they set one; reducing is always allowed."""
-    limit = facts.config.guardrails.daily_loss_limit_usd if facts.config else None
+    limit = facts.limits.daily_loss_limit_usd if facts.limits else None
     if limit is None or not facts.increases_position(order):
         return None
     pnl = facts.exposure.day_pnl
@@ -80,8 +80,7 @@ def day_has_not_lost_too_much(order: Order, facts: Facts) -> Denied | None:
 
 def day_has_a_slot(order: Order, facts: Facts) -> Denied | None:
     """Orders per trading day (New York): the user's limit or the server's, whichever is lower."""
-    user_limit = facts.config.guardrails.max_orders_per_day if facts.config else 0
-    limit = min(user_limit, facts.server.max_orders_per_day)
+    limit = facts.limits.max_orders_per_day if facts.limits else 0
     used = facts.exposure.orders_today
     if used >= limit:
         return Denied(DenialCode.MAX_ORDERS_PER_DAY, {"used": used, "limit": limit})
@@ -90,8 +89,7 @@ def day_has_a_slot(order: Order, facts: Facts) -> Denied | None:
 
 def window_has_room(order: Order, facts: Facts) -> Denied | None:
     """Notional in the rolling four hours: the user's limit or the server's, whichever is lower."""
-    user_limit = facts.config.guardrails.max_notional_usd_per_4h if facts.config else Decimal(0)
-    limit = min(user_limit, facts.server.max_notional_usd_per_4h)
+    limit = facts.limits.max_notional_usd_per_4h if facts.limits else Decimal(0)
     used, cost = facts.exposure.notional_in_window, facts.cost_of(order)
     if cost is None or used + cost > limit:
         return Denied(

@@ -75,14 +75,19 @@ def _caps(
 ) -> dict[str, Any]:
     """Show each limit, the server's ceiling above it, and what is left under the lower one."""
     limits, server = config.guardrails, settings.server_limits
+    lower = limits.under(server)
     return {
         "orders_per_day": _cap(
-            taken.orders_today, limits.max_orders_per_day, server.max_orders_per_day
+            taken.orders_today,
+            limits.max_orders_per_day,
+            server.max_orders_per_day,
+            lower.max_orders_per_day,
         ),
         "notional_usd_per_4h": _cap(
             taken.notional_in_window,
             limits.max_notional_usd_per_4h,
             server.max_notional_usd_per_4h,
+            lower.max_notional_usd_per_4h,
         ),
         "order_notional_usd": {"ceiling": server.max_order_notional_usd},
         "queued_questions": {
@@ -93,8 +98,10 @@ def _caps(
     }
 
 
-def _cap(used: Decimal | int, limit: Decimal | int, ceiling: Decimal | int) -> dict[str, Any]:
-    left = max(min(limit, ceiling) - used, 0 if isinstance(used, int) else Decimal(0))
+def _cap(
+    used: Decimal | int, limit: Decimal | int, ceiling: Decimal | int, lower: Decimal | int
+) -> dict[str, Any]:
+    left = max(lower - used, 0 if isinstance(used, int) else Decimal(0))
     return {"used": used, "limit": limit, "ceiling": ceiling, "left": left}
 
 

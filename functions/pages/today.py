@@ -78,23 +78,23 @@ def _steps(n: Row) -> list[Step]:
 
 
 def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[Bar]:
-    """Show what the user has used of the lower of his own and the server's limit."""
+    """Show what the user has used of the limits that count."""
     config = configs.of_user(tx, uid)
     if config is None:
         return []
-    taken, own = exposure.reserved(tx, uid, call.now), config.guardrails
+    taken, limits = exposure.reserved(tx, uid, call.now), config.guardrails.under(server)
     waiting = account_status.waiting(tx, uid, call.now)
     return [
         Bar(
             "Orders today",
             taken.orders_today,
-            min(own.max_orders_per_day, server.max_orders_per_day),
+            limits.max_orders_per_day,
             "orders",
         ),
         Bar(
             "Ordered in 4 hours",
             taken.notional_in_window,
-            min(own.max_notional_usd_per_4h, server.max_notional_usd_per_4h),
+            limits.max_notional_usd_per_4h,
             "USD",
         ),
         Bar("Questions waiting", waiting.pending_questions, config.max_queued_questions, "waiting"),

@@ -4,11 +4,12 @@ https://docs.alpaca.markets/reference/getaccount-1 and /reference/get-v2-assets-
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from pydantic import Field
 
-from common.bounds import WireNumber, WirePrice, WireText
+from common.bounds import Instant, WireNumber, WirePrice, WireText
 from common.errors import BrokerRefusedError, TransientError
 from common.guardrails.facts import Account
 from common.market import USD
@@ -73,8 +74,12 @@ class _Asset(TolerantModel):
     min_order_size: WirePrice | None = None
 
 
-class _Clock(WireModel):
+class _Market(WireModel):
     is_open: bool
+
+
+class _Clock(WireModel):
+    timestamp: Instant
 
 
 @dataclass(frozen=True)
@@ -139,5 +144,9 @@ def asset(http: AlpacaHttp, symbol: str) -> Asset | None:
 
 def market_is_open(http: AlpacaHttp) -> bool:
     """Read `GET /v2/clock`: whether the market is open right now."""
-    wire = read(_Clock, http.get("/v2/clock"))
-    return wire.is_open
+    return read(_Market, http.get("/v2/clock")).is_open
+
+
+def now(http: AlpacaHttp) -> datetime:
+    """Read `GET /v2/clock`: the broker's time."""
+    return read(_Clock, http.get("/v2/clock")).timestamp.astimezone(UTC)

@@ -5,11 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from common.errors import BrokerRefusedError, MalformedMessageError, TransientError
 from common.model import TolerantModel
-from common.model import problems as field_problems
 
 # No number is documented for stocks; 100 symbols are known to work, and are the most for options.
 BATCH_SIZE = 100
@@ -23,7 +20,6 @@ _MOST_REFUSALS = 20
 
 Read = Callable[[Sequence[str]], Mapping[str, Any]]
 _Item = TypeVar("_Item")
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -70,15 +66,6 @@ def read_isolating(read: Read, symbols: Sequence[str]) -> tuple[dict[str, Any], 
             given_up += [Issue(symbol, error.message) for symbol in bad]
             waiting += [part for part in rest if part]
     return found, given_up
-
-
-def parse(model: type[_Model], raw: object) -> _Model:
-    """Read the broker's fragment; raises MalformedMessageError naming the fields."""
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        text = "; ".join(field_problems(error))
-        raise MalformedMessageError(f"cannot read the broker's data: {text}") from error
 
 
 def left_out(symbol: str, *parts: TolerantModel | None) -> Iterator[Issue]:

@@ -1,17 +1,17 @@
 """The exchange's calendar: New York wall times without an offset."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
 from common.bounds import Day
-from common.errors import MalformedMessageError, TransientError
+from common.errors import TransientError
 from common.market import NEW_YORK, Session
 from common.model import WireModel
 from common.sessions import CalendarDay
-from infra.alpaca.batches import parse
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.responses import read_all
 
 _DAY = timedelta(days=1)
 
@@ -31,6 +31,15 @@ class _Row(WireModel):
     session_open: _WallTime
     session_close: _WallTime
 
+    @property
+    def day(self) -> CalendarDay:
+        """The day with its regular and its extended session."""
+        return CalendarDay(
+            self.date,
+            Session(_utc(self.date, self.open), _utc(self.date, self.close)),
+            Session(_utc(self.date, self.session_open), _utc(self.date, self.session_close)),
+        )
+
 
 def calendar(http: AlpacaHttp, first: date, last: date) -> list[CalendarDay]:
     """Return each day from first to last (`GET /v2/calendar`); one without a row is a holiday.
@@ -38,23 +47,11 @@ def calendar(http: AlpacaHttp, first: date, last: date) -> list[CalendarDay]:
     Raises TransientError when the broker's answer cannot be read, or knows no session at all.
     """
     answer = http.get("/v2/calendar", {"start": first.isoformat(), "end": last.isoformat()})
-    if not isinstance(answer, list) or not answer:
+    sessions = {row.date: row.day for row in read_all(_Row, answer)}
+    if not sessions:
         raise TransientError("the broker's calendar is empty")
-    try:
-        sessions = {day.date: day for day in map(_day, answer)}
-    except MalformedMessageError as error:
-        raise TransientError(str(error)) from error
     days = [first + _DAY * number for number in range((last - first).days + 1)]
     return [sessions.get(day, CalendarDay(day)) for day in days]
-
-
-def _day(raw: Any) -> CalendarDay:
-    row = parse(_Row, raw)
-    return CalendarDay(
-        row.date,
-        Session(_utc(row.date, row.open), _utc(row.date, row.close)),
-        Session(_utc(row.date, row.session_open), _utc(row.date, row.session_close)),
-    )
 
 
 def _utc(day: date, at: time) -> datetime:

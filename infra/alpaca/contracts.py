@@ -8,10 +8,11 @@ from common.bounds import Day, WirePrice, WireText
 from common.model import WireModel
 from common.occ import OptionType
 from common.options import ChainBounds, OptionContract, OptionStyle
-from infra.alpaca.batches import BatchResult, parse, parse_each, read_isolating
+from infra.alpaca.batches import BatchResult, parse_each, read_isolating
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import window_params
 from infra.alpaca.pages import pages
+from infra.alpaca.responses import parse
 
 _LARGEST_PAGE = "10000"
 

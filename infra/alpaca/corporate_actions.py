@@ -14,9 +14,10 @@ from pydantic import AliasChoices, Field
 from common.errors import MalformedMessageError
 from common.holdings.corporate_actions import CorporateAction
 from common.model import WireModel
-from infra.alpaca.batches import BatchResult, Issue, batches, parse, part
+from infra.alpaca.batches import BatchResult, Issue, batches, part
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.pages import pages
+from infra.alpaca.responses import parse
 
 _PATH = "/v1/corporate-actions"
 _PAGE = "1000"

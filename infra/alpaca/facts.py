@@ -20,8 +20,9 @@ from common.market import (
     trading_day,
 )
 from common.model import TolerantModel
-from infra.alpaca.batches import Issue, left_out, parse
+from infra.alpaca.batches import Issue, left_out
 from infra.alpaca.quotes import Price, Size
+from infra.alpaca.responses import parse
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 # Where feeds of coins begin their days: UTC today, the exchange's and Chicago's midnight before.

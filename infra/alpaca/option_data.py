@@ -17,7 +17,6 @@ from infra.alpaca.batches import (
     BatchResult,
     Issue,
     left_out,
-    parse,
     parse_each,
     part,
     read_isolating,
@@ -26,6 +25,7 @@ from infra.alpaca.facts import WireBar, WireTrade
 from infra.alpaca.http import AlpacaHttp, Params
 from infra.alpaca.pages import pages
 from infra.alpaca.quotes import WireQuote
+from infra.alpaca.responses import parse
 
 _PATH = "/v1beta1/options/snapshots"
 _LARGEST_PAGE = "1000"

@@ -7,7 +7,7 @@ from pydantic import Field
 from common.bounds import Instant, WireNumber, WirePrice
 from common.market import Quote
 from common.model import TolerantModel
-from infra.alpaca.batches import parse
+from infra.alpaca.responses import parse
 
 Price = WirePrice
 # A size, or the price of a side, which is 0 where nobody bids or asks.

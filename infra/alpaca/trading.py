@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
-from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
+from common.errors import (
+    BrokerRefusedError,
+    MalformedMessageError,
+    OutcomeUnknownError,
+    TransientError,
+)
 from common.guardrails.facts import Account
 from common.holdings.positions import Execution, Holding
-from common.model import problems
 from common.options import ChainBounds, OptionContract
 from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
@@ -23,6 +25,7 @@ from infra.alpaca import activities, contracts, positions
 from infra.alpaca import calendar as calendars
 from infra.alpaca.batches import BatchResult
 from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.responses import items, parse
 from infra.alpaca.shared_answers import SharedAnswers
 
 log = logging.getLogger(__name__)
@@ -119,17 +122,13 @@ class AlpacaTrading:
         """
         seen = set[str]()
         while True:
-            page = self._http.get(
-                "/v2/orders",
-                {
-                    "status": status,
-                    "direction": "asc",
-                    "limit": str(_PAGE),
-                    "after": after.astimezone(UTC).isoformat(),
-                },
-            )
-            if not isinstance(page, list):
-                raise TransientError("broker sent something else than a list of orders")
+            params = {
+                "status": status,
+                "direction": "asc",
+                "limit": str(_PAGE),
+                "after": after.astimezone(UTC).isoformat(),
+            }
+            page = items(self._http.get("/v2/orders", params))
             orders = [order for each in page if (order := _listed(each))]
             yield from (order for order in orders if order.broker_order_id not in seen)
             seen.update(order.broker_order_id for order in orders)
@@ -159,6 +158,10 @@ class AlpacaTrading:
         """Return whether the account may trade, and what it can pay."""
         return accounts.account(self._http)
 
+    def summary(self) -> accounts.AccountSummary:
+        """Return which account it is, and what it is worth."""
+        return accounts.summary(self._http)
+
     def equity(self) -> Decimal:
         """Return what the account is worth, in USD."""
         return accounts.equity(self._http)
@@ -173,7 +176,7 @@ class AlpacaTrading:
 
     def now(self) -> datetime:
         """Return the broker's time (`GET /v2/clock`), as the simulator's tests need it."""
-        return datetime.fromisoformat(self._http.get("/v2/clock")["timestamp"]).astimezone(UTC)
+        return accounts.now(self._http)
 
 
 def _listed(document: Any) -> BrokerOrder | None:
@@ -187,10 +190,10 @@ def _listed(document: Any) -> BrokerOrder | None:
 
 def _order(document: Any) -> BrokerOrder:
     try:
-        found = BrokerOrder.model_validate(document)
-    except ValidationError as error:
+        found = parse(BrokerOrder, document)
+    except MalformedMessageError as error:
         # The broker did act: that its answer is not readable must not look like a refusal.
-        raise OutcomeUnknownError(f"broker sent an unreadable order: {problems(error)}") from error
+        raise OutcomeUnknownError(f"broker sent an unreadable order: {error}") from error
     if found.oddities:
         log.warning(
             "order %s is odd: %s",

@@ -9,26 +9,14 @@ from pathlib import Path
 
 import click
 
-from infra.alpaca.trading import AlpacaTrading
 from infra.cli.options import FOLDER
 from infra.clients import Clients
-from infra.postgres.database import Database
 from infra.runtime.settings import Settings, env_vars
 
 
-def open_database() -> tuple[Settings, Database]:
-    """Open the database; raises SettingsError where none is named and no local stack runs."""
-    settings = Settings.from_environment(_environment(FOLDER / "stack.json"))
-    return settings, _open(settings).database
-
-
-def open_trading(settings: Settings) -> AlpacaTrading:
-    """Open the broker."""
-    return _open(settings).trading
-
-
-def _open(settings: Settings) -> Clients:
-    clients = Clients(settings)
+def open_clients() -> Clients:
+    """Open the clients; raises SettingsError where no database is named and no local stack runs."""
+    clients = Clients(Settings.from_environment(_environment(FOLDER / "stack.json")))
     click.get_current_context().call_on_close(clients.close)
     return clients
 

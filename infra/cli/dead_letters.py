@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.errors import PermanentError
-from infra.cli.connections import open_database
+from infra.cli.connections import open_clients
 from infra.postgres.messages import dead_letters as stored
 from infra.postgres.messages.dead_letters import StoredDeadLetter
 from infra.runtime.clock import SystemClock
@@ -24,7 +24,7 @@ def dead_letters() -> None:
 def list_letters() -> None:
     """List what waits for a person, oldest first."""
     now = SystemClock().now()
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         letters = stored.open_letters(tx)
     if not letters:
         click.echo("no dead letters")
@@ -47,7 +47,7 @@ def list_letters() -> None:
 @click.argument("letter_id", metavar="ID", type=int)
 def show(letter_id: int) -> None:
     """Show a letter whole."""
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         letter = stored.read(tx, letter_id)
     if letter is None:
         raise PermanentError(f"there is no dead letter {letter_id}")
@@ -66,7 +66,7 @@ def retry(*, ids: tuple[int, ...], everything: bool) -> None:
     """
     if bool(ids) == everything:
         raise click.UsageError("name the letters, or say --all")
-    _, database = open_database()
+    database = open_clients().database
     with database.transaction() as tx:
         letters = stored.open_letters(tx)
         wanted = [each.id for each in letters] if everything else list(ids)

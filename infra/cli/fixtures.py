@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from infra.cli.connections import open_database
+from infra.cli.connections import open_clients
 from infra.cli.documents import read_document, shown
 from infra.cli.options import FILE
 from infra.fixtures.document import fixtures_of
@@ -26,7 +26,7 @@ def load(*, file: Path) -> None:
     {"SPY": {"price": 492, "prev_close": 500, "volume": 1000000}}
     """
     found = fixtures_of(read_document(file))
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         market_fixtures.replace(tx, found, SystemClock().now())
     click.echo(f"loaded {len(found)} fixtures: {', '.join(each.symbol for each in found)}")
 
@@ -34,7 +34,7 @@ def load(*, file: Path) -> None:
 @fixtures.command("show")
 def show() -> None:
     """Print the market as a file that `load` takes."""
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         found = market_fixtures.every(tx)
     prices = ("price", "prev_close", "volume")
     click.echo(shown({f.symbol: {name: getattr(f, name) for name in prices} for f in found}))

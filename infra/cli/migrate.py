@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from infra.cli.connections import open_database
+from infra.cli.connections import open_clients
 from infra.postgres.app_tables import AppTablesError, Fill
 from infra.postgres.database import Database
 from infra.postgres.grants import grant
@@ -38,7 +38,7 @@ def migrate(*, users: Sequence[str], fills: Sequence[str]) -> None:
         filled = [Fill.parse(text) for text in fills]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    _, database = open_database()
+    database = open_clients().database
     for name in _applied(database, filled):
         click.echo(f"applied {name}")
     click.echo("the schema is current")

@@ -7,11 +7,9 @@ from pathlib import Path
 import click
 
 from common.market import trading_day
-from infra import clients
-from infra.cli.connections import open_database
-from infra.postgres.database import Database
+from infra.cli.connections import open_clients
+from infra.clients import Clients
 from infra.runtime.clock import SystemClock
-from infra.runtime.settings import Settings
 from infra.workflows import push_audit
 from infra.workflows.kpi_push import (
     LOCK,
@@ -32,18 +30,18 @@ from infra.workflows.kpi_snapshot import Built, build, views
 @click.option("--force", is_flag=True, help="Send it even where the dashboard has the same.")
 def push_snapshot(*, day: datetime | None, dry_run: bool, out: Path | None, force: bool) -> None:
     """Push a day's KPI snapshot to the dashboard, or show it first."""
-    settings, database = open_database()
+    clients = open_clients()
     now = SystemClock().now()
     report_date = day.date() if day else trading_day(now)
     if report_date > trading_day(now):
         raise click.UsageError(f"--date {report_date} has not begun in New York")
     if dry_run:
-        _show(_look(settings, database, report_date, now), out)
+        _show(_look(clients, report_date, now), out)
         click.echo("dry run: nothing was posted, nothing was recorded")
         return
     if report_date < trading_day(now):
-        _warn_of_an_empty_day(_look(settings, database, report_date, now), now)
-    outcome = _push(settings, database, report_date, now, force=force)
+        _warn_of_an_empty_day(_look(clients, report_date, now), now)
+    outcome = _push(clients, report_date, now, force=force)
     if outcome is None:
         click.echo("already running")
         sys.exit(1)
@@ -51,9 +49,9 @@ def push_snapshot(*, day: datetime | None, dry_run: bool, out: Path | None, forc
     click.echo(f"{outcome.status} (request id {outcome.request_id or 'none'})")
 
 
-def _look(settings: Settings, database: Database, report_date: date, now: datetime) -> Built:
-    with database.transaction() as tx:
-        built = build(tx, views(settings), report_date, now)
+def _look(clients: Clients, report_date: date, now: datetime) -> Built:
+    with clients.database.transaction() as tx:
+        built = build(tx, views(clients.settings), report_date, now)
         tx.run("ROLLBACK")  # the views stay as they were
     return built
 
@@ -73,22 +71,19 @@ def _at_a_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _push(
-    settings: Settings, database: Database, report_date: date, now: datetime, *, force: bool
-) -> PushOutcome | None:
+def _push(clients: Clients, report_date: date, now: datetime, *, force: bool) -> PushOutcome | None:
     """Push the day; None when another push is under way."""
-    with database.exclusive(LOCK) as session:
+    with clients.database.exclusive(LOCK) as session:
         if session is not None:
-            known = clients.secrets(settings)
             return push_day(
                 session,
-                views(settings),
-                lambda: dashboard_clients(settings, known),
+                views(clients.settings),
+                lambda: dashboard_clients(clients.settings, clients.secrets),
                 report_date,
                 now,
                 force=force,
             )
-    with database.transaction() as tx:
+    with clients.database.transaction() as tx:
         push_audit.record_unbuilt(tx, report_date, now, "already_running")
     return None
 

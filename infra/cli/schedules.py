@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from infra import clients
+from infra.clients import Clients
 from infra.gcp.scheduler import CloudScheduler, Job
 from infra.runtime.settings import Settings
 
@@ -58,7 +58,7 @@ def run(name: str) -> None:
 
 
 def _scheduler() -> CloudScheduler:
-    return clients.scheduler(Settings.without_database())
+    return Clients(Settings.without_database()).scheduler
 
 
 def _local(job: Job, at: datetime | None) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from common.errors import PermanentError
-from infra.cli.connections import open_database
+from infra.cli.connections import open_clients
 from infra.cli.documents import read_document, shown
 from infra.cli.options import FILE
 from infra.postgres.users import templates
@@ -22,7 +22,7 @@ def template() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
 def list_templates(*, as_json: bool) -> None:
     """List the templates, and how many users each has."""
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         found = templates.every(tx)
     if as_json:
         click.echo(shown(found))
@@ -34,7 +34,7 @@ def list_templates(*, as_json: bool) -> None:
 @click.argument("name")
 def get_template(*, name: str) -> None:
     """Print the template NAME (JSON)."""
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         found = templates.read(tx, name)
     if found is None:
         raise PermanentError(f"there is no template {name!r}")
@@ -51,6 +51,6 @@ def set_template(*, name: str, file: Path) -> None:
     change would make invalid are named, and then nothing is stored.
     """
     document = read_document(file)
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         config_store.replace_template(tx, name, document, SystemClock().now())
     click.echo(f"stored template {name}")

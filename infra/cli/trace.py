@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from common.errors import PermanentError
 from common.wire import to_wire
-from infra.cli.connections import open_database
+from infra.cli.connections import open_clients
 from infra.postgres.trading import traces
 from infra.runtime.printable import printable
 
@@ -33,7 +33,7 @@ _CHAIN = (
 @click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
 def trace(*, order_id: Any, as_json: bool) -> None:
     """Show the whole chain of an order (in the database of DATABASE_URL)."""
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         owner = traces.owner_of(tx, order_id)
         found = traces.read(tx, owner, order_id) if owner else None
     if owner is None or found is None:

@@ -11,9 +11,10 @@ import click
 from common.config import merge
 from common.errors import MalformedMessageError, PermanentError
 from common.validation import validate
-from infra.cli.connections import open_database
+from infra.cli.connections import open_clients
 from infra.cli.documents import as_object, read_document, shown
 from infra.cli.options import FILE
+from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.postgres.users import user_configs
 from infra.postgres.users.user_configs import UserConfig
@@ -29,12 +30,12 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--effective", is_flag=True, help="Merged over its template, with all defaults.")
 def get_config(*, uid: str, effective: bool) -> None:
     """Print what the user UID says over their template (JSON)."""
-    settings, database = open_database()
-    stored = _stored(database, uid)
+    clients = open_clients()
+    stored = _stored(clients.database, uid)
     if not effective:
         click.echo(shown(stored.override))
         return
-    config = validate(stored.merged, settings.server_limits)
+    config = validate(stored.merged, clients.settings.server_limits)
     click.echo(shown(config.model_dump(mode="json")))
 
 
@@ -53,14 +54,14 @@ def set_config(
     countersign config set --folder configs/
     """
     documents = _given(uid, file, folder)
-    settings, database = open_database()
+    clients = open_clients()
     now = SystemClock().now()
-    with database.transaction() as tx:
+    with clients.database.transaction() as tx:
         for each, override in documents.items():
             stored = user_configs.lock(tx, each)
             try:
                 config_store.replace(
-                    tx, each, stored, override, template_name, settings.server_limits, now
+                    tx, each, stored, override, template_name, clients.settings.server_limits, now
                 )
             except MalformedMessageError as error:
                 raise MalformedMessageError(*(f"{each}: {p}" for p in error.problems)) from error
@@ -72,11 +73,11 @@ def set_config(
 @click.argument("file", type=FILE)
 def diff_config(*, uid: str, file: Path) -> None:
     """Show what FILE would change in the effective config of UID; nothing is stored."""
-    settings, database = open_database()
-    stored = _stored(database, uid)
-    changed = validate(merge(stored.template, read_document(file)), settings.server_limits)
+    clients = open_clients()
+    stored = _stored(clients.database, uid)
+    changed = validate(merge(stored.template, read_document(file)), clients.settings.server_limits)
     before, after = stored.merged, changed.model_dump(mode="json")
-    for line in _difference(_normal(before, settings), after):
+    for line in _difference(_normal(before, clients.settings), after):
         click.echo(line)
 
 
@@ -84,8 +85,8 @@ def diff_config(*, uid: str, file: Path) -> None:
 @click.argument("uid")
 def edit_config(*, uid: str) -> None:
     """Edit what the user UID says, in $EDITOR; asked again until it is valid or left unchanged."""
-    settings, database = open_database()
-    stored = _stored(database, uid)
+    clients = open_clients()
+    stored = _stored(clients.database, uid)
     text = shown(stored.override)
     while True:
         edited = click.edit(text, extension=".json")
@@ -93,7 +94,7 @@ def edit_config(*, uid: str) -> None:
             click.echo("nothing was changed")
             return
         try:
-            _save(settings, database, uid, stored, as_object(edited.encode(), "your text"))
+            _save(clients, uid, stored, as_object(edited.encode(), "your text"))
         except MalformedMessageError as error:
             for problem in error.problems:
                 click.echo(problem, err=True)
@@ -104,16 +105,14 @@ def edit_config(*, uid: str) -> None:
             return
 
 
-def _save(
-    settings: Settings, database: Database, uid: str, seen: UserConfig, override: dict[str, Any]
-) -> None:
+def _save(clients: Clients, uid: str, seen: UserConfig, override: dict[str, Any]) -> None:
     """Store what was edited, unless the config has changed since it was seen."""
-    with database.transaction() as tx:
+    with clients.database.transaction() as tx:
         stored = user_configs.lock(tx, uid)
         if stored is None or stored.version != seen.version:
             raise PermanentError(f"the config of {uid} has changed meanwhile: edit it again")
-        now = SystemClock().now()
-        config_store.replace(tx, uid, stored, override, None, settings.server_limits, now)
+        limits, now = clients.settings.server_limits, SystemClock().now()
+        config_store.replace(tx, uid, stored, override, None, limits, now)
 
 
 def _stored(database: Database, uid: str) -> UserConfig:

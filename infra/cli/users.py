@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.wire import to_wire
-from infra.cli.connections import open_database
+from infra.cli.connections import open_clients
 from infra.cli.documents import read_document
 from infra.cli.options import FILE
 from infra.postgres.users import accounts, user_configs
@@ -35,13 +35,19 @@ def add_user(*, uid: str, template_name: str | None, config_file: Path | None) -
     countersign user add alice --template default_paper_watchlist --config alice.json
     """
     override = read_document(config_file) if config_file else {}
-    settings, database = open_database()
-    with database.transaction() as tx:
+    clients = open_clients()
+    with clients.database.transaction() as tx:
         if user_configs.read(tx, uid) is not None:
             raise click.UsageError(f"{uid} has a config already: see `countersign config set`")
         user_configs.lock(tx, uid)
         saved = config_store.replace(
-            tx, uid, None, override, template_name, settings.server_limits, SystemClock().now()
+            tx,
+            uid,
+            None,
+            override,
+            template_name,
+            clients.settings.server_limits,
+            SystemClock().now(),
         )
     state = "enabled" if saved.enabled else "disabled: set `enabled` to true in the config"
     click.echo(f"added {uid}, {state}")
@@ -51,7 +57,7 @@ def add_user(*, uid: str, template_name: str | None, config_file: Path | None) -
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
 def list_users(*, as_json: bool) -> None:
     """List the users with a config, and what each has under way."""
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         found = accounts.every(tx)
     if as_json:
         click.echo(json.dumps(to_wire(found), indent=2))
@@ -73,7 +79,7 @@ def delete_user(*, uid: str, yes: bool) -> None:
     if not yes and not click.confirm(f"Delete {uid} for good?"):
         click.echo("nothing was deleted")
         sys.exit(1)
-    with open_database()[1].transaction() as tx:
+    with open_clients().database.transaction() as tx:
         pseudonym = accounts.delete(tx, uid)
     kept = f"; their records are kept as {pseudonym}" if pseudonym else ""
     click.echo(f"deleted {uid}{kept}")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from common.errors import PermanentError, TradingError
-from infra import clients
-from infra.alpaca.account import AccountSummary, summary
+from infra.alpaca.account import AccountSummary
+from infra.clients import Clients
 from infra.runtime.setting_values import LIVE_HOST
 from infra.runtime.settings import Settings
 
@@ -47,16 +47,16 @@ class PaperAccount:
 
     def look(self) -> AccountSummary:
         """Read the account before anything starts; raises PermanentError that says what to do."""
-        http = clients.alpaca(self.trading_url, clients.secrets(self._settings))
+        clients = Clients(self._settings)
         try:
-            return summary(http)
+            return clients.trading.summary()
         except TradingError as error:
             raise PermanentError(
                 f"the paper account at {self.trading_url} cannot be read: {error}. Are the keys"
                 " those of a paper account? Without ALPACA_API_KEY_ID the simulator is used"
             ) from error
         finally:
-            http.close()
+            clients.close()
 
     @property
     def _settings(self) -> Settings:

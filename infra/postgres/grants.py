@@ -1,6 +1,6 @@
 """What the database's users may do: work with the data, and never change the schema.
 
-Whoever runs the migrations owns what they make. He needs no right to make roles, which Cloud SQL
+Whoever runs the migrations owns what they make. They need no right to make roles, which Cloud SQL
 gives to nobody who signs in by IAM: users are granted one by one.
 """
 

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 _MINUTE = 60.0
-# Whoever was not seen for longest is forgotten first, unless he is being served.
+# Whoever was not seen for longest is forgotten first, unless they are being served.
 MOST_CALLERS = 10_000
 
 
@@ -21,7 +21,7 @@ class _Caller:
 class RateLimit:
     """Counts the requests of each caller. Safe to share between threads.
 
-    `patience_seconds` is how long a caller waits for his own earlier requests to end.
+    `patience_seconds` is how long a caller waits for their own earlier requests to end.
     """
 
     def __init__(self, per_minute: int, at_once: int, patience_seconds: float = 1.0) -> None:
@@ -32,7 +32,7 @@ class RateLimit:
         self._changed = threading.Condition()
 
     def enter(self, name: str, at: float) -> float:
-        """Let a caller in and return 0, or return in how many seconds he may ask again.
+        """Let a caller in and return 0, or return in how many seconds they may ask again.
 
         `at` is in seconds of a clock that never goes back. Who was let in must `leave`.
         """

@@ -117,7 +117,7 @@ class TestKillSwitch:
     def test_everybodys_resume_leaves_a_users_own_halt(
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
-        kill_switch.halt(db, simulator.clock, USER, "his wish", "support")
+        kill_switch.halt(db, simulator.clock, USER, "their wish", "support")
         kill_switch.halt(db, simulator.clock, None, "odd fills", "ops")
         kill_switch.resume(db, simulator.clock, None, "explained", "ops")
 

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 from google.cloud import scheduler_v1
 
-from infra import clients
 from infra.cli import main
 from infra.cli.doctor import dashboard_checks
+from infra.clients import Clients
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.postgres import create_database
 from infra.local.serving import HttpServer
@@ -223,7 +223,7 @@ def test_jobs_that_are_missing_paused_or_failing_are_each_named(
     well.delenv("PUBSUB_EMULATOR_HOST")
 
     with client_of(google) as scheduler:
-        well.setattr(clients, "scheduler", lambda _settings: scheduler)
+        well.setattr(Clients, "scheduler", scheduler)
         found = {each["message"]: each["status"] for each in examined().of("schedules")}
 
     assert found == {
@@ -238,13 +238,13 @@ def test_jobs_that_are_all_there_are_one_line(well: pytest.MonkeyPatch) -> None:
     well.delenv("PUBSUB_EMULATOR_HOST")
 
     with client_of(google) as scheduler:
-        well.setattr(clients, "scheduler", lambda _settings: scheduler)
+        well.setattr(Clients, "scheduler", scheduler)
 
         assert examined().status("schedules") == {"ok"}
 
 
 def test_a_check_that_breaks_hides_no_other(well: pytest.MonkeyPatch) -> None:
-    well.setattr(clients, "scheduler", lambda _settings: None)
+    well.setattr(Clients, "scheduler", None)
     well.delenv("PUBSUB_EMULATOR_HOST")
 
     report = examined()

@@ -178,7 +178,7 @@ class AskState:
         self.pending.clear()
 
     def hold_back(self, rule: Rule, fired: Fired, now: datetime) -> str | None:
-        """Return why nobody is asked, or None and remember that he was."""
+        """Return why nobody is asked, or None and remember that they were."""
         if rule.id in self.pending:
             return "question_pending"
         if len(self.pending) >= self.config.max_queued_questions:

@@ -19,7 +19,7 @@ Condition = Callable[[Trader], Any]
 def meanwhile(obstacle: Condition, undo: Condition | None = None, **before: Any) -> Attempt:
     """Return the story of a user who is asked, and says yes after the obstacle came.
 
-    `before` is what he said before he was asked.
+    `before` is what they said before they were asked.
     """
 
     def attempt(trader: Trader) -> UUID:
@@ -37,12 +37,12 @@ def meanwhile(obstacle: Condition, undo: Condition | None = None, **before: Any)
 
 
 def config(**override: Any) -> Condition:
-    """Let the user change his mind."""
+    """Let the user change their mind."""
     return lambda trader: trader.change(**override)
 
 
 def limits(**override: Any) -> Condition:
-    """Let the user change his limits."""
+    """Let the user change their limits."""
     return config(guardrails=override)
 
 

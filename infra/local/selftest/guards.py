@@ -45,12 +45,12 @@ class DenialScenario:
 SCENARIOS: tuple[DenialScenario, ...] = (
     DenialScenario(
         DenialCode.TRADING_DISABLED,
-        "the user switches trading off before he says yes",
+        "the user switches trading off before they say yes",
         meanwhile(config(enabled=False)),
     ),
     DenialScenario(
         DenialCode.TRADING_HALTED,
-        "the operator halts the user before he says yes",
+        "the operator halts the user before they say yes",
         meanwhile(halt, resume),
     ),
     DenialScenario(
@@ -75,7 +75,7 @@ SCENARIOS: tuple[DenialScenario, ...] = (
     ),
     DenialScenario(
         DenialCode.SYMBOL_BLOCKED,
-        "the user puts the symbol on his blocklist before he says yes",
+        "the user puts the symbol on their blocklist before they say yes",
         scenarios.blocked,
     ),
     DenialScenario(

@@ -57,7 +57,7 @@ def late(trader: Trader) -> UUID:
 
 
 def dropped(trader: Trader) -> UUID:
-    """Let the user drop the symbol after his yes, while the broker answers slowly.
+    """Let the user drop the symbol after their yes, while the broker answers slowly.
 
     Any sooner, and the broker would not even be asked: other guards would miss its facts, too.
     """
@@ -75,7 +75,7 @@ def dropped(trader: Trader) -> UUID:
 
 
 def blocked(trader: Trader) -> UUID:
-    """Let the user block the symbol before he says yes."""
+    """Let the user block the symbol before they say yes."""
     question = trader.ask()
     trader.change(guardrails={"symbols_blocklist": [trader.symbol]})
     return trader.say_yes(question)

@@ -1,4 +1,4 @@
-"""A fresh user with a symbol of his own, so that no scenario touches another."""
+"""A fresh user with a symbol of their own, so that no scenario touches another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Trader:
-    """One user: what he says, is asked, answers and gets."""
+    """One user: what they say, are asked, answer and get."""
 
     stack: Stack
     symbol: str
@@ -37,7 +37,7 @@ class Trader:
 
     @classmethod
     def enroll(cls, stack: Stack, number: int, config: Mapping[str, Any] | None = None) -> Self:
-        """Make the user of this number known, with the usual config or one of his own."""
+        """Make the user of this number known, with the usual config or one of their own."""
         symbol = symbol_of(number)
         trader = cls(stack, symbol, config or document(symbol, [rule(symbol, RULE)]))
         with stack.database.transaction() as tx:
@@ -135,7 +135,7 @@ def symbol_of(number: int) -> str:
 
 
 def document(symbol: str, rules: list[dict[str, Any]], **watch: Any) -> dict[str, Any]:
-    """Return the config of a user who watches one symbol, and may do whatever he likes."""
+    """Return the config of a user who watches one symbol, and may do whatever they like."""
     return {
         "version": 1,
         "enabled": True,

@@ -46,7 +46,7 @@ CREATE TABLE option_snapshots (
 CREATE INDEX option_snapshots_created_at ON option_snapshots (created_at);
 
 -- What the pricing library makes of a stored snapshot: implied volatility and greeks where the
--- broker gives none (scaled as his), and the fair price. The last snapshot of each contract in each
+-- broker gives none (scaled as the broker's), and the fair price. The last snapshot of each contract in each
 -- five minutes has one; both grids of the series are made of five minutes. `known_at` is when the
 -- snapshot was stored.
 CREATE TABLE option_valuations (

@@ -21,7 +21,7 @@ class ControlChange:
 
 
 def active_controls(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[Control, ...]:
-    """Read what stands against a user's trading now: everybody's switch, then his own."""
+    """Read what stands against a user's trading now: everybody's switch, then their own."""
     rows = tx.rows(
         """
         SELECT CAST(:uid AS text) AS firebase_uid, state, reason FROM trading_controls

@@ -1,4 +1,4 @@
-"""What the database knows of a user when his order is judged: read under the lock of his row."""
+"""What the database knows of a user whose order is judged, read under the lock of their row."""
 
 import itertools
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def of(
 
 @dataclass(frozen=True)
 class Reserved:
-    """What a user's orders have taken of his caps; notional in USD."""
+    """What a user's orders have taken of their caps; notional in USD."""
 
     orders_today: int
     notional_in_window: Decimal
@@ -87,8 +87,8 @@ def reserved(
 def reserved_by_all(tx: Transaction, now: datetime, *, without: UUID) -> ServerExposure:
     """Sum what all users have reserved.
 
-    Whoever reserves takes his turn until the transaction ends, so that no two orders fit into the
-    same last room. Every holder of this lock has the lock of his user already.
+    Whoever reserves takes their turn until the transaction ends, so that no two orders fit into the
+    same last room. Every holder of this lock has the lock of their user already.
     """
     tx.rows("SELECT pg_advisory_xact_lock(hashtextextended('server caps', 0))")
     row = tx.rows(

@@ -78,7 +78,7 @@ def rules(tx: Transaction, firebase_uid: str, config_key: str) -> list[Row]:
 
 
 def asked(tx: Transaction, firebase_uid: str, now: datetime) -> list[Row]:
-    """Read when each rule last fired for the user, and its question that he has not answered."""
+    """Read when each rule last fired for the user, and its question that they have not answered."""
     return tx.rows(
         """
         SELECT s.firebase_uid, fired.key AS rule_id, CAST(fired.value AS timestamptz) AS fired_at,

@@ -71,7 +71,7 @@ def active(tx: Transaction, limits: ServerLimits) -> ActiveConfigs:
 
 
 def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
-    """Read a user's effective config; None when he has none that is enabled and valid."""
+    """Read a user's effective config; None when they have none that is enabled and valid."""
     row = tx.row(
         """
         SELECT c.config_key, CAST(c.config AS text) AS config,
@@ -88,7 +88,7 @@ def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
 def enroll(
     tx: Transaction, firebase_uid: str, template: str | None, override: Mapping[str, Any]
 ) -> None:
-    """Make a user known, and enable what he says over his template, unless he is known already.
+    """Make a user known, with what they say over their template, unless they are known already.
 
     Raises MalformedMessageError, naming the path, when that is not a valid config.
     """

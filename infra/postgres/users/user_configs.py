@@ -1,4 +1,4 @@
-"""A user's own trading config: read it, and replace it under his lock."""
+"""A user's own trading config: read it, and replace it under their lock."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -50,9 +50,9 @@ def read(tx: Transaction, firebase_uid: str) -> UserConfig | None:
 
 
 def lock(tx: Transaction, firebase_uid: str) -> UserConfig | None:
-    """Make a user known, lock him, and read his config: writers take their turns.
+    """Make a user known, lock them, and read their config: writers take their turns.
 
-    Claims of his orders take the same lock.
+    Claims of their orders take the same lock.
     """
     tx.run(
         "INSERT INTO trading_users (firebase_uid) VALUES (:uid) ON CONFLICT DO NOTHING",

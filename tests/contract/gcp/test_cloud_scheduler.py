@@ -8,8 +8,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from common.errors import PermanentError, TransientError
-from infra import clients
 from infra.cli import main
+from infra.clients import Clients
 from infra.gcp import scheduler as adapter
 from infra.gcp.scheduler import CloudScheduler
 from infra.postgres.database import Database
@@ -104,7 +104,7 @@ def operator(
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     monkeypatch.setenv("GOOGLE_CLOUD_REGION", "europe-west1")
-    monkeypatch.setattr(clients, "scheduler", lambda _settings: scheduler)
+    monkeypatch.setattr(Clients, "scheduler", scheduler)
     return monkeypatch
 
 

@@ -12,7 +12,7 @@ import pytest
 from google.cloud.sql.connector import Connector, RefreshStrategy
 
 from common.errors import PermanentError, TransientError
-from infra import clients
+from infra.clients import Clients
 from infra.gcp import cloud_sql as adapter
 from infra.gcp.cloud_sql import CloudSql
 from infra.postgres.database import Database
@@ -172,7 +172,7 @@ def test_the_settings_lead_to_it_and_a_refusal_is_a_persons_to_repair(
 
     with (
         pytest.raises(SettingsError, match="CLOUD_SQL_INSTANCE: Cloud SQL instance"),
-        clients.database(settings, clients.secrets(settings), size=1).transaction(),
+        Clients(settings).database.transaction(),
     ):
         pass
 

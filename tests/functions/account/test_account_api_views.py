@@ -180,7 +180,7 @@ def test_a_halt_is_shown_with_its_reason(account: Account, db: Database) -> None
         tx.run(
             "INSERT INTO trading_controls (scope, state, reason, set_by, set_at)"
             " VALUES ('*', 'halted', 'fire drill', 'operator', :now),"
-            "        ('someone-else', 'halted', 'his own', 'operator', :now)",
+            "        ('someone-else', 'halted', 'their own', 'operator', :now)",
             now=NOON,
         )
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from infra import clients
+from infra.clients import Clients
 from infra.runtime import redaction
 from infra.runtime.json_logs import CloudFormatter
 from infra.runtime.settings import HEADER_SECRETS, Settings
@@ -78,7 +78,7 @@ def test_no_secret_of_the_settings_survives_in_a_log_line(
     given: tuple[Settings, list[str]],
 ) -> None:
     known, secrets = given
-    clients.secrets(known)
+    Clients(known)
 
     with logged() as (log, lines):
         for secret in secrets:
@@ -155,6 +155,6 @@ def test_a_number_that_is_a_secret_is_hidden_and_others_stay_numbers() -> None:
 def test_the_name_of_a_secret_is_no_secret() -> None:
     name = "projects/p/secrets/key/versions/latest"
     given = {"DATABASE_URL": "postgresql://localhost/x", "SIGNING_SECRET": name}
-    clients.secrets(Settings.from_environment(given))
+    Clients(Settings.from_environment(given))
 
     assert redaction.clean(f"{name} is not there") == f"{name} is not there"
