@@ -18,6 +18,7 @@ from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.account.account import Account
 from tests.functions.orders.test_reconcile_orders import reconcile
+from tests.functions.pushes import DAY, push, running_dashboard
 from tests.functions.steps import deliver, submit, swipe, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -290,3 +291,144 @@ def test_a_fact_of_no_time_is_not_even_read(db: Database, at: str) -> None:
     (found,) = rows(db, "SELECT outcome, observed FROM rule_status")
     assert found["outcome"] == "fired"
     assert Decimal(found["observed"]["price"]) == Decimal(492)
+
+
+@pytest.mark.parametrize("at", ["infinity", "-infinity", "9999-01-01", "0044-03-15 00:00Z BC"])
+def test_a_cursor_of_no_time_does_not_keep_an_input_from_being_fetched(
+    db: Database, simulator: SimulatedBroker, at: str
+) -> None:
+    enroll(db, USER)
+    assert function("ingest").post("/").status_code == OK
+    edit(db, f"UPDATE ingest_cursors SET last_fetch_at = TIMESTAMPTZ '{at}'")  # noqa: S608 (above)
+    simulator.clock.advance(timedelta(seconds=61))
+
+    first = function("ingest").post("/").get_json()
+    second = function("ingest").post("/").get_json()
+
+    assert (first["inputs"], second["inputs"]) == (1, 0)
+
+
+def test_a_fact_that_the_database_refuses_costs_itself_alone(db: Database) -> None:
+    enroll(db, USER)
+    with db.transaction() as tx:
+        tx.run("ALTER TABLE market_data_snapshots ADD CHECK (symbol || metric <> 'AAPLlast_trade')")
+
+    reply = function("ingest").post("/")
+
+    assert (reply.status_code, reply.get_json()["stored"]) == (OK, 8)
+    assert set_aside(db) == [("fetched fact", None)]
+    assert "last_trade of AAPL" in doctor()
+    assert len(rows(db, "SELECT 1 FROM outbox WHERE topic = 'snapshots-ingested'")) == 1
+
+
+def test_hours_of_another_day_are_not_believed_and_fetched_again(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, USER)
+    assert function("ingest").post("/").status_code == OK
+    edit(
+        db,
+        "UPDATE market_sessions SET closes_at = 'infinity', extended_closes_at = 'infinity'"
+        " WHERE trading_day = DATE '2026-02-10'",
+    )
+    simulator.clock.advance(timedelta(seconds=61))
+
+    reply = function("ingest").post("/")
+
+    assert (reply.status_code, reply.get_json()["inputs"]) == (OK, 1)
+    assert (
+        rows(
+            db,
+            "SELECT 1 FROM market_sessions WHERE closes_at = 'infinity'"
+            " AND trading_day = DATE '2026-02-10'",
+        )
+        == []
+    )
+
+
+def test_a_corporate_action_that_cannot_be_applied_denies_its_symbol_alone(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, USER)
+    simulator.clock.advance(timedelta(seconds=5))
+    for number, symbol in enumerate(("MSFT", "SPY")):
+        edit(
+            db,
+            """
+            INSERT INTO corporate_actions
+                (id, kind, symbol, ex_date, effect, new_rate, old_rate, announced_at)
+            VALUES (:id, 'forward_split', :symbol, DATE '2026-02-10', 'shares', 2, 1, now())
+            """,
+            id=f"{number}",
+            symbol=symbol,
+        )
+    with db.transaction() as tx:
+        tx.run("ALTER TABLE corporate_actions ADD CHECK (symbol <> 'MSFT' OR applied_at IS NULL)")
+
+    assert function("ingest").post("/").status_code == OK
+
+    applied = rows(db, "SELECT symbol FROM corporate_actions WHERE applied_at IS NOT NULL")
+    assert [each["symbol"] for each in applied] == ["SPY"]
+    denied = rows(db, "SELECT symbol FROM corporate_actions WHERE effect = 'unexplained'")
+    assert [each["symbol"] for each in denied] == ["MSFT"]
+    assert ("corporate action", None) in set_aside(db)
+
+
+def test_a_message_on_a_topic_that_there_is_not_becomes_a_dead_letter_of_its_own(
+    db: Database, account: Account
+) -> None:
+    enroll(db, USER)
+    for topic in ("a-topic", "trade-updates", "z-topic"):
+        edit(
+            db,
+            """
+            INSERT INTO outbox (topic, ordering_key, payload, created_at)
+            VALUES (:topic, :uid, '{}', now())
+            """,
+            topic=topic,
+            uid=USER,
+        )
+
+    reply = function("relay_outbox").post("/").get_json()
+
+    assert (reply["published"], reply["misdirected"]) == (1, 2)
+    letters = rows(db, "SELECT topic, error FROM dead_letters ORDER BY topic")
+    assert [each["topic"] for each in letters] == ["a-topic", "z-topic"]
+    assert letters[0]["error"] == "there is no topic a-topic"
+    assert rows(db, "SELECT 1 FROM outbox WHERE published_at IS NULL") == []
+    assert doctor().count("message") == 2
+    assert [each["kind"] for each in status(account)["set_aside"]] == ["message", "message"]
+
+
+# Each would have stopped the day's snapshot, or have stood in it.
+BAD_DAYS = {
+    "a position that is no number": "UPDATE trades SET qty = 'NaN', avg_entry_price = 'NaN'",
+    "an execution without end": "UPDATE fills SET price = 'Infinity'",
+    "a fact that is no number": "UPDATE market_data_snapshots SET price = 'NaN'",
+    "a push that is to come": """
+        INSERT INTO snapshot_pushes (report_date, updated_at, body_sha256, content_sha256,
+                                     body_bytes, missing, result)
+        VALUES (DATE '2026-02-10', 'infinity', repeat('0', 64), repeat('0', 64), 1, '{}',
+                'accepted')
+    """,
+}
+
+
+@pytest.mark.parametrize("change", BAD_DAYS.values(), ids=BAD_DAYS.keys())
+def test_a_row_changed_by_hand_does_not_stop_the_days_snapshot(
+    environment: pytest.MonkeyPatch, db: Database, simulator: SimulatedBroker, change: str
+) -> None:
+    with running_dashboard(environment, d1=False) as dashboard:
+        sent(db)
+        simulator.clock.advance(timedelta(seconds=5))
+        reconcile()
+        edit(db, change)
+
+        reply = push()
+
+        assert (reply.status_code, reply.get_json()["status"]) == (OK, "accepted")
+        assert dashboard.is_whole()
+        day = dashboard.api.day(DAY)
+        assert day is not None
+        assert day.kpis["Signals scanned"] == "9"
+        assert not [each for each in day.kpis.values() if "NaN" in each or "Infinity" in each]
