@@ -142,3 +142,14 @@ def test_the_last_room_under_a_cap_over_all_users_can_be_taken(
 def test_one_price_on_both_sides_is_a_locked_market_and_no_crossed_one() -> None:
     assert quote_is_not_crossed(order(), quoted("492", "492")) is None
     assert quote_is_not_crossed(order(), quoted("492.01", "492")) is not None
+
+
+def test_what_costs_less_than_a_dollar_can_be_sold_by_its_amount() -> None:
+    pennies = broker(
+        quote=Quote("SPY", Decimal("0.5"), Decimal("0.51"), NOON),
+        holding=Holding(Decimal(20), Decimal(20)),
+    )
+    held = facts(broker=pennies, exposure=exposure(position=Position(Decimal(20), Decimal(1))))
+
+    assert enough_is_held(sale(notional_usd="10"), held) is None
+    assert enough_is_held(sale(notional_usd="10.01"), held) is not None

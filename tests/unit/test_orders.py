@@ -231,6 +231,7 @@ def test_an_order_under_our_id_is_ours_unless_it_visibly_is_not(
     assert broker_order(**changes).contradicts(order()) is another
     coin = order(symbol="BTC/USD", asset_class="crypto")
     assert not broker_order(symbol="BTCUSD").contradicts(coin)
+    assert not broker_order(symbol="BTC/USD").contradicts(coin)
 
 
 # Lean issue 4014 and alpaca-trade-api-csharp issue 544: what a reading calls filled is all that is

@@ -131,3 +131,11 @@ def test_missing_coins_are_a_fee_or_not(
 @given(quantities, st.lists(quantities, min_size=1, max_size=5))
 def test_what_is_shared_adds_up(missing: Decimal, held: list[Decimal]) -> None:
     assert sum(shared(missing, held)) == missing
+
+
+def test_each_bears_the_share_that_they_hold() -> None:
+    held = [Decimal(1), Decimal(3), Decimal(4)]
+
+    parts = shared(Decimal("0.8"), held)
+
+    assert parts == [Decimal("0.1"), Decimal("0.3"), Decimal("0.4")]
