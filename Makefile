@@ -9,7 +9,7 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 SET_UP = PIP_USER=0 PIP_CONSTRAINT=/dev/null "$(PYTHON)" -I infra/local/virtualenv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults audit flood kills mutants mutations bench bench-check clean always
+.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults audit flood kills mutants mutations order-fields bench bench-check clean always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ mutations: $(STAMP) ## take each guard away in a copy, and see the fault proof n
 
 mutants: $(STAMP) ## change the code a little at every tenth place, or where NAMES= match, and see the tests notice
 	@$(BIN)/python -m tests.mutants $(NAMES)
+
+order-fields: $(STAMP) ## remove each field of an order wherever it is named, and see a test fail
+	@$(BIN)/python -m tests.order_fields $(if $(ONLY),--only "$(ONLY)")
 
 bench: $(STAMP) ## measure speed, as ratios within one run: a table, bench/latest.json and bench/*.png
 	@$(BIN)/python -m tests.bench $(if $(USERS),--most-users $(USERS))

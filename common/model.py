@@ -165,7 +165,7 @@ def _problem(error: ErrorDetails, document: object) -> str:
         message = f"must be one of {known}" if known else "is missing"
         return f"{path}.{key}: {message}".removeprefix("document.")
     if error["type"] == "extra_forbidden":
-        return f"{path}: there is no such setting"
+        return f"{path}: there is no such field"
     return f"{path}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -16,6 +16,7 @@ from werkzeug.routing import Map, Rule, Submount
 
 from common.errors import InvalidSignatureError
 from functions import edge, wiring
+from functions.account.answers import answer_question
 from functions.account.config import read_config, replace_config
 from functions.account.cors import cross_origin
 from functions.account.orders import cancel_order, list_orders, trace_order
@@ -28,21 +29,28 @@ from infra.runtime.clock import SystemClock
 log = logging.getLogger(__name__)
 
 # Whatever a deployment puts before it is not ours to know.
-BASE = "/v1/me/trading"
+BASE = "/v1/me"
 
 ROUTES = Map(
     [
         Submount(
             BASE,
             [
-                Rule("/config", methods=["GET"], endpoint=read_config),
-                Rule("/config", methods=["PUT"], endpoint=replace_config),
-                Rule("/orders", methods=["GET"], endpoint=list_orders),
-                Rule("/orders/<uuid:order_id>", methods=["DELETE"], endpoint=cancel_order),
-                Rule("/orders/<uuid:order_id>/trace", methods=["GET"], endpoint=trace_order),
-                Rule("/snapshots", methods=["GET"], endpoint=read_snapshots),
-                Rule("/status", methods=["GET"], endpoint=read_status),
-                Rule("/questions", methods=["GET"], endpoint=list_questions),
+                Rule("/trading/config", methods=["GET"], endpoint=read_config),
+                Rule("/trading/config", methods=["PUT"], endpoint=replace_config),
+                Rule("/trading/orders", methods=["GET"], endpoint=list_orders),
+                Rule("/trading/orders/<uuid:order_id>", methods=["DELETE"], endpoint=cancel_order),
+                Rule(
+                    "/trading/orders/<uuid:order_id>/trace", methods=["GET"], endpoint=trace_order
+                ),
+                Rule("/trading/snapshots", methods=["GET"], endpoint=read_snapshots),
+                Rule("/trading/status", methods=["GET"], endpoint=read_status),
+                Rule("/trading/questions", methods=["GET"], endpoint=list_questions),
+                Rule(
+                    "/questions/<uuid:question_id>/answer",
+                    methods=["POST"],
+                    endpoint=answer_question,
+                ),
             ],
         )
     ],

@@ -17,6 +17,7 @@ from infra.runtime import log_context
 
 log = logging.getLogger(__name__)
 
+UNKNOWN_QUESTION = "unknown_question"
 _REFUSED: dict[AnswerRefusal, tuple[str, int]] = {
     AnswerRefusal.WRONG_USER: ("this question was asked to another user", 403),
     AnswerRefusal.CONTRADICTION: ("this question was answered differently before", 409),
@@ -40,7 +41,13 @@ def answer(request: flask.Request) -> edge.Reply:
         webhook_signature.verify(body, dict(request.headers), secret)
     received = Answer.from_json(body)
     caller = admitted(app, f"answers of {received.firebase_uid}")
-    with log_context.bound(flow_id=received.question_id), caller:
+    with caller:
+        return settled(app, received)
+
+
+def settled(app: wiring.Wiring, received: Answer) -> tuple[dict[str, Any], int]:
+    """Decide, store, announce and reply, whichever way the answer came."""
+    with log_context.bound(flow_id=received.question_id):
         with app.database.transaction() as tx:
             reply, status = take_answer(tx, received, app.clock.now())
         # A follow-up begins a flow of its own: this line says from which it came.
@@ -53,7 +60,7 @@ def take_answer(tx: Transaction, received: Answer, now: datetime) -> tuple[dict[
     """Decide under the question's lock; a yes becomes an approved order in the same transaction."""
     question = confirmations.lock(tx, received.question_id)
     if question is None:
-        return edge.error("unknown_question", "there is no such question", 404)
+        return edge.error(UNKNOWN_QUESTION, "there is no such question", 404)
     decision = settle(question.confirmation, received, now)
     if isinstance(decision, AnswerRefusal):
         message, status = _REFUSED[decision]

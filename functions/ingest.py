@@ -41,8 +41,9 @@ _CALENDAR = timedelta(days=10)
 def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Store the market facts that some enabled user's input is due for."""
     app = wiring.current()
-    if not app.settings.trading_worker_ingest_enabled:
-        return {"skipped": "TRADING_WORKER_INGEST_ENABLED is false"}, 200
+    if not app.ingests:
+        log_done(FetchResult(), 0.0, 0)  # the schedule is alive all the same
+        return {"skipped": "TRADING_ENABLED or TRADING_WORKER_INGEST_ENABLED is off"}, 200
     now = app.clock.now()
     with app.database.transaction() as tx:
         inputs = active_inputs(tx, app.settings.server_limits)
@@ -72,8 +73,8 @@ def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) ->
     def fetch_days() -> FetchResult:
         days = app.trading.calendar(trading_day(now), trading_day(now + _CALENDAR))
         with app.database.transaction() as tx:
-            sessions.store(tx, days, now)
-        return FetchResult()
+            sessions.store(tx, days.found, now)
+        return FetchResult(problems=days.problems)
 
     if all(isinstance(each, CryptoInput) for each in inputs):
         return FetchResult()

@@ -11,8 +11,8 @@ locals {
     DB_NAME            = google_sql_database.this.name
 
     TRADING_ENABLED               = tostring(var.trading_enabled)
-    TRADING_WORKER_INGEST_ENABLED = "true"
-    TRADING_WORKER_EVAL_ENABLED   = "true"
+    TRADING_WORKER_INGEST_ENABLED = tostring(var.workers.ingest)
+    TRADING_WORKER_EVAL_ENABLED   = tostring(var.workers.evaluate)
     QUESTION_PIPELINE_TEST_MODE   = tostring(var.test_mode)
 
     ALPACA_TRADING_BASE_URL   = var.live_trading ? "https://api.alpaca.markets" : "https://paper-api.alpaca.markets"

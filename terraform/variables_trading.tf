@@ -2,9 +2,18 @@
 # trades until trading_enabled, and nothing spends real money until live_trading.
 
 variable "trading_enabled" {
-  description = "Whether rules are evaluated and approved orders submitted at all."
+  description = "Whether market data is fetched, rules are evaluated and approved orders submitted at all."
   type        = bool
   default     = false
+}
+
+variable "workers" {
+  description = "Which halves of a tick run once trading_enabled is true: fetching market data, and evaluating rules."
+  type = object({
+    ingest   = optional(bool, true)
+    evaluate = optional(bool, true)
+  })
+  default = {}
 }
 
 variable "test_mode" {

@@ -29,20 +29,20 @@ class RequestBudget:
     """What orders may use: `used` are the requests of the last minute by the second, in order."""
 
     used: Sequence[tuple[datetime, int]]
-    said: RateLimit | None = None
+    reported: RateLimit | None = None
 
     @property
     def per_minute(self) -> int:
         """How many requests orders may make in any minute; one at least."""
-        limit = self.said.per_minute if self.said else USUAL_LIMIT
+        limit = self.reported.per_minute if self.reported else USUAL_LIMIT
         return max(limit - KEPT_FOR_OTHERS, 1)
 
     def free(self, now: datetime) -> int:
         """How many may be made at once."""
         spent = sum(count for second, count in self.used if second > now - MINUTE)
         free = self.per_minute - spent
-        if self.said and self.said.resets_at > now:
-            free = min(free, self.said.remaining)
+        if self.reported and self.reported.resets_at > now:
+            free = min(free, self.reported.remaining)
         return max(free, 0)
 
     def is_scarce(self, now: datetime) -> bool:

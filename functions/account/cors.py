@@ -11,7 +11,7 @@ import flask
 from common.errors import TradingError
 from functions import edge, wiring
 
-_METHODS = "GET, PUT, DELETE"
+_METHODS = "GET, PUT, POST, DELETE"
 _HEADERS = "Authorization, Content-Type, If-Match, If-None-Match"
 _SHOWN = "ETag, Retry-After"
 _KEEP_SECONDS = "3600"

@@ -85,11 +85,17 @@ class QuestionsQuery(_PageQuery):
     status: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = None
 
 
-def config_document(body: bytes | str) -> dict[str, Any]:
-    """Read the document of a config; raises MalformedMessageError."""
+def json_object(body: bytes | str) -> dict[str, Any]:
+    """Read a JSON object; raises MalformedMessageError."""
     document = parse_json(body)
     if not isinstance(document, dict):
         raise MalformedMessageError("document: must be an object")
+    return document
+
+
+def config_document(body: bytes | str) -> dict[str, Any]:
+    """Read the document of a config; raises MalformedMessageError."""
+    document = json_object(body)
     if found := [*_unstorable(document, "document")]:
         raise MalformedMessageError(*found)
     return document

@@ -94,8 +94,8 @@ class AccountSummary:
 
 def summary(http: AlpacaHttp) -> AccountSummary:
     """Read from `GET /v2/account` what a person knows the account by."""
-    said = read(_Summary, http.get("/v2/account"))
-    return AccountSummary(**said.model_dump())
+    found = read(_Summary, http.get("/v2/account"))
+    return AccountSummary(**found.model_dump())
 
 
 def account(http: AlpacaHttp) -> Account:

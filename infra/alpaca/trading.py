@@ -146,8 +146,8 @@ class AlpacaTrading:
         """Yield the account's executions after an instant, whoever ordered them."""
         return activities.executions(self._http, after)
 
-    def calendar(self, first: date, last: date) -> list[CalendarDay]:
-        """Return each day from first to last, holidays too; raises TransientError."""
+    def calendar(self, first: date, last: date) -> BatchResult[CalendarDay]:
+        """Return the days from first to last, holidays too; raises TransientError."""
         return calendars.calendar(self._http, first, last)
 
     def option_contracts(self, underlying: str, bounds: ChainBounds) -> BatchResult[OptionContract]:

@@ -132,13 +132,13 @@ def _broker(
 
 def simulated_broker(folder: Path, recordings: Sequence[Path], speed: float) -> SimulatedBroker:
     """Build the broker: recorded minutes at a speed, or a quiet market that never closes."""
-    books = folder / "broker.sqlite"
+    ledger = folder / "broker.sqlite"
     if recordings:
         recording = Recording.read(recordings)
         clock = SimulatedClock(recording.last_session.open + timedelta(minutes=1))
         clock.run(speed)
-        return SimulatedBroker(clock, database=books, recording=recording)
-    broker = SimulatedBroker(SimulatedClock(), database=books, always_open=True)
+        return SimulatedBroker(clock, database=ledger, recording=recording)
+    broker = SimulatedBroker(SimulatedClock(), database=ledger, always_open=True)
     for symbol, last, previous in (("SPY", 492, 500), ("AAPL", 228, 227), ("MSFT", 410, 409)):
         broker.market.set_price(symbol, last, prev_close=previous, live=True)
     return broker

@@ -110,8 +110,29 @@ def trial(tx: Transaction) -> str | None:
         return f"the app's tables refuse a row of Countersign: {_message(error)}"
 
 
+def rehearsal(tx: Transaction) -> str | None:
+    """Make the trial before the first migration, with views that are undone, too."""
+    if not all(_exists(tx, table) for table in VIEWS):
+        return None
+    found: list[str] = []
+    try:
+        with tx.savepoint():
+            _try_and_undo(tx, found)
+    except _UndoneError:
+        return next(iter(found), None)
+    except pg8000.dbapi.DatabaseError as error:
+        return f"the app's tables cannot be tried: {_message(error)}"
+
+
+def _try_and_undo(tx: Transaction, found: list[str]) -> NoReturn:
+    make_views(tx, ())
+    if refusal := trial(tx):
+        found.append(refusal)
+    raise _UndoneError
+
+
 class _UndoneError(Exception):
-    """The trial went well."""
+    """The end of a trial: what it did is undone."""
 
 
 def _insert_and_undo(tx: Transaction) -> NoReturn:

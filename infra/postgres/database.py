@@ -1,10 +1,10 @@
 """Connections to Postgres and the one way to run a transaction."""
 
 import json
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pg8000.dbapi
@@ -93,7 +93,10 @@ class Database:
     def __init__(self, connect: Connect, size: int = 4, timeout_seconds: float = 10) -> None:
         self._connect = connect
         self._timeout_seconds = timeout_seconds
-        self._slots = threading.BoundedSemaphore(size)
+        # No semaphore: an exception that a signal raises inside it leaves its lock held for ever.
+        self._slots: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self._slots.put(None)
         self._idle: deque[Connection] = deque()
 
     @contextmanager
@@ -133,15 +136,17 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        if not self._slots.acquire(timeout=self._timeout_seconds):
-            raise TransientError("no database connection became free in time")
+        try:
+            self._slots.get(timeout=self._timeout_seconds)
+        except Empty:
+            raise TransientError("no database connection became free in time") from None
         held: list[Connection] = []  # known here before a transaction begins, so never left in one
         try:
             yield self._check_out(held)
         finally:
             for connection in held:
                 self._check_in(connection)
-            self._slots.release()
+            self._slots.put(None)
 
     def _check_in(self, connection: Connection) -> None:
         if not connection.is_idle:

@@ -6,10 +6,10 @@ the coin. What nothing explains is stored, and denies the orders of whoever hold
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from common.errors import BrokerRefusedError, TransientError
-from common.holdings.drift import POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
+from common.holdings.drift import LOOKED_BACK, POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
 from common.holdings.positions import Execution, Holding
 from common.market import trading_day
 from infra.alpaca.market_data import AlpacaMarketData
@@ -21,9 +21,6 @@ from infra.workflows import isolation, restatement
 from infra.workflows.difference_explanation import explain
 
 log = logging.getLogger(__name__)
-
-# How far back trades by hand are looked for when a difference is found.
-_LOOKED_BACK = timedelta(days=7)
 
 
 def reconcile_positions(
@@ -38,7 +35,7 @@ def reconcile_positions(
         found = _differences(database, at_broker, now)
         if found and _apply_corporate_actions(database, market_data, found, now):
             found = _differences(database, at_broker, now)
-        executions = list(trading.executions(now - _LOOKED_BACK)) if found else []
+        executions = list(trading.executions(now - LOOKED_BACK)) if found else []
     except (TransientError, BrokerRefusedError) as error:
         log.warning("positions are not compared: %s", error)
         return []

@@ -1,7 +1,7 @@
 """Keeps prices and positions on one basis while market facts come in.
 
 Corporate actions are fetched once a day. A held stock whose price left its last close implausibly
-is looked into at once: at what the broker announces, then at what its books show. What neither
+is looked into at once: at what the broker announces, then at what its records show. What neither
 explains is stored, and denies until it is explained.
 """
 

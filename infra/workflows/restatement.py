@@ -29,11 +29,11 @@ def refresh(
     """
     today = trading_day(now)
     if symbols:
-        said = market_data.corporate_actions(sorted(symbols), today - _PAST, today + _AHEAD)
-        for issue in said.problems:
+        announced = market_data.corporate_actions(sorted(symbols), today - _PAST, today + _AHEAD)
+        for issue in announced.problems:
             log.warning("%s: %s", issue.subject, issue.reason)
         with database.transaction() as tx:
-            corporate_actions.store(tx, said.found, now)
+            corporate_actions.store(tx, announced.found, now)
     return apply_due(database, now)
 
 

@@ -228,6 +228,20 @@ def test_doctor_finds_what_the_app_changed_since(app: Database, change: str, pro
     assert problem in finding["message"]
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_doctor_refuses_them_too_before_the_first_migration(app: Database, name: str) -> None:
+    users, own_questions, problem = REFUSED[name]
+    create(app, users, own_questions)
+    before = relations(app)
+
+    (finding,) = diagnosis()
+
+    assert finding["status"] == "fail"
+    assert problem in finding["message"]
+    assert relations(app) == before
+    assert rows(app, "SELECT 1 FROM pg_views WHERE viewname LIKE 'trading%'") == []
+
+
 def test_doctor_names_problems_before_the_first_migration(app: Database) -> None:
     create(app, USERS, questions("difficulty int NOT NULL"))
 
@@ -302,6 +316,10 @@ def test_the_statements_of_a_seed_run_as_they_stand(app: Database) -> None:
         "INSERT INTO trading_config_templates (name, config) VALUES ('mine', '{}')",
         "INSERT INTO user_trading_config (firebase_uid, template_name) VALUES ('u1', 'mine')",
         "INSERT INTO user_trading_state (firebase_uid) VALUES ('u1')",
+        "INSERT INTO trade_orders (id, firebase_uid, client_order_id, alpaca_order_id, symbol,"
+        " side, order_type, notional_usd, qty, status, question_id, rule_id, submitted_at,"
+        " filled_at, raw) VALUES (gen_random_uuid(), 'u1', 'u1-dip_confirm-1', NULL, 'SPY', 'buy',"
+        " 'market', 10, NULL, 'approved', NULL, 'dip_confirm', NULL, NULL, '{}')",
     )
 
     (first, _) = rows(app, "SELECT * FROM market_data_snapshots ORDER BY id")

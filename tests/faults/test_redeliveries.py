@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.usefixtures("environment"), pytest.mark.timeout(60)]
 TABLES = ("opportunities", "questions", "confirmations", "trade_orders", "fills", "trades")
 
 
-def books(db: Database, simulator: SimulatedBroker) -> dict[str, Any]:
+def records(db: Database, simulator: SimulatedBroker) -> dict[str, Any]:
     """Read everything that must not change."""
     stored = {table: rows(db, f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}  # noqa: S608
     return stored | {"broker": [order.id for order in simulator.ledger.orders()]}
@@ -47,7 +47,7 @@ def test_a_day_that_is_delivered_again_changes_nothing(
             submit(reply["order_id"])
     simulator.clock.advance(timedelta(seconds=5))
     function("reconcile_orders").post("/")
-    before = books(db, simulator)
+    before = records(db, simulator)
 
     simulator.clock.advance(timedelta(minutes=minutes_later))
     messages = list(functions_messages(db))
@@ -59,5 +59,5 @@ def test_a_day_that_is_delivered_again_changes_nothing(
     assert len(messages) == 3  # one tick was due, and two orders approved
     assert set(statuses) == {200}
     assert len(before["broker"]) == 2
-    assert books(db, simulator) == before
+    assert records(db, simulator) == before
     assert rows(db, "SELECT 1 FROM dead_letters") == []

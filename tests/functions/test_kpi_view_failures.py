@@ -70,13 +70,13 @@ def test_a_view_that_does_not_serve_is_named_in_one_line(
 
     reply = push()
 
-    said = reply.get_json()["error"]["message"]
+    message = reply.get_json()["error"]["message"]
     assert reply.status_code == 400
-    assert said.startswith(line)
-    assert "\n" not in said
+    assert message.startswith(line)
+    assert "\n" not in message
     (row,) = rows(db, "SELECT result, error, body_sha256 FROM snapshot_pushes")
-    assert row == {"result": "failed", "error": said, "body_sha256": None}
-    assert [vars(each)["error"] for each in failures(caplog)] == [said]
+    assert row == {"result": "failed", "error": message, "body_sha256": None}
+    assert [vars(each)["error"] for each in failures(caplog)] == [message]
     assert not any(record.exc_info for record in caplog.records)
     assert sites.api.received == []
 

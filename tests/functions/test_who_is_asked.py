@@ -13,7 +13,7 @@ from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import positions
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function, rows
-from tests.functions.orders.test_broker_books import BUY, ROOM
+from tests.functions.orders.test_broker_records import BUY, ROOM
 from tests.functions.orders.test_reconcile_orders import reconcile
 from tests.functions.steps import asked, messages, submit, swipe, tick
 from tests.functions.test_rule_status import rule, status

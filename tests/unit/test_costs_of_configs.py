@@ -160,8 +160,8 @@ def test_a_stored_config_says_what_of_it_is_too_expensive() -> None:
     heavy = TradingConfig.from_document(document([rule(0, KINDS["long rsi"], 8)]))
 
     assert too_expensive(heavy, LIMITS) is None
-    said = too_expensive(heavy, server(max_evaluation_cost=1000))
-    assert said == "rules: cost of evaluation is 2531, the server allows 1000"
+    problem = too_expensive(heavy, server(max_evaluation_cost=1000))
+    assert problem == "rules: cost of evaluation is 2531, the server allows 1000"
 
 
 def test_days_to_expiry_that_are_left_out_cost_nothing() -> None:

@@ -18,10 +18,10 @@ def test_what_was_used_comes_back_after_a_minute() -> None:
 
 
 def test_the_response_says_what_the_limit_is() -> None:
-    said = RateLimit(per_minute=1000, remaining=3, resets_at=NOON + SECOND)
+    reported = RateLimit(per_minute=1000, remaining=3, resets_at=NOON + SECOND)
 
-    assert RequestBudget([], said).free(NOON) == 3
-    assert RequestBudget([], said).free(NOON + SECOND) == 1000 - KEPT_FOR_OTHERS
+    assert RequestBudget([], reported).free(NOON) == 3
+    assert RequestBudget([], reported).free(NOON + SECOND) == 1000 - KEPT_FOR_OTHERS
     assert RequestBudget([], RateLimit(10, 10, NOON)).per_minute == 1
 
 

@@ -151,10 +151,10 @@ def test_every_number_above_a_ceiling_is_named_at_once() -> None:
     with pytest.raises(MalformedMessageError) as refused:
         validate(whole, LIMITS)
 
-    said = str(refused.value)
-    assert "guardrails.max_orders_per_day: must be at most 20" in said
-    assert "guardrails.max_notional_usd_per_4h: must be at most 5000" in said
-    assert "distinct symbols: must be at most 30" in said
+    message = str(refused.value)
+    assert "guardrails.max_orders_per_day: must be at most 20" in message
+    assert "guardrails.max_notional_usd_per_4h: must be at most 5000" in message
+    assert "distinct symbols: must be at most 30" in message
 
 
 WRONG: dict[str, list[Any]] = {

@@ -59,22 +59,22 @@ def grants(state: State, google: GoogleRest) -> Iterator[CheckResult]:
         place = (service, path_of(values), posted)
         wanted.setdefault(place, set()).add((values["role"], values["member"]))
     missing = 0
-    for (service, path, posted), told in wanted.items():
+    for (service, path, posted), expected in wanted.items():
         policy = google.post(service, path, {}) if posted else google.get(service, path)
         has = _granted(policy or {})
         where = path.partition("/")[2].removesuffix(":getIamPolicy")
-        for role, member in sorted(told - has):
+        for role, member in sorted(expected - has):
             missing += 1
             message = f"{member} does not have {role} on {where}"
             yield CheckResult("grant", "fail", message, "somebody took it: apply Terraform")
-        for role, member in sorted(has - told):
+        for role, member in sorted(has - expected):
             if role == _INVOKER and service == "run":
                 status: Status = "fail" if member in _EVERYBODY else "warn"
                 message = f"{member} may call {where}, which Terraform did not grant"
                 advice = "remove the binding, or name the caller in *_callers"
                 yield CheckResult("grant", status, message, advice)
     if not missing:
-        count = sum(len(told) for told in wanted.values())
+        count = sum(len(expected) for expected in wanted.values())
         yield CheckResult("grant", "ok", f"all {count} grants of Terraform are there")
 
 

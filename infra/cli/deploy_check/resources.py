@@ -23,26 +23,28 @@ def functions(state: State, google: GoogleRest) -> Iterator[CheckResult]:
             message = f"{name} is {found.get('state', 'in no state').lower()}"
             advice = "look at its build in Cloud Build's history, and apply again"
             yield CheckResult("function", "fail", message, advice)
-        told, has = values["service_config"][0], found.get("serviceConfig", {})
+        expected, has = values["service_config"][0], found.get("serviceConfig", {})
         yield from _compared(
             "function",
             name,
             {
-                "memory": (told["available_memory"], has.get("availableMemory")),
-                "timeout": (told["timeout_seconds"], has.get("timeoutSeconds")),
-                "min instances": (told["min_instance_count"], has.get("minInstanceCount")),
-                "max instances": (told["max_instance_count"], has.get("maxInstanceCount")),
+                "memory": (expected["available_memory"], has.get("availableMemory")),
+                "timeout": (expected["timeout_seconds"], has.get("timeoutSeconds")),
+                "min instances": (expected["min_instance_count"], has.get("minInstanceCount")),
+                "max instances": (expected["max_instance_count"], has.get("maxInstanceCount")),
                 "concurrency": (
-                    told["max_instance_request_concurrency"],
+                    expected["max_instance_request_concurrency"],
                     has.get("maxInstanceRequestConcurrency"),
                 ),
-                "ingress": (told["ingress_settings"], has.get("ingressSettings")),
-                "account": (told["service_account_email"], has.get("serviceAccountEmail")),
+                "ingress": (expected["ingress_settings"], has.get("ingressSettings")),
+                "account": (expected["service_account_email"], has.get("serviceAccountEmail")),
                 "source": (
                     values["build_config"][0]["source"][0]["storage_source"][0]["object"],
                     _source(found),
                 ),
-                **_variables(told["environment_variables"], has.get("environmentVariables", {})),
+                **_variables(
+                    expected["environment_variables"], has.get("environmentVariables", {})
+                ),
             },
         )
 
@@ -167,18 +169,20 @@ def _compared(kind: str, name: str, fields: Mapping[str, tuple[Any, Any]]) -> It
 
     Google leaves out what is empty, false or zero.
     """
-    wrong = [field for field, (told, has) in fields.items() if (told or None) != (has or None)]
+    wrong = [
+        field for field, (expected, has) in fields.items() if (expected or None) != (has or None)
+    ]
     for field in wrong:
-        told, has = fields[field]
-        message = f"{name}: {field} is {has or 'not set'}, Terraform says {told or 'not set'}"
+        expected, has = fields[field]
+        message = f"{name}: {field} is {has or 'not set'}, Terraform says {expected or 'not set'}"
         yield CheckResult(kind, "fail", message, _APPLY)
     if not wrong:
         yield CheckResult(kind, "ok", f"{name} is as Terraform says")
 
 
-def _variables(told: Mapping[str, str], has: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
-    names = (told.keys() | has.keys()) - _ADDED_BY_GOOGLE
-    return {name: (told.get(name), has.get(name)) for name in sorted(names)}
+def _variables(expected: Mapping[str, str], has: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
+    names = (expected.keys() | has.keys()) - _ADDED_BY_GOOGLE
+    return {name: (expected.get(name), has.get(name)) for name in sorted(names)}
 
 
 def _source(found: Json) -> str | None:

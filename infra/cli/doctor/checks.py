@@ -23,6 +23,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("configs", internal_checks.configs, "see to the database first"),
     ("rows", internal_checks.rows_set_aside, "see to the database first"),
     ("kill switch", internal_checks.switches, "see to the database first"),
+    ("positions", internal_checks.positions, "see to the database first"),
     ("broker", external_checks.broker, "check the keys, and whether the broker can be reached"),
     (
         "market data",

@@ -64,7 +64,7 @@ def calendar(environment: Clients) -> Iterator[CheckResult]:
     """Check that the exchange's calendar is readable."""
     today = trading_day(environment.clock.now())
     days = environment.trading.calendar(today, today + _AHEAD)
-    sessions = [day.date for day in days if day.regular is not None]
+    sessions = [day.date for day in days.found if day.regular is not None]
     if sessions:
         message = f"{len(sessions)} sessions in {_AHEAD.days} days, the first on {sessions[0]}"
         yield CheckResult("calendar", "ok", message)

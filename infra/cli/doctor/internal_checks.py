@@ -7,7 +7,7 @@ from infra.clients import Clients
 from infra.postgres import app_tables
 from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
-from infra.postgres.trading import controls
+from infra.postgres.trading import controls, differences
 from infra.postgres.users import set_aside_configs, set_aside_rows
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import SettingsError
@@ -97,7 +97,8 @@ def tables_of_the_app(environment: Clients) -> Iterator[CheckResult]:
     is_migrated = not pending(environment.database)
     with environment.database.transaction() as tx:
         found = app_tables.problems(tx)
-        if is_migrated and not found and (refusal := app_tables.trial(tx)):
+        rehearse = app_tables.trial if is_migrated else app_tables.rehearsal
+        if not found and (refusal := rehearse(tx)):
             found = [refusal]
     for line in found:
         yield CheckResult("app tables", "fail", line, "see docs/app-tables.md")
@@ -128,6 +129,17 @@ def switches(environment: Clients) -> Iterator[CheckResult]:
         )
     if not against:
         yield CheckResult("kill switch", "ok", "nobody has halted trading")
+
+
+def positions(environment: Clients) -> Iterator[CheckResult]:
+    """Name the symbols of which the broker holds other units than our users."""
+    with environment.database.transaction() as tx:
+        found = differences.unexplained(tx)
+    for each in found:
+        message = f"{each.symbol}: {each.ours} with us, {each.brokers} at the broker"
+        yield CheckResult("positions", "warn", message, "see `countersign positions list`")
+    if not found:
+        yield CheckResult("positions", "ok", "no position differs from the broker's")
 
 
 def configs(environment: Clients) -> Iterator[CheckResult]:

@@ -80,12 +80,12 @@ def _rows(payload: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 def _overlay(overlay: dict[str, Any]) -> dict[str, Any]:
     extremes = _object(overlay.get("extremes"))
-    told = {name: text(extremes.get(name)) for name in ("legacyKpi", "source")}
+    named = {name: text(extremes.get(name)) for name in ("legacyKpi", "source")}
     by_kpi = extremes.get("byKpi")
     return {
         "seriesByKpi": dict(_series(overlay)),
         "extremes": ({"byKpi": by_kpi} if isinstance(by_kpi, dict) else {})
-        | {name: value for name, value in told.items() if value},
+        | {name: value for name, value in named.items() if value},
         "portfolioAssets": list(_assets(overlay)),
     }
 

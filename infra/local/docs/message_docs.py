@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from common.guardrails.facts import DenialCode
 from common.messages import Message, QuestionCreated, TradeUpdate
+from infra.local.docs import answer_docs
 from infra.local.docs.message_fields import DESCRIPTIONS, EXAMPLES, UPDATE_DESCRIPTIONS
 
 FOLDER, PAGE = "messages", "messages.md"
@@ -171,7 +172,14 @@ with `ANSWER_WEBHOOK_SECRET`:
 is asked once more. A 5xx, or no reply within 40 seconds, is to be sent again with the same
 `webhook-id` and body (and a new timestamp and signature), with growing waits, until there is one
 below 500: a new instance may reach no database for a minute. The first decision stands, and a
-repeat gets the same reply. The replies are listed in the [README](../README.md).
+repeat gets the same reply. The reply to an answer that counts is in the [README](../README.md).
+{answer_docs.replies()}
+
+An app without a backend of its own posts `{{"answer": 10}}` to
+`/v1/me/questions/{{question_id}}/answer` of `account_api`, with the user's ID token
+([OpenAPI](openapi.yaml)): the decision is the same.
+
+{answer_docs.vector()}
 
 ## Denial codes
 

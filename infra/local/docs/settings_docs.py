@@ -8,6 +8,8 @@ from pydantic_core import PydanticUndefined
 
 from infra.runtime.settings import Settings
 
+_UNSHOWN = "*secret*"
+
 # A sentence for each setting; a test names the one that was forgotten.
 DESCRIPTIONS = {
     "CLOUD_SQL_INSTANCE": "Cloud SQL by IAM, `project:region:name`; with `DB_NAME`, `DB_USER`.",
@@ -18,7 +20,7 @@ DESCRIPTIONS = {
     "DATABASE_POOL_SIZE": "Connections per instance.",
     "OUTBOX_RETENTION_DAYS": "How long published messages are kept.",
     "MARKET_DATA_RETENTION_DAYS": "How long market facts are kept.",
-    "TRADING_ENABLED": "Whether questions are asked and orders sent; only `true` is on.",
+    "TRADING_ENABLED": "Whether anything is fetched, asked or sent; only `true` is on.",
     "TRADING_WORKER_INGEST_ENABLED": "Whether market data is fetched.",
     "TRADING_WORKER_EVAL_ENABLED": "Whether rules are evaluated.",
     "QUESTION_PIPELINE_TEST_MODE": "No broker at all: fixture prices and fake fills.",
@@ -70,8 +72,22 @@ DESCRIPTIONS = {
 
 
 def write(folder: Path) -> None:
-    """Write `settings.md`."""
+    """Write `settings.md`, and `.env.example` beside the folder."""
     (folder / "settings.md").write_text(page())
+    (folder.parent / ".env.example").write_text(example())
+
+
+def example() -> str:
+    """Return an environment with every setting at its default; raises KeyError as `page`."""
+    lines = [
+        "# Every setting, at its default (docs/settings.md). Copy it to `.env`; an empty value is",
+        "# empty value is as good as none. Generated: `countersign config docs` writes it anew.",
+    ]
+    for name, field in Settings.model_fields.items():
+        value = _default(field).strip("`")
+        lines += ["", f"# {DESCRIPTIONS[name.upper()]}"]
+        lines.append(f"{name.upper()}={'' if value == _UNSHOWN else value}")
+    return "\n".join(lines) + "\n"
 
 
 def page() -> str:
@@ -100,7 +116,7 @@ def page() -> str:
 def _default(field: FieldInfo) -> str:
     value = field.default
     if isinstance(value, SecretStr):
-        return "*secret*"
+        return _UNSHOWN
     if value is PydanticUndefined:
         return "*required*"
     text = str(value).lower() if isinstance(value, bool) else str(value)

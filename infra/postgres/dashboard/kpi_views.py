@@ -126,6 +126,6 @@ def _nulls(tx: Transaction, view: str, columns: Iterable[str], report_date: date
 
 def _message(error: pg8000.dbapi.DatabaseError) -> str:
     """Return what Postgres said, without the parts that are not for people."""
-    said: Sequence[Any] = error.args
-    detail = said[0] if said and isinstance(said[0], dict) else {}
+    args: Sequence[Any] = error.args
+    detail = args[0] if args and isinstance(args[0], dict) else {}
     return " ".join(filter(None, (detail.get("M"), detail.get("D")))) or str(error)

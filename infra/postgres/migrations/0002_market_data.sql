@@ -15,6 +15,18 @@ CREATE TABLE market_data_snapshots (
     UNIQUE (symbol, metric, feed, as_of)
 );
 
+-- One symbol's facts, newest first, whatever the metric.
+CREATE INDEX market_data_snapshots_symbol_as_of_idx
+    ON market_data_snapshots (symbol, as_of DESC);
+
+-- The newest fact of each symbol, metric and feed, as it was stored. Ask for symbols: each is found by
+-- the index.
+CREATE VIEW market_data_latest AS
+    SELECT DISTINCT ON (symbol, metric, feed)
+           id, symbol, asset_class, feed, metric, price, volume, as_of, raw, created_at
+    FROM market_data_snapshots
+    ORDER BY symbol, metric, feed, as_of DESC;
+
 -- "Signals scanned" counts a day's facts. What retention prunes is found by its age; past daily
 -- closes are few, and rules look far back at them: they are kept.
 CREATE INDEX market_data_snapshots_created_at ON market_data_snapshots (created_at);

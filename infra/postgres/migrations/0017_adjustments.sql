@@ -1,7 +1,7 @@
 -- What changes a position without an order of ours: corporate actions, fees that are taken in the
 -- coin, and trades by hand beside ours.
 
--- The broker's corporate actions, and those that its books alone show (`inferred`). Prices and
+-- The broker's corporate actions, and those that its records alone show (`inferred`). Prices and
 -- positions from before `ex_date` are restated once, when `applied_at` is set.
 CREATE TABLE corporate_actions (
     id           text PRIMARY KEY,

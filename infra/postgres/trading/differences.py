@@ -62,6 +62,19 @@ def store(tx: Transaction, found: Sequence[Drift], moving: Sequence[str], now: d
     )
 
 
+def unexplained(tx: Transaction) -> list[Drift]:
+    """Read the differences that the last reconciliation left."""
+    return [
+        Drift(**row)
+        for row in tx.rows("SELECT symbol, ours, brokers FROM position_drifts ORDER BY symbol")
+    ]
+
+
+def remove(tx: Transaction, symbol: str) -> None:
+    """Forget the difference of a symbol: it is explained."""
+    tx.run("DELETE FROM position_drifts WHERE symbol = :symbol", symbol=symbol)
+
+
 def new_manual_fills(tx: Transaction, executions: Sequence[Execution]) -> list[Execution]:
     """Keep the executions that no order of ours made, and that were not booked before."""
     rows = tx.rows(

@@ -23,8 +23,8 @@ def read(tx: Transaction, now: datetime) -> RequestBudget:
         "SELECT second, used FROM request_budget WHERE second > :since ORDER BY second",
         since=now - MINUTE,
     )
-    said = tx.row("SELECT per_minute, remaining, resets_at FROM request_limit")
-    limit = RateLimit(**said) if said else None
+    reported = tx.row("SELECT per_minute, remaining, resets_at FROM request_limit")
+    limit = RateLimit(**reported) if reported else None
     return RequestBudget([(row["second"], row["used"]) for row in used], limit)
 
 
@@ -45,7 +45,7 @@ def take(tx: Transaction, count: int, now: datetime) -> None:
     tx.run("UPDATE request_limit SET remaining = greatest(remaining - :count, 0)", count=count)
 
 
-def observe(tx: Transaction, said: RateLimit, now: datetime) -> None:
+def observe(tx: Transaction, reported: RateLimit, now: datetime) -> None:
     """Remember what the broker's last response said of its limit."""
     tx.run(
         """
@@ -57,9 +57,9 @@ def observe(tx: Transaction, said: RateLimit, now: datetime) -> None:
         WHERE (request_limit.resets_at, -request_limit.remaining)
             < (excluded.resets_at, -excluded.remaining)
         """,
-        per_minute=said.per_minute,
-        remaining=said.remaining,
-        resets_at=said.resets_at,
+        per_minute=reported.per_minute,
+        remaining=reported.remaining,
+        resets_at=reported.resets_at,
         now=now,
     )
 

@@ -75,8 +75,8 @@ def _refuse_open(tx: Transaction, firebase_uid: str) -> None:
     )
     counts = {what: count for what, count in (found or {}).items() if count}
     if counts:
-        said = " and ".join(f"{count} open {what}" for what, count in counts.items())
-        raise PermanentError(f"{firebase_uid} has {said}: cancel or close them first")
+        work = " and ".join(f"{count} open {what}" for what, count in counts.items())
+        raise PermanentError(f"{firebase_uid} has {work}: cancel or close them first")
 
 
 def _delete_what_led_to_no_order(tx: Transaction, firebase_uid: str) -> None:

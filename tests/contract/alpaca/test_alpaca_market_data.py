@@ -21,6 +21,7 @@ from tests.conftest import NOON
 
 SNAPSHOTS = "/v2/stocks/snapshots"
 TRADE = {"t": "2026-02-10T17:00:00.123456789Z", "p": 492, "s": 7}
+HOURS = {"open": "09:30", "close": "16:00", "session_open": "0400", "session_close": "2000"}
 
 
 @pytest.fixture
@@ -413,7 +414,7 @@ def test_latest_trades_are_the_prices_of_now(data: AlpacaMarketData) -> None:
 
 
 def test_the_calendar_tells_each_day_in_utc(trading: AlpacaTrading) -> None:
-    days = trading.calendar(date(2026, 11, 25), date(2026, 11, 28))
+    days = trading.calendar(date(2026, 11, 25), date(2026, 11, 28)).found
 
     assert [(each.date.day, each.regular is None) for each in days] == [
         (25, False),
@@ -428,6 +429,29 @@ def test_the_calendar_tells_each_day_in_utc(trading: AlpacaTrading) -> None:
     assert half.extended == Session(
         datetime(2026, 11, 27, 4, tzinfo=NEW_YORK), datetime(2026, 11, 27, 17, tzinfo=NEW_YORK)
     )
+
+
+@pytest.mark.parametrize(
+    ("odd", "known"),
+    [
+        ({"date": "2026-11-27"}, [25, 26, 28]),
+        ({"date": "2026-11-27", **HOURS, "open": "25:00"}, [25, 26, 28]),
+        ({"date": "2026-11-27", **HOURS, "close": "09:00"}, [25, 26, 28]),
+        ({"date": "2026-11-27", **HOURS, "open": "09:30Z"}, [25, 26, 28]),
+        ({"date": "0001-01-01", **HOURS}, [25]),
+        ({"date": "27 November", **HOURS}, [25]),
+        (None, [25]),
+    ],
+)
+def test_a_bad_row_of_the_calendar_loses_its_own_day_alone(
+    simulator: SimulatedBroker, trading: AlpacaTrading, odd: object, known: list[int]
+) -> None:
+    answer(simulator, [{"date": "2026-11-25", **HOURS}, odd], "/v2/calendar")
+
+    days = trading.calendar(date(2026, 11, 25), date(2026, 11, 28))
+
+    assert [each.date.day for each in days.found] == known
+    assert [each.subject for each in days.problems] == ["calendar"]
 
 
 def test_contracts_are_asked_for_with_every_bound_and_read_over_all_pages(

@@ -8,7 +8,7 @@ from common.market import Metric, Snapshot
 from infra.postgres.database import Database
 from infra.postgres.market import market_data
 from infra.postgres.market.market_data import MarketDataKey
-from tests.conftest import NOON
+from tests.conftest import NOON, rows
 
 
 def fact(symbol: str, metric: Metric, minute: int, feed: str = "iex") -> Snapshot:
@@ -60,3 +60,28 @@ def test_more_facts_than_fit_one_statement_are_stored_once_each(db: Database) ->
         again = market_data.store(tx, facts, NOON)
 
     assert (first, again) == (5_001, 0)
+
+
+def test_the_view_of_the_latest_has_one_row_of_each_key(db: Database) -> None:
+    facts = [*(fact("SPY", "last_trade", minute) for minute in (2, 1)), fact("SPY", "daily_bar", 1)]
+    with db.transaction() as tx:
+        market_data.store(tx, [*facts, fact("AAPL", "last_trade", 5)], NOON)
+
+    latest = rows(
+        db, "SELECT metric, price FROM market_data_latest WHERE symbol = 'SPY' ORDER BY metric"
+    )
+
+    assert [(row["metric"], row["price"]) for row in latest] == [
+        ("daily_bar", Decimal(101)),
+        ("last_trade", Decimal(102)),
+    ]
+
+
+def test_the_plans_index_is_there(db: Database) -> None:
+    (index,) = rows(
+        db,
+        "SELECT indexdef FROM pg_indexes"
+        " WHERE indexname = 'market_data_snapshots_symbol_as_of_idx'",
+    )
+
+    assert index["indexdef"].endswith("(symbol, as_of DESC)")

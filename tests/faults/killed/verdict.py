@@ -1,4 +1,4 @@
-"""After the last kill: everything delivered, time passed, and our orders held against the books."""
+"""After the last kill: all delivered, time passed, our orders compared with the broker's."""
 
 import time
 from collections import Counter

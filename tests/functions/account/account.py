@@ -49,7 +49,7 @@ class Account:
         """Call with this user's token, or another; the reply is as documented."""
         headers = {"Authorization": f"Bearer {self.token() if token is None else token}"}
         headers |= request.pop("headers", {})
-        reply = _app().test_client().open(BASE + path, method=method, headers=headers, **request)
+        reply = _app().test_client().open(url_of(path), method=method, headers=headers, **request)
         assert_documented(reply, method, path)
         return reply
 
@@ -63,6 +63,10 @@ class Account:
             data=json.dumps(override),
             headers={"Content-Type": "application/json", **_named(headers)},
         )
+
+    def answer(self, question_id: object, **body: object) -> TestResponse:
+        """Answer a question with this user's token."""
+        return self.call("POST", f"/v1/me/questions/{question_id}/answer", json=body)
 
     def delete(self, path: str) -> TestResponse:
         return self.call("DELETE", path)
@@ -78,9 +82,14 @@ def google_keys(environment: pytest.MonkeyPatch, key_file: Path) -> Iterator[str
         yield server.url
 
 
+def url_of(path: str) -> str:
+    """Return a path of the trading config's API, or another that is whole already."""
+    return path if path.startswith("/v1/") else BASE + path
+
+
 def assert_documented(reply: TestResponse, method: str, path: str) -> None:
     """Hold a reply against the document: its status, its headers and its body."""
-    operation = operation_of(method, BASE + path.partition("?")[0])
+    operation = operation_of(method, url_of(path).partition("?")[0])
     if operation is None:
         return
     responses = {s: _resolved(r) for s, r in operation["responses"].items()}

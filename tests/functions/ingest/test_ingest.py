@@ -100,14 +100,18 @@ def test_without_enabled_users_nothing_is_fetched(db: Database) -> None:
     assert function("ingest").post("/").get_json() == {"inputs": 0, "facts": 0, "stored": 0}
 
 
-def test_the_worker_switch_stops_it(environment: pytest.MonkeyPatch, db: Database) -> None:
+@pytest.mark.parametrize("switch", ["TRADING_ENABLED", "TRADING_WORKER_INGEST_ENABLED"])
+def test_a_switch_stops_it_before_anything_is_fetched(
+    environment: pytest.MonkeyPatch, db: Database, simulator: SimulatedBroker, switch: str
+) -> None:
     enroll(db, "a")
-    environment.setenv("TRADING_WORKER_INGEST_ENABLED", "false")
+    environment.setenv(switch, "false")
     wiring.reset()
+    simulator.faults.add("status", status=503, times=50)
 
     reply = function("ingest").post("/")
 
-    assert "skipped" in reply.get_json()
+    assert (reply.status_code, "skipped" in reply.get_json()) == (200, True)
     assert rows(db, "SELECT 1 FROM market_data_snapshots") == []
 
 

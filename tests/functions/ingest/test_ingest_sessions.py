@@ -136,6 +136,22 @@ def test_yesterday_s_calendar_serves_while_today_s_cannot_be_fetched(
     assert today(db, tomorrow) == Session(new_york(2026, 2, 11, 9, 30), new_york(2026, 2, 11, 16))
 
 
+def test_a_bad_row_of_the_calendar_leaves_the_other_days_known(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hours = {"open": "09:30", "close": "16:00", "session_open": "0400", "session_close": "2000"}
+    body = [{"date": "2026-02-10", **hours}, {"date": "2026-02-11", **hours, "open": None}]
+    simulator.faults.add("status", status=200, body=body, path=CALENDAR)
+    enroll(db, "a")
+
+    answer = ingest()
+
+    assert [each["symbol"] for each in answer["problems"]] == ["calendar"]
+    assert today(db, NOON) == Session(new_york(2026, 2, 10, 9, 30), new_york(2026, 2, 10, 16))
+    with db.transaction() as tx:
+        assert sessions.day(tx, NOON + timedelta(days=1)) is None
+
+
 @pytest.mark.parametrize("body", [[], {}, [{"date": "2026-02-10"}], [{"date": 1, "open": "x"}]])
 def test_a_calendar_that_cannot_be_right_is_unknown(
     db: Database, simulator: SimulatedBroker, body: object

@@ -84,6 +84,24 @@ def test_the_operators_switch_denies(
 
 
 @pytest.mark.usefixtures("user")
+def test_a_row_that_somebody_else_inserts_without_terms_is_never_sent(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    update_config(db, guardrails={"require_question_before_order": False})
+    order_id = uuid.uuid4()
+    with db.transaction() as tx:
+        tx.run(
+            "INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, side, order_type,"
+            " notional_usd, status) VALUES (:id, :uid, 'mine-1', 'SPY', 'buy', 'market', 10,"
+            " 'approved')",
+            id=order_id,
+            uid=USER,
+        )
+
+    assert denied(db, simulator, order_id) == "QUESTION_EXPIRED"
+
+
+@pytest.mark.usefixtures("user")
 @pytest.mark.parametrize(
     ("override", "code"),
     [

@@ -31,7 +31,7 @@ STOP = {
 
 
 def hold(db: Database, simulator: SimulatedBroker, uid: str = USER) -> None:
-    """Buy two shares at about 492, and let the books settle."""
+    """Buy two shares at about 492, and let the records settle."""
     enroll(db, uid, guardrails=ROOM, rules=[BUY, STOP])
     submit(approved(db, uid))
     simulator.clock.advance(timedelta(seconds=5))

@@ -1,0 +1,66 @@
+"""`countersign positions …`: where the broker holds other units than our users, and what to do."""
+
+import getpass
+from decimal import Decimal, InvalidOperation
+
+import click
+
+from common.errors import PermanentError
+from infra.cli.connections import open_clients
+from infra.postgres.trading import adjustments, differences
+from infra.workflows.position_resolution import Resolution
+from infra.workflows.position_resolution import resolve as book
+
+
+@click.group()
+def positions() -> None:
+    """See and resolve positions that differ from the broker's (POSITION_DRIFT)."""
+
+
+@positions.command("list")
+def list_differences() -> None:
+    """List what the last reconciliation could not explain, and who holds the symbol."""
+    with open_clients().database.transaction() as tx:
+        found, manual = differences.unexplained(tx), differences.manual_holdings(tx)
+        for drift in found:
+            click.echo(f"{drift.symbol}: {drift.ours} with us, {drift.brokers} at the broker")
+            for owned in adjustments.open_trades(tx, drift.symbol):
+                click.echo(f"    {owned.firebase_uid}: {owned.trade.qty}")
+            if by_hand := manual.get(drift.symbol):
+                click.echo(f"    held by hand, beside our users: {by_hand}")
+    if not found:
+        click.echo("no position differs from the broker's")
+
+
+@positions.command()
+@click.argument("symbol")
+@click.option("--sold", metavar="UID=QTY", multiple=True, help="Units of a user, sold by hand.")
+@click.option("--price", metavar="USD", help="What a unit brought; else the average of the sales.")
+@click.option("--why", required=True, help="How you know: it is written down.")
+def resolve(*, symbol: str, sold: tuple[str, ...], price: str | None, why: str) -> None:
+    """Say whose units were sold by hand; what the account holds beyond is held by hand."""
+    clients = open_clients()
+    who = f"{getpass.getuser()} by countersign"
+    said = Resolution(symbol, _units(sold), _positive(price) if price else None, f"{who}: {why}")
+    by_hand = book(clients.database, clients.trading, said, clients.clock.now())
+    click.echo(f"{symbol}: resolved; {by_hand} held by hand, beside our users")
+
+
+def _units(sold: tuple[str, ...]) -> dict[str, Decimal]:
+    units: dict[str, Decimal] = {}
+    for each in sold:
+        uid, _, qty = each.rpartition("=")
+        if not uid or uid in units:
+            raise PermanentError(f"--sold {each}: say UID=QTY, once for each user")
+        units[uid] = _positive(qty)
+    return units
+
+
+def _positive(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not (value.is_finite() and value > 0):
+        raise PermanentError(f"{text} is no quantity or price above zero")
+    return value
