@@ -14,13 +14,13 @@ from common.server_limits import ServerLimits
 from functions import wiring
 from functions.pubsub import pubsub_handler
 from infra.postgres.database import Database, Transaction
-from infra.postgres.market import sessions
+from infra.postgres.market import sessions, sound_facts
 from infra.postgres.market.market_data import MarketDataKey
 from infra.postgres.messages import outbox
 from infra.postgres.users import configs, rule_status, set_aside_configs
 from infra.postgres.users.configs import SharedConfig
 from infra.postgres.users.rule_status import RuleStatus
-from infra.workflows import asking, isolation, market_facts
+from infra.workflows import asking, isolation
 from infra.workflows.deciding import Decision, decide
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
     """
     with database.transaction() as tx:
         active = configs.active(tx, limits)
-        facts, defective = market_facts.latest(tx, _needs(active.shared), now)
+        facts, defective = sound_facts.latest(tx, _needs(active.shared), now)
         session = sessions.today(tx, now)
         failed_before = set_aside_configs.keys(tx)
     counts: list[tuple[int, int]] = []  # users looked at and users asked, by piece

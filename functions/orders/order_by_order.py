@@ -13,7 +13,7 @@ from common.orders.order import Order
 from infra.postgres.database import Database, Session, Transaction
 from infra.postgres.trading import order_lists
 from infra.postgres.users.set_aside_rows import SetAsideRow
-from infra.workflows import isolation, order_reading
+from infra.workflows import isolation
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class OrderByOrder:
 
     def read(self, ids: Sequence[UUID]) -> list[Order]:
         """Read orders; what cannot be read is set aside."""
-        found, failed = order_reading.read(self.database, ids)
+        found, failed = isolation.read(self.database, ids, order_lists.of_ids)
         self.failed |= failed
         return found
 

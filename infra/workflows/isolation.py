@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from common.errors import OutcomeUnknownError, TransientError
-from infra.postgres.database import Transaction
+from infra.postgres.database import Database, Transaction
 from infra.postgres.users import set_aside_rows
 from infra.postgres.users.set_aside_rows import Kind, SetAsideRow
 from infra.runtime import redaction
@@ -14,6 +14,7 @@ from infra.runtime import redaction
 log = logging.getLogger(__name__)
 
 _Piece = TypeVar("_Piece")
+_Found = TypeVar("_Found")
 
 _LONGEST_REASON = 300
 
@@ -47,6 +48,22 @@ def one_by_one(
     """Work on each piece by itself; yield those that fail, and why, as `isolated` does."""
     for piece in pieces:
         yield from isolated([piece], lambda alone: work(alone[0]))
+
+
+def read(
+    database: Database,
+    keys: Sequence[_Piece],
+    read_some: Callable[[Transaction, Sequence[_Piece]], Sequence[_Found]],
+) -> tuple[list[_Found], dict[_Piece, str]]:
+    """Read everything at once if that works; return it, and why the rest cannot be read."""
+    found: list[_Found] = []
+
+    def work(some: Sequence[_Piece]) -> None:
+        with database.transaction() as tx:
+            found.extend(read_some(tx, some))
+
+    failed = dict(isolated(keys, work))
+    return found, failed
 
 
 def set_aside(tx: Transaction, kind: Kind, found: Sequence[SetAsideRow], now: datetime) -> None:

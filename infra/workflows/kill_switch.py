@@ -10,7 +10,7 @@ from infra.postgres.database import Database
 from infra.postgres.trading import controls, order_lists
 from infra.postgres.trading.controls import EVERYBODY, ControlChange
 from infra.runtime.clock import Clock
-from infra.workflows import order_reading
+from infra.workflows import isolation
 
 # Everything that ends in an order begins with market data. What looks after orders and reports runs
 # on: it places none.
@@ -55,7 +55,7 @@ def cancel_open(database: Database, trading: AlpacaTrading, user: str | None) ->
     """
     with database.transaction() as tx:
         open_ids = order_lists.open_ids(tx, user)
-    open_orders, unreadable = order_reading.read(database, open_ids)
+    open_orders, unreadable = isolation.read(database, open_ids, order_lists.of_ids)
     problems = [f"{order_id}: {reason}" for order_id, reason in unreadable.items()]
     problems += [problem for order in open_orders if (problem := _cancel(trading, order))]
     return Cancelled(len(open_ids), tuple(problems))
