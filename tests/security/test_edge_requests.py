@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from common.errors import TransientError
 from functions import pubsub, wiring
 from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres.database import Database
@@ -179,6 +180,18 @@ class TestOurOwnFaults:
         assert "password" not in reply.text
         logged = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
         assert ["LookupError" in each["stack_trace"] for each in logged if "stack_trace" in each]
+
+    def test_an_error_of_ours_tells_no_secret_either(self, environment: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> None:
+            raise TransientError("postgresql://user:hunter2@host cannot be reached")
+
+        environment.setattr("functions.answer.take_answer", broken)
+
+        reply = answer(answer_body())
+
+        assert reply.status_code == 503
+        assert "cannot be reached" in reply.get_json()["error"]["message"]
+        assert "hunter2" not in reply.text
 
 
 @pytest.mark.usefixtures("environment")
