@@ -95,9 +95,17 @@ def fan_out(
                 decision.note(status)
     statuses = [status for decision in decisions for status in decision.statuses.values()]
     rule_status.store(tx, statuses, now)
+    log_fired(statuses)
     for message in _messages(waiting, now):
         outbox.add(tx, message, message.audiences[0].first_uid, now)
     return looked_at, sum(status.asked for status in statuses)
+
+
+def log_fired(statuses: Sequence[RuleStatus]) -> None:
+    """Log the line that tells how many rules fired, whoever could be asked."""
+    fired = sum(status.outcome == "fired" for status in statuses)
+    if fired:
+        log.info("%d rules fired", fired, extra={"event": "rules_fired", "fired": fired})
 
 
 def _messages(audiences: Sequence[Audience], now: datetime) -> Iterator[RulesFired]:

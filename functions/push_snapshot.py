@@ -15,8 +15,8 @@ from common.snapshot import timestamp
 from functions import edge, wiring
 from infra.postgres.database import Session
 from infra.postgres.market import sessions
-from infra.workflows import push_audit
-from infra.workflows.kpi_push import LOCK, push_day
+from infra.workflows.kpis import push_audit
+from infra.workflows.kpis.push import LOCK, push_day
 
 log = logging.getLogger(__name__)
 

@@ -216,7 +216,15 @@ class Submission:
 
     def record(self, order: Order, broker_order: BrokerOrder) -> None:
         """Store the broker's word on an order, and what it filled."""
-        log.info("the broker says %s", broker_order.status, extra={"event": "order_submitted"})
+        accepted_at = broker_order.submitted_at or self.now
+        log.info(
+            "the broker says %s",
+            broker_order.status,
+            extra={
+                "event": "order_submitted",
+                "accept_seconds": max(0.0, (accepted_at - order.created_at).total_seconds()),
+            },
+        )
         limit = self.trading.rate_limit
         with self.session.transaction() as tx:
             outcomes.record(tx, order.id, broker_order, self.now)

@@ -16,7 +16,7 @@ from infra.workflows.outbox_relay import Relay
 if TYPE_CHECKING:
     from infra.auth.firebase_tokens import FirebaseTokens
     from infra.postgres.dashboard.kpi_views import Views
-    from infra.workflows.kpi_push import DashboardClients
+    from infra.workflows.kpis.push import DashboardClients
 
 
 class Wiring(Clients):
@@ -53,7 +53,7 @@ class Wiring(Clients):
     @cached_property
     def dashboard_clients(self) -> "DashboardClients":
         """The dashboard's API and, where it is configured, its database behind it."""
-        from infra.workflows.kpi_push import dashboard_clients  # noqa: PLC0415 (one function's)
+        from infra.workflows.kpis.push import dashboard_clients  # noqa: PLC0415 (one function's)
 
         return dashboard_clients(self.settings, self.secrets)
 
@@ -69,7 +69,7 @@ class Wiring(Clients):
     @cached_property
     def views(self) -> "Views":
         """The names of the KPI views."""
-        from infra.workflows.kpi_snapshot import views  # noqa: PLC0415 (one function's)
+        from infra.workflows.kpis.snapshot import views  # noqa: PLC0415 (one function's)
 
         return views(self.settings)
 

@@ -1,16 +1,14 @@
 """What the broker must be asked before an order is judged, with no transaction open."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from common.guardrails.facts import BrokerFacts
-from common.holdings.positions import Holding
 from common.market import Quote, Snapshot, trading_day, trading_day_start
 from common.orders.order import Order
 from infra.alpaca.market_data import AlpacaMarketData
+from infra.alpaca.positions import holding_of
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Session
 from infra.postgres.market import sessions
@@ -75,14 +73,9 @@ def _ask(
             quote=quote.result(),
             asset=asset.result(),
             account=account.result(),
-            holding=_holding(held.result(), order.symbol) if held else None,
+            holding=holding_of(held.result(), order.symbol) if held else None,
         )
         return facts, close.result()
-
-
-def _holding(held: Mapping[str, Holding], symbol: str) -> Holding:
-    """Return what is held of a symbol, which positions write without a slash; perhaps nothing."""
-    return held.get(symbol.replace("/", ""), Holding(Decimal(0), Decimal(0)))
 
 
 def _quote(market_data: AlpacaMarketData, symbol: str, feed: str) -> Quote | None:

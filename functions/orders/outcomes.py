@@ -1,5 +1,6 @@
 """What the broker's word on an order sets off, whichever function hears it."""
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
@@ -7,15 +8,20 @@ from common.errors import BrokerRefusedError
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.refusals import explain
+from common.orders.status import FILLED
 from common.questions import try_again_text
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, orders, positions
 from infra.postgres.users import configs
 
+log = logging.getLogger(__name__)
+
 
 def record(tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime) -> bool:
     """Store the broker's word on an order and what it filled; return whether it was news."""
     order = positions.record(tx, order_id, broker_order, now)
+    if order is not None and order.status == FILLED:
+        _log_filled(broker_order)
     if order is not None and order.has_failed:
         ask_again(tx, order, f"it was {order.status} by the broker", now)
     return order is not None
@@ -40,3 +46,15 @@ def ask_again(tx: Transaction, order: Order, why: str, now: datetime) -> None:
     if asked is None or asked.is_follow_up or rule is None or not rule.ask_again_on_failure:
         return
     confirmations.follow_up(tx, asked, try_again_text(asked.text, why), now)
+
+
+def _log_filled(broker_order: BrokerOrder) -> None:
+    """Log the line that tells how long the broker took, by its own clock."""
+    if broker_order.filled_at is None or broker_order.submitted_at is None:
+        return
+    seconds = (broker_order.filled_at - broker_order.submitted_at).total_seconds()
+    log.info(
+        "filled after %.3f s",
+        seconds,
+        extra={"event": "order_filled", "fill_seconds": max(0.0, seconds)},
+    )

@@ -2,6 +2,7 @@
 
 from werkzeug.exceptions import BadRequest, NotFound
 
+from common.errors import PermanentError
 from functions.pages.rendering import Reply, page
 from functions.pages.requests import Call
 from infra.postgres.console import operations
@@ -41,7 +42,10 @@ def switch(call: Call) -> Reply:
     if not why:
         return show(call, problem="Say why: it is kept with the switch.")
     user = call.field("user") or None
-    change(call.app.database, call.app.clock, user, why, call.who)
+    try:
+        change(call.app.database, call.app.clock, user, why, call.who)
+    except PermanentError as error:
+        return show(call, problem=f"Nothing was changed: {error}.")
     whose = f"trading of {user}" if user else "all trading"
     return show(call, f"Halted: {whose}." if state == "halted" else f"Resumed: {whose}.")
 

@@ -138,8 +138,11 @@ class AlpacaTrading:
             # A page may end between orders of one instant: the next one begins with it once more.
             after = last - _INSTANT if last - _INSTANT > after else last
 
-    def positions(self) -> dict[str, Holding]:
-        """Return the account's positions by symbol; raises TransientError."""
+    def positions(self) -> dict[str, Holding | None]:
+        """Return the account's positions by symbol, None where one cannot be read.
+
+        Raises TransientError.
+        """
         return positions.positions(self._http)
 
     def executions(self, after: datetime) -> Iterator[Execution]:

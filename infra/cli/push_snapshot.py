@@ -10,15 +10,15 @@ from common.market import trading_day
 from infra.cli.connections import open_clients
 from infra.clients import Clients
 from infra.runtime.clock import SystemClock
-from infra.workflows import push_audit
-from infra.workflows.kpi_push import (
+from infra.workflows.kpis import push_audit
+from infra.workflows.kpis.push import (
     LOCK,
     PushOutcome,
     backfill_warning,
     dashboard_clients,
     push_day,
 )
-from infra.workflows.kpi_snapshot import Built, build, views
+from infra.workflows.kpis.snapshot import Built, build, views
 
 
 @click.command("push-snapshot")

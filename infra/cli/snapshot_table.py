@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.snapshot.catalog import CATALOG, EXTREMES
-from infra.workflows.kpi_snapshot import Built
+from infra.workflows.kpis.snapshot import Built
 
 
 def print_snapshot(built: Built) -> None:

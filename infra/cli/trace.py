@@ -1,4 +1,4 @@
-"""`countersign trace ORDER_ID`: an order back to what its rule saw, and forward to its trade."""
+"""`countersign trace ORDER_ID`: an order back to what its rule saw, and forward to its KPIs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,6 +25,7 @@ _CHAIN = (
     ("broker_order", "Broker order", "{id}: {status}, {submitted_at}", "none that is known of"),
     ("fills", "Fill", "{qty} at {price}, {filled_at}", "none"),
     ("trades", "Trade", "{id}: {qty_of_order} of it; {qty} held, realized {realized_pnl}", "none"),
+    ("kpis", "KPI", "{kpi} of {report_date}: {push_result}", "none"),
 )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pg8000.dbapi
 
 from common.errors import LockedError, OutcomeUnknownError, TradingError, TransientError
+from infra.postgres.driver import leaving_nothing_open
 
 pg8000.dbapi.paramstyle = "named"
 
@@ -122,11 +123,8 @@ class Connection:
 
     def close(self) -> None:
         """Say goodbye to the server and close."""
-        opened = self._driver._usock  # noqa: SLF001 (pg8000's only way)
-        with suppress(DriverError, OSError):
+        with suppress(DriverError, OSError), leaving_nothing_open(self._driver):
             self._driver.close()
-        if opened is not None:
-            _let_go(opened)
 
     def discard(self) -> None:
         """Close without another word: the server might take it for the rest of a message."""
@@ -196,13 +194,6 @@ def translated() -> Iterator[None]:
         raise
     except OSError as error:
         raise TransientError("the database cannot be reached") from error
-
-
-def _let_go(opened: socket.socket) -> None:
-    """Close a socket at once: where the goodbye failed, the driver's file over it keeps it open."""
-    descriptor = opened.detach()
-    if descriptor >= 0:
-        socket.close(descriptor)
 
 
 def _exact_json(text: str) -> Any:

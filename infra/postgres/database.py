@@ -11,6 +11,7 @@ import pg8000.dbapi
 
 from common.errors import TradingError, TransientError
 from infra.postgres.connection import Connection, DriverError, translated
+from infra.postgres.driver import connect
 from infra.runtime.database_url import connection_arguments
 
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
@@ -202,7 +203,7 @@ def _unlock(connection: Connection, name: str) -> None:
 def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
     """Return how to connect to a `postgresql://` URL; raises ValueError when it cannot be read."""
     arguments = connection_arguments(database_url, timeout_seconds=timeout_seconds)
-    return lambda: pg8000.dbapi.connect(**arguments)
+    return lambda: connect(arguments)
 
 
 def to_json(document: object) -> str:

@@ -8,6 +8,7 @@ from common.errors import MalformedMessageError
 from common.server_limits import ServerLimits
 from common.validation import validate
 from infra.postgres.database import Transaction
+from infra.postgres.trading import confirmations
 from infra.postgres.users import templates, user_configs
 from infra.postgres.users.user_configs import UserConfig
 
@@ -27,10 +28,12 @@ def replace(
     """Replace the override of a locked user, whose config is `stored`, if the result is valid.
 
     `template_name` None keeps the template of `stored` (a new user gets the default one), and
-    NO_TEMPLATE uses none. Raises MalformedMessageError that names every problem with its path.
+    NO_TEMPLATE uses none. Questions of rules that are switched off by it are withdrawn. Raises
+    MalformedMessageError that names every problem with its path.
     """
     template_name = _template_of(stored, template_name)
     config = _validated(tx, override, template_name, limits)
+    confirmations.withdraw_of_user(tx, firebase_uid, _asking(config), now)
     return user_configs.save(
         tx, firebase_uid, template_name or None, override, now, enabled=config.enabled
     )
@@ -44,6 +47,11 @@ def effective(
     Raises MalformedMessageError that names every problem with its path.
     """
     return _validated(tx, override, _template_of(stored, None), limits)
+
+
+def _asking(config: TradingConfig) -> list[str]:
+    """Name the rules that may still ask."""
+    return [rule.id for rule in config.rules if config.enabled and rule.enabled]
 
 
 def _template_of(stored: UserConfig | None, template_name: str | None) -> str | None:

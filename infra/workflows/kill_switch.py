@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.errors import TradingError
+from common.errors import PermanentError, TradingError
 from common.orders.order import Order
 from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.scheduler import ENABLED, PAUSED, CloudScheduler
@@ -26,13 +26,16 @@ class Cancelled:
 
 
 def halt(database: Database, clock: Clock, user: str | None, why: str, who: str) -> None:
-    """Let no order through, of a user or of everybody, until `resume`."""
-    _turn(database, clock, ControlChange(user or EVERYBODY, "halted", why, who))
+    """Let no order through, of a user or of everybody (None), until `resume`.
+
+    Raises PermanentError when there is no such user.
+    """
+    _turn(database, clock, ControlChange(_scope(user), "halted", why, who))
 
 
 def resume(database: Database, clock: Clock, user: str | None, why: str, who: str) -> None:
-    """Let orders through again."""
-    _turn(database, clock, ControlChange(user or EVERYBODY, "active", why, who))
+    """Let orders through again; raises as `halt` does."""
+    _turn(database, clock, ControlChange(_scope(user), "active", why, who))
 
 
 def pause_trading(scheduler: CloudScheduler) -> list[str]:
@@ -72,6 +75,14 @@ def _cancel(trading: AlpacaTrading, order: Order) -> str | None:
     return None
 
 
+def _scope(user: str | None) -> str:
+    if user == EVERYBODY:
+        raise PermanentError(f"there is no user {user}")
+    return EVERYBODY if user is None else user
+
+
 def _turn(database: Database, clock: Clock, change: ControlChange) -> None:
     with database.transaction() as tx:
+        if change.scope != EVERYBODY and not controls.is_known(tx, change.scope):
+            raise PermanentError(f"there is no user {change.scope}")
         controls.set_control(tx, change, clock.now())

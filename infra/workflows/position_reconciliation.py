@@ -14,7 +14,7 @@ from common.holdings.positions import Execution, Holding
 from common.market import trading_day
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres.database import Database
+from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import corporate_actions, differences, positions
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.workflows import isolation, restatement
@@ -47,15 +47,26 @@ def reconcile_positions(
 
 
 def _differences(
-    database: Database, at_broker: Mapping[str, Holding], now: datetime
+    database: Database, at_broker: Mapping[str, Holding | None], now: datetime
 ) -> list[Drift]:
     with database.transaction() as tx:
         ours = positions.totals(tx)
         for symbol, qty in differences.manual_holdings(tx).items():
             ours[symbol] = ours.get(symbol, 0) + qty
-        moving = positions.moving(tx, now - SETTLED_AFTER)
-    brokers = {symbol: holding.qty for symbol, holding in at_broker.items()}
-    return drifts(ours, brokers, moving)
+        uncertain = _uncertain(tx, at_broker, now)
+    brokers = {symbol: holding.qty for symbol, holding in at_broker.items() if holding is not None}
+    return drifts(ours, brokers, uncertain)
+
+
+def _uncertain(
+    tx: Transaction, at_broker: Mapping[str, Holding | None], now: datetime
+) -> list[str]:
+    """Name the symbols that cannot be compared: fills are on their way, or it cannot be read."""
+    return [*positions.moving(tx, now - SETTLED_AFTER), *_unread(at_broker)]
+
+
+def _unread(at_broker: Mapping[str, Holding | None]) -> list[str]:
+    return [symbol for symbol, holding in at_broker.items() if holding is None]
 
 
 def _apply_corporate_actions(
@@ -74,7 +85,7 @@ def _apply_corporate_actions(
 def _explain(
     database: Database,
     found: Sequence[Drift],
-    at_broker: Mapping[str, Holding],
+    at_broker: Mapping[str, Holding | None],
     executions: Sequence[Execution],
     now: datetime,
 ) -> tuple[dict[str, str], list[SetAsideRow]]:
@@ -98,13 +109,14 @@ def _explain(
     return explained, failed
 
 
-def _store(database: Database, at_broker: Mapping[str, Holding], now: datetime) -> None:
+def _store(database: Database, at_broker: Mapping[str, Holding | None], now: datetime) -> None:
     """Remember what is still different; a gap of an earlier day with equal books was a move."""
     rest = _differences(database, at_broker, now)
     with database.transaction() as tx:
-        differences.store(tx, rest, positions.moving(tx, now - SETTLED_AFTER), now)
+        differences.store(tx, rest, _uncertain(tx, at_broker, now), now)
+        unequal = {each.symbol for each in rest}.union(_unread(at_broker))
         for gap in corporate_actions.unexplained(tx):
-            if gap.kind == "gap" and gap.symbol not in {each.symbol for each in rest}:
+            if gap.kind == "gap" and gap.symbol not in unequal:
                 corporate_actions.resolve_gaps(tx, gap.symbol, trading_day(now), now)
 
 

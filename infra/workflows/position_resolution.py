@@ -8,6 +8,7 @@ from decimal import Decimal
 from common.errors import PermanentError, TransientError
 from common.holdings.drift import LOOKED_BACK, SETTLED_AFTER
 from common.holdings.positions import Execution, Fill, apply_fill
+from infra.alpaca.positions import holding_of
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import adjustments, differences, positions
@@ -39,7 +40,7 @@ def resolve(
     said does not lead to the broker's quantity.
     """
     symbol = resolution.symbol.replace("/", "")
-    holding = trading.positions().get(symbol)
+    holding = holding_of(trading.positions(), symbol)
     executions = [each for each in trading.executions(now - LOOKED_BACK) if each.symbol == symbol]
     with database.transaction() as tx:
         held = adjustments.open_trades(tx, symbol)
@@ -47,7 +48,7 @@ def resolve(
             raise TransientError(f"an order in {symbol} is under way: try again in a few minutes")
         new = differences.new_manual_fills(tx, executions)
         manual = differences.manual_holdings(tx).get(symbol, _NONE)
-        by_hand = _held_by_hand(resolution, held, manual, holding.qty if holding else _NONE)
+        by_hand = _held_by_hand(resolution, held, manual, holding.qty)
         if resolution.sold:
             _sell(tx, resolution, held, _price(resolution, new), now)
         differences.store_manual_fills(tx, new)

@@ -16,7 +16,7 @@ from infra.postgres.dashboard import kpis
 from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database, Transaction, connector
 from infra.postgres.migrate import migrate
-from infra.workflows import option_valuation
+from infra.workflows.kpis import option_valuation
 from tests.bench.timing import median, timed
 from tests.kpis import full_day
 

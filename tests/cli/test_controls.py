@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner
 
+from common.errors import PermanentError
 from common.guardrails.facts import Control
 from common.market import NEW_YORK
 from common.messages import TradeUpdate
@@ -149,6 +150,26 @@ class TestKillSwitch:
         turns = rows(db, "SELECT state, set_by FROM trading_control_changes ORDER BY id")
         assert [turn["state"] for turn in turns] == ["halted", "active"]
         assert all(turn["set_by"].endswith("by countersign") for turn in turns)
+
+    @pytest.mark.parametrize("command", ["halt", "resume"])
+    @pytest.mark.parametrize("user", ["nobdoy", "", "*"])
+    def test_there_must_be_such_a_user(self, db: Database, command: str, user: str) -> None:
+        done = CliRunner().invoke(main, [command, "--user", user, "--why", "odd fills"])
+
+        assert isinstance(done.exception, PermanentError)
+        assert str(done.exception) == f"there is no user {user}"
+        assert rows(db, "SELECT 1 FROM trading_controls") == []
+
+    def test_a_switch_that_stands_can_be_turned_back_when_its_user_is_gone(
+        self, db: Database, simulator: SimulatedBroker
+    ) -> None:
+        with db.transaction() as tx:
+            tx.run("INSERT INTO trading_users (firebase_uid) VALUES ('leaving')")
+        kill_switch.halt(db, simulator.clock, "leaving", "odd fills", "ops")
+        with db.transaction() as tx:
+            tx.run("DELETE FROM users WHERE firebase_uid = 'leaving'")
+
+        assert countersign("resume", "--user", "leaving", "--why", "gone") == "resumed: leaving\n"
 
     @pytest.mark.parametrize("command", ["halt", "resume"])
     def test_a_reason_must_be_given(self, db: Database, command: str) -> None:

@@ -53,7 +53,7 @@ def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(
     (fill,) = rows(db, "SELECT * FROM fills")
     sections = parts(printed)
     assert printed.startswith(f"Order {filled} of {USER}: buy $10 of SPY: filled\n")
-    assert list(dict(sections)) == [*CHAIN, "Fill", "Trade"]
+    assert list(dict(sections)) == [*CHAIN, "Fill", "Trade", "KPI"]
     snapshots = [text.split(":")[0] for title, text in sections if title == "Snapshot"]
     assert list(map(int, snapshots)) == opportunity["snapshot_ids"]
     assert f"config version {opportunity['config_hash']}" in dict(sections)["Rule"]
@@ -62,6 +62,41 @@ def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(
     assert dict(sections)["Guardrails"].startswith("passed, $10 reserved 2026-02-10T17:00:00")
     assert dict(sections)["Fill"].startswith(f"{fill['qty']} at {fill['price']},")
     assert f"{fill['qty']} held" in dict(sections)["Trade"]
+
+
+def test_it_goes_on_to_the_first_push_that_counted_the_order(
+    db: Database, filled: uuid.UUID
+) -> None:
+    kpis = ["Opportunities flagged", "Notifications sent", "Entries opened"]
+    (trade,) = rows(db, "SELECT opened_at FROM trades")
+    opened = trade["opened_at"]
+    assert sorted(said_of_kpis(filled)) == sorted(f"{k} of 2026-02-10: not_pushed" for k in kpis)
+    with db.transaction() as tx:
+        for minutes, day, result in (
+            (-1, "2026-02-10", "accepted"),  # before anything had happened
+            (1, "2026-02-09", "accepted"),
+            (2, "2026-02-10", "refused"),
+            (3, "2026-02-10", "stored_in_d1"),
+            (4, "2026-02-10", "accepted"),
+        ):
+            tx.run(
+                "INSERT INTO snapshot_pushes (report_date, updated_at, content_sha256,"
+                " body_sha256, body_bytes, result, missing)"
+                " VALUES (CAST(:day AS date), :at, 'c', 'b', 1, :result, '{}')",
+                day=day,
+                at=opened + timedelta(minutes=minutes),
+                result=result,
+            )
+
+    chain = json.loads(trace(str(filled), "--json"))
+
+    pushes = {each["kpi"]: (each["push_result"], each["pushed_at"]) for each in chain["kpis"]}
+    counted = (opened + timedelta(minutes=3)).isoformat().replace("+00:00", "Z")
+    assert pushes == dict.fromkeys(kpis, ("stored_in_d1", counted))
+
+
+def said_of_kpis(order_id: uuid.UUID) -> list[str]:
+    return [text for title, text in parts(trace(str(order_id))) if title == "KPI"]
 
 
 def test_json_is_what_the_account_api_shows(filled: uuid.UUID) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-import pg8000.dbapi
+from infra.postgres.driver import DriverConnection
 
 Direction = Literal["sent", "received"]
 
@@ -49,16 +49,22 @@ class Wire:
         self.recorded[direction] += data
         self._left -= len(data) if direction == self._direction else 0
 
-    def connect(self) -> pg8000.dbapi.Connection:
+    def connect(self) -> DriverConnection:
         """Connect as the pool does."""
         url = urlsplit(self.database_url)
         folder = parse_qs(url.query)["host"][0]
-        line = _FaultySocket(socket.AF_UNIX)
-        line.wire = self
-        line.settimeout(5)
-        line.connect(f"{folder}/.s.PGSQL.{url.port or 5432}")
         database = url.path.removeprefix("/")
-        return pg8000.dbapi.connect("postgres", database=database, sock=line, ssl_context=False)
+        line = _FaultySocket(socket.AF_UNIX)
+        try:
+            line.wire = self
+            line.settimeout(5)
+            line.connect(f"{folder}/.s.PGSQL.{url.port or 5432}")
+            return DriverConnection(
+                user="postgres", database=database, sock=line, ssl_context=False
+            )
+        except BaseException:
+            line.close()
+            raise
 
 
 class _FaultySocket(socket.socket):

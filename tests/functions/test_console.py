@@ -74,6 +74,16 @@ def test_the_switch_is_turned_with_a_reason_and_by_whom(db: Database) -> None:
     }
 
 
+def test_nobody_is_halted_who_does_not_exist(db: Database) -> None:
+    form = {"state": "halted", "why": "a drill", "user": "nobdoy"}
+
+    reply = function("console").post("/operate/switch", data=form)
+
+    assert reply.status_code == 422
+    assert "there is no user nobdoy" in reply.text
+    assert not rows(db, "SELECT 1 FROM trading_controls")
+
+
 def test_without_a_reason_the_switch_stays(db: Database) -> None:
     reply = function("console").post("/operate/switch", data={"state": "halted", "why": " "})
 

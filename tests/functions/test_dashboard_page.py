@@ -13,7 +13,7 @@ from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
 from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database, connector
-from infra.workflows.kpi_snapshot import build
+from infra.workflows.kpis.snapshot import build
 from tests.functions.dashboard_page import contracts_shown
 from tests.functions.pushes import Dashboard, push, running_dashboard, scan
 from tests.functions.steps import approved, submit

@@ -14,7 +14,7 @@ from common.snapshot.catalog import CATALOG, EXTREMES
 from infra.local.postgres import create_database
 from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database, connector
-from infra.workflows.kpi_snapshot import Built, build
+from infra.workflows.kpis.snapshot import Built, build
 from tests.conftest import SHARED
 from tests.kpis import full_day
 from tests.shapes import shape

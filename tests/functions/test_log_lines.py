@@ -18,7 +18,7 @@ from common.snapshot.completeness import Missing
 from infra.postgres.database import Database
 from infra.runtime.json_logs import CloudFormatter
 from infra.simulator.broker import SimulatedBroker
-from infra.workflows import push_audit
+from infra.workflows.kpis import push_audit
 from tests.conftest import ROOT, function
 from tests.functions.steps import approved, asked, deliver, order_row, submit, swipe, tick
 
@@ -77,6 +77,7 @@ class TestLines:
             ("infra.workflows.asking", "asked"),
             ("functions.answer", "answered"),
             ("functions.submit_order", "order_submitted"),
+            ("functions.orders.outcomes", "order_filled"),
             ("functions.reconcile_orders", "order_changed"),
         ]
         (sent,) = simulator.ledger.orders()
@@ -116,6 +117,27 @@ class TestLines:
 
         (done,) = lines.of("evaluate_done")
         assert done["asked"] == 1
+
+    def test_a_rule_that_fires_is_counted_though_nobody_can_be_asked(self, lines: Lines) -> None:
+        tick()
+        tick()  # its question is pending
+
+        assert [line["fired"] for line in lines.of("rules_fired")] == [1, 1]
+        assert [line["asked"] for line in lines.of("evaluate_done")] == [1, 0]
+
+    def test_an_order_says_how_long_acceptance_and_execution_took(
+        self, db: Database, simulator: SimulatedBroker, lines: Lines
+    ) -> None:
+        order_id = approved(db)
+        simulator.clock.advance(timedelta(seconds=7))
+        submit(order_id)
+        simulator.clock.advance(timedelta(seconds=5))
+        function("reconcile_orders").post("/")
+
+        (sent,), (filled,) = lines.of("order_submitted"), lines.of("order_filled")
+        row = order_row(db, order_id)
+        assert int(sent["accept_seconds"]) == 7
+        assert filled["fill_seconds"] == (row["filled_at"] - row["submitted_at"]).total_seconds()
 
     def test_a_denied_order_names_its_code(
         self, db: Database, simulator: SimulatedBroker, lines: Lines

@@ -7,7 +7,7 @@ import pytest
 from common.snapshot.catalog import CATALOG, DASH
 from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database
-from infra.workflows.kpi_snapshot import build
+from infra.workflows.kpis.snapshot import build
 from tests.kpis import full_day
 
 LAST_TRADE = """

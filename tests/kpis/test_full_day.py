@@ -14,7 +14,7 @@ from infra.local.postgres import create_database
 from infra.postgres.dashboard import kpis
 from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database, connector
-from infra.workflows import option_valuation
+from infra.workflows.kpis import option_valuation
 from tests.conftest import SHARED, _of, rows
 from tests.kpis import full_day, recomputed
 from tests.kpis.full_day import CLOSES, DAY, OPENS, OVER, RECORDINGS

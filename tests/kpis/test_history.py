@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.postgres.database import Database, Transaction
-from infra.workflows import option_valuation
+from infra.workflows.kpis import option_valuation
 from tests.kpis import full_day
 from tests.kpis.full_day import DAY, OVER
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from common.occ import OccSymbol
 from infra.postgres.database import Database
-from infra.workflows import option_valuation
-from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE
+from infra.workflows.kpis import option_valuation
+from infra.workflows.kpis.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE
 from tests.kpis import recomputed
 from tests.kpis.black_scholes import European
 from tests.kpis.recomputed import DAYS, random_days, shown

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.postgres.database import Database
-from infra.workflows import option_valuation
+from infra.workflows.kpis import option_valuation
 from tests.conftest import rows
 from tests.kpis import recomputed
 from tests.kpis.source_rows import SourceRows

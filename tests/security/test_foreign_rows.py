@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 import httpx
-import pg8000.dbapi
 import pytest
 from werkzeug.test import TestResponse
 
 from functions import edge, wiring
 from infra.postgres.database import Database, connector
+from infra.postgres.driver import DriverConnection
 from infra.postgres.user_transaction import ForeignRowError, UserTransaction
 from tests.conftest import USER, enroll, function
 from tests.functions.account.account import BASE, Account
@@ -20,7 +20,7 @@ from tests.security.hostile import API
 OTHER = "user-2"
 
 
-class MixedUp(pg8000.dbapi.Connection):  # type: ignore[misc]
+class MixedUp(DriverConnection):
     """A driver that returns the rows of another user than was asked about."""
 
     def execute_unnamed(self, statement: str, vals: Any = (), **options: Any) -> Any:

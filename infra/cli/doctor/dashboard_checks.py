@@ -15,7 +15,7 @@ from infra.dashboard.retries import RefusedError
 from infra.runtime.clock import SystemClock
 from infra.runtime.http_errors import TIMEOUT, transport_errors
 from infra.runtime.settings import SettingsError
-from infra.workflows.kpi_push import dashboard_api
+from infra.workflows.kpis.push import dashboard_api
 
 # Webhooks are refused from five minutes on; a clock that is off by seconds is already unwell.
 _NOTABLE, _TOO_MUCH = timedelta(seconds=5), timedelta(minutes=1)

@@ -11,7 +11,7 @@ from infra.postgres.trading import controls, differences
 from infra.postgres.users import set_aside_configs, set_aside_rows
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import SettingsError
-from infra.workflows import kpi_snapshot
+from infra.workflows.kpis import snapshot as kpi_snapshot
 
 # Who is at a loss without it.
 _NEEDED_BY = {

@@ -123,7 +123,7 @@ def withdraw_obsolete(
 ) -> int:
     """Withdraw the questions whose rule or user is enabled no more; return how many.
 
-    `standing_rules` are the (config key, rule id) of all enabled rules of enabled users.
+    `enabled_rules` are the (config key, rule id) of all enabled rules of enabled users.
     """
     rules = [{"config_key": key, "rule_id": rule_id} for key, rule_id in enabled_rules]
     return tx.run(
@@ -136,6 +136,29 @@ def withdraw_obsolete(
             WHERE c.enabled AND c.firebase_uid = p.firebase_uid AND r.rule_id = p.rule_id)
         """,
         rules=to_json(rules),
+        now=now,
+    )
+
+
+def withdraw_of_user(
+    tx: Transaction, firebase_uid: str, enabled_rules: Sequence[str], now: datetime
+) -> int:
+    """Withdraw a user's questions of all other rules; return how many.
+
+    One that is being answered at this moment is left to its answer: whoever answers holds the lock
+    of the question and may want the user's, which the caller holds.
+    """
+    return tx.run(
+        """
+        UPDATE confirmations SET status = 'withdrawn', decided_at = :now
+        WHERE question_id IN (
+            SELECT question_id FROM confirmations
+            WHERE firebase_uid = :uid AND status = 'pending'
+              AND rule_id <> ALL(CAST(:rules AS text[]))
+            FOR UPDATE SKIP LOCKED)
+        """,
+        uid=firebase_uid,
+        rules=list(enabled_rules),
         now=now,
     )
 

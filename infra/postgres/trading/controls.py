@@ -35,6 +35,16 @@ def active_controls(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[
     return tuple(Control(row["state"], row["reason"]) for row in rows)
 
 
+def is_known(tx: Transaction, firebase_uid: str) -> bool:
+    """Tell whether there is such a user, or was one whose switch still stands."""
+    found = tx.rows(
+        "SELECT 1 FROM users WHERE firebase_uid = :uid"
+        " UNION ALL SELECT 1 FROM trading_controls WHERE scope = :uid",
+        uid=firebase_uid,
+    )
+    return bool(found)
+
+
 def restrict(tx: Transaction, change: ControlChange, now: datetime) -> None:
     """Turn the switch unless it is halted already: a breaker never loosens a person's decision."""
     current = tx.row(

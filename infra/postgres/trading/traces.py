@@ -1,4 +1,4 @@
-"""The whole chain of an order: from the facts a rule saw to the trade that it made."""
+"""The whole chain of an order: from the facts a rule saw to the KPIs that count it."""
 
 import re
 from typing import Any
@@ -28,6 +28,7 @@ def read(tx: Transaction, firebase_uid: str, order_id: UUID) -> dict[str, Any] |
         "broker_order": _at_broker(order) if order["broker_order_id"] else None,
         "fills": _fills(tx, firebase_uid, order_id),
         "trades": _trades(tx, firebase_uid, order_id),
+        "kpis": _kpis(tx, firebase_uid, order_id),
     }
 
 
@@ -125,6 +126,49 @@ def _trades(tx: Transaction, firebase_uid: str, order_id: UUID) -> list[Row]:
                t.avg_entry_price, t.realized_pnl, t.opened_at, t.closed_at, t.opening_order_id
         FROM fills f JOIN trade_fills tf ON tf.fill_id = f.id JOIN trades t ON t.id = tf.trade_id
         WHERE f.order_id = :id AND t.firebase_uid = :uid GROUP BY t.id ORDER BY t.id
+        """,
+        uid=firebase_uid,
+        id=order_id,
+    )
+
+
+def _kpis(tx: Transaction, firebase_uid: str, order_id: UUID) -> list[Row]:
+    """Read which KPIs of which day count the order, and the first push that did.
+
+    These are the events of `utils_statistics.daily_events`.
+    """
+    return tx.rows(
+        """
+        WITH mine AS (
+            SELECT id, firebase_uid, opportunity_id, question_id FROM trade_orders
+            WHERE id = :id AND firebase_uid = :uid
+        ), counted AS (
+            SELECT 'Opportunities flagged' AS kpi, p.fired_at AS at
+            FROM mine JOIN opportunities p ON p.id = mine.opportunity_id
+            UNION ALL
+            SELECT 'Notifications sent', c.asked_at
+            FROM mine JOIN confirmations c ON c.question_id = mine.question_id
+            UNION ALL
+            SELECT 'Entries opened', t.opened_at
+            FROM mine JOIN trades t ON t.opening_order_id = mine.id
+            UNION ALL
+            SELECT 'Exits closed', t.closed_at
+            FROM mine JOIN fills f ON f.order_id = mine.id
+            JOIN trade_fills tf ON tf.fill_id = f.id JOIN trades t ON t.id = tf.trade_id
+            WHERE t.closed_at = f.filled_at
+        ), dated AS (
+            SELECT kpi, at, CAST(at AT TIME ZONE 'America/New_York' AS date) AS day FROM counted
+        )
+        SELECT mine.firebase_uid, dated.kpi, dated.at, CAST(dated.day AS text) AS report_date,
+               push.updated_at AS pushed_at, coalesce(push.result, 'not_pushed') AS push_result
+        FROM mine CROSS JOIN dated
+        LEFT JOIN LATERAL (
+            SELECT s.updated_at, s.result FROM snapshot_pushes s
+            WHERE s.report_date = dated.day AND s.updated_at >= dated.at
+              AND s.result IN ('accepted', 'stored_in_d1')
+            ORDER BY s.updated_at, s.id LIMIT 1
+        ) AS push ON true
+        ORDER BY dated.at, dated.kpi
         """,
         uid=firebase_uid,
         id=order_id,

@@ -204,4 +204,23 @@ def test_a_short_position_is_negative_however_its_units_are_signed(
 
     found = positions.holdings([held | {"avg_entry_price": "490"}])
 
-    assert (int(found["SPY"].qty), int(found["SPY"].available)) == (signed, 5)
+    holding = positions.holding_of(found, "SPY")
+    assert (holding.qty, holding.available) == (Decimal(signed), Decimal(5))
+
+
+@pytest.mark.parametrize("odd", [{"qty": "many"}, {"qty": None}, {"side": "sideways"}])
+def test_a_position_that_cannot_be_read_loses_its_own_symbol_alone(odd: dict[str, object]) -> None:
+    held = {"symbol": "SPY", "qty": "5", "qty_available": "5", "side": "long"}
+
+    found = positions.holdings([held, held | {"symbol": "BTCUSD"} | odd])
+
+    assert positions.holding_of(found, "SPY").qty == 5
+    assert positions.holding_of(found, "AAPL").qty == 0
+    with pytest.raises(TransientError, match="BTC/USD cannot be read"):
+        positions.holding_of(found, "BTC/USD")
+
+
+@pytest.mark.parametrize("row", [None, {"qty": "5", "side": "long"}])
+def test_a_position_of_no_symbol_could_be_anybodys(row: object) -> None:
+    with pytest.raises(TransientError):
+        positions.holdings([row])

@@ -15,7 +15,7 @@ from infra.gcp.scheduler import CloudScheduler
 from infra.postgres.database import Database
 from infra.runtime.schedules import SCHEDULES_FILE
 from infra.workflows import kill_switch
-from tests.conftest import rows
+from tests.conftest import USER, enroll, rows
 from tests.contract.gcp.cloud_scheduler import LOCATION, NEXT, Google, client_of
 
 
@@ -159,9 +159,14 @@ class TestCommands:
         assert states(db) == ["active"]
         assert google.state("countersign-ingest") == "ENABLED"
 
-    def test_halting_one_user_leaves_the_jobs_of_all_alone(self, google: Google) -> None:
-        countersign("halt", "--user", "somebody", "--why", "test")
+    def test_halting_one_user_leaves_the_jobs_of_all_alone(
+        self, google: Google, db: Database
+    ) -> None:
+        enroll(db, USER)
 
+        countersign("halt", "--user", USER, "--why", "test")
+
+        assert states(db) == ["halted"]
         assert google.state("countersign-ingest") == "ENABLED"
 
     @pytest.mark.parametrize("method", ["list", "pause"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pg8000.dbapi
 
+from infra.postgres.driver import DriverConnection
 from tests.faults.proof import interleaving
 from tests.faults.proof.injected_fault import Place
 
@@ -18,12 +19,10 @@ if TYPE_CHECKING:
 _SQLSTATES = {"serialization": "40001", "deadlock": "40P01"}
 
 
-class WatchedConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
+class WatchedConnection(DriverConnection):
     """What `connector` made, with an instance that it belongs to."""
 
     instance: Instance
-    _usock: Any
-    _sock: Any
 
     @classmethod
     def watch(cls, connection: pg8000.dbapi.Connection, instance: Instance) -> WatchedConnection:

@@ -12,9 +12,12 @@ from werkzeug.test import TestResponse
 from common.config import TradingConfig
 from functions import wiring
 from infra.postgres.database import Database
+from infra.postgres.trading import confirmations
 from infra.postgres.users import configs
 from tests.conftest import USER, enroll, rows
 from tests.functions.account.account import Account
+from tests.functions.steps import asked, swipe, tick
+from tests.functions.test_rule_status import rule
 
 OVERRIDE = {"guardrails": {"max_orders_per_day": 2}, "max_spread_pct": 0.5}
 
@@ -325,3 +328,55 @@ def test_the_server_forgets_nothing_between_instances(account: Account) -> None:
     wiring.reset()
 
     assert account.get("/config").get_json() == written
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ({"enabled": False}, ("withdrawn", "withdrawn")),
+        (
+            {"rules": [{"id": "dip_confirm", "enabled": False}, rule("second")]},
+            ("withdrawn", "pending"),
+        ),
+        ({"rules": []}, ("pending", "withdrawn")),
+        ({"max_spread_pct": 2, "rules": [rule("second")]}, ("pending", "pending")),
+    ],
+)
+def test_what_is_switched_off_withdraws_its_questions_at_once(
+    account: Account, db: Database, change: dict[str, Any], left: tuple[str, str]
+) -> None:
+    enroll(db, account.uid, rules=[rule("second")])
+    enroll(db, "another", rules=[rule("second")])
+    tick()
+
+    assert account.put(change, If_Match="*").status_code == 200
+
+    found = rows(db, "SELECT firebase_uid, rule_id, status FROM confirmations")
+    status = {(each["firebase_uid"], each["rule_id"]): each["status"] for each in found}
+    assert (status[account.uid, "dip_confirm"], status[account.uid, "second"]) == left
+    assert {status["another", each] for each in ("dip_confirm", "second")} == {"pending"}
+
+
+def test_a_config_that_is_refused_withdraws_nothing(account: Account, db: Database) -> None:
+    enroll(db, account.uid)
+    question_id = asked(db)
+
+    refused = account.put({"enabled": False, "max_spread_pct": -1}, If_Match="*")
+
+    assert refused.status_code == 422
+
+    assert swipe(question_id, 10).status_code == 200
+
+
+def test_a_question_that_is_being_answered_is_left_to_its_answer(
+    account: Account, db: Database
+) -> None:
+    enroll(db, account.uid)
+    question_id = asked(db)
+
+    with db.transaction() as answering:
+        assert confirmations.lock(answering, question_id) is not None
+        switched_off = account.put({"enabled": False}, If_Match="*")  # waits for nobody
+
+    (left,) = rows(db, "SELECT status FROM confirmations")
+    assert (switched_off.status_code, left["status"]) == (200, "pending")

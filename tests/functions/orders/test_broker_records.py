@@ -195,6 +195,23 @@ def test_a_sale_that_could_be_of_two_users_stops_both_with_both_numbers(
     assert row["reason"] == "symbol=SPY ours=4 brokers=3"
 
 
+def test_a_close_goes_on_beside_a_position_that_cannot_be_read(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    simulator.market.set_price("SPY", 460, prev_close=500, live=True)
+    order = approved(db)
+    spy = {"symbol": "SPY", "qty": "2", "qty_available": "2", "side": "long"}
+    body = [{"symbol": "AAPL", "qty": "many", "side": "long"}, spy]
+    simulator.faults.add("status", status=200, body=body, path="/v2/positions")
+
+    submit(order)
+
+    row = order_row(db, order)
+    assert (row["side"], row["qty"], row["denial_code"]) == ("sell", 2, None)
+    assert row["alpaca_order_id"] is not None
+
+
 def test_a_close_right_after_a_sale_by_hand_opens_no_short(
     db: Database, simulator: SimulatedBroker, broker_url: str
 ) -> None:

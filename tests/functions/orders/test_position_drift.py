@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from infra.postgres.database import Database
+from infra.postgres.trading import differences
 from infra.simulator.broker import SimulatedBroker
 from tests.functions.orders.test_reconcile_orders import reconcile
 from tests.functions.steps import approved, submit
@@ -72,3 +73,35 @@ def test_unreadable_positions_do_not_stop_the_reconciliation(
     reply = reconcile()
 
     assert (reply["changed"], reply["position_drift"]) == (1, [])
+
+
+@pytest.mark.parametrize("odd", ["SPY", "AAPL"])
+def test_a_position_that_cannot_be_read_is_not_compared_and_hides_no_other(
+    db: Database, simulator: SimulatedBroker, odd: str
+) -> None:
+    hold(db, simulator)
+    positions = [
+        {"symbol": symbol, "qty": "x" if symbol == odd else "3", "side": "long"}
+        for symbol in ("SPY", "AAPL")
+    ]
+    simulator.faults.add("status", status=200, body=positions, path="/v2/positions")
+
+    found = reconcile()["position_drift"]
+
+    assert {each["symbol"] for each in found} == {"SPY", "AAPL"} - {odd}
+
+
+def test_a_difference_stays_while_the_position_cannot_be_read(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    with db.transaction() as tx:
+        tx.run("UPDATE trades SET qty = qty + 1")
+    reconcile()
+    body = [{"symbol": "SPY", "qty": None, "side": "long"}]
+    simulator.faults.add("status", status=200, body=body, path="/v2/positions")
+
+    assert reconcile()["position_drift"] == []
+
+    with db.transaction() as tx:
+        assert [each.symbol for each in differences.unexplained(tx)] == ["SPY"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from infra.workflows import black_scholes
-from infra.workflows.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE, OptionTerms
+from infra.workflows.kpis import black_scholes
+from infra.workflows.kpis.black_scholes import DIVIDEND_YIELD, RISK_FREE_RATE, OptionTerms
 from tests.conftest import SHARED
 from tests.kpis.black_scholes import European
 

@@ -16,8 +16,8 @@ from infra.postgres.dashboard.snapshot_pushes import LastPush
 from infra.postgres.database import Session
 from infra.runtime.secrets import Secrets
 from infra.runtime.settings import Settings, SettingsError
-from infra.workflows import push_audit
-from infra.workflows.kpi_snapshot import Built, build
+from infra.workflows.kpis import push_audit
+from infra.workflows.kpis.snapshot import Built, build
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from infra.postgres.dashboard import snapshot_pushes
 from infra.postgres.dashboard.snapshot_pushes import Push, Result
 from infra.postgres.database import Session, Transaction
 from infra.runtime import redaction
-from infra.workflows.kpi_snapshot import Built
+from infra.workflows.kpis.snapshot import Built
 
 log = logging.getLogger(__name__)
 

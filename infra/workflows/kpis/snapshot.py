@@ -11,7 +11,7 @@ from infra.postgres.dashboard import kpis
 from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Transaction
 from infra.runtime.settings import Settings
-from infra.workflows import option_valuation
+from infra.workflows.kpis import option_valuation
 
 
 @dataclass(frozen=True)

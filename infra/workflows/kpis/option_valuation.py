@@ -19,7 +19,7 @@ def complete(tx: Transaction, report_date: date, as_of: datetime) -> int:
 
 def value(each: Unvalued) -> Valuation:
     """Compute what the broker left out, from the middle of the quote, and the fair price."""
-    from infra.workflows import black_scholes  # noqa: PLC0415 (slow to load, and needed only where there are options)
+    from infra.workflows.kpis import black_scholes  # noqa: PLC0415 (slow to load, and needed only where there are options)
 
     terms = black_scholes.OptionTerms(each.type, each.strike, each.years, each.underlying_price)
     computed: dict[str, float | None] = {}
