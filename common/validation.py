@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from common.actions import ProposeOrder
+from common.bounds import is_ordinary
 from common.config import TradingConfig
 from common.costs import data_requests_per_minute, evaluation_cost
 from common.errors import MalformedMessageError
@@ -16,7 +17,12 @@ from common.server_limits import ServerLimits
 
 def validate(document: object, limits: ServerLimits) -> TradingConfig:
     """Return the config; raises MalformedMessageError that names every problem with its path."""
-    config = TradingConfig.from_document(document)
+    try:
+        config = TradingConfig.from_document(document)
+    except MalformedMessageError as error:
+        known = {problem.partition(":")[0] for problem in error.problems}
+        also = [each for path, each in _high_numbers(document, limits) if path not in known]
+        raise MalformedMessageError(*error.problems, *also) from error
     found = [
         *_over_ceilings(config, limits),
         *_unasked_live(config, limits),
@@ -75,6 +81,21 @@ def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]
     for path, value, ceiling in pairs:
         if value > ceiling:
             yield f"{path}: must be at most {ceiling}, the server's ceiling"
+
+
+def _high_numbers(document: object, limits: ServerLimits) -> Iterator[tuple[str, str]]:
+    """Yield path and problem of each limit that is too high, in a document that is malformed."""
+    guardrails = document.get("guardrails") if isinstance(document, dict) else None
+    said = guardrails if isinstance(guardrails, dict) else {}
+    ceilings: dict[str, Decimal | int] = {
+        "max_orders_per_day": limits.max_orders_per_day,
+        "max_notional_usd_per_4h": limits.max_notional_usd_per_4h,
+    }
+    for name, ceiling in ceilings.items():
+        value = said.get(name, 0)
+        if isinstance(value, int | Decimal) and is_ordinary(Decimal(value)) and value > ceiling:
+            path = f"guardrails.{name}"
+            yield path, f"{path}: must be at most {ceiling}, the server's ceiling"
 
 
 def _unasked_live(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:

@@ -17,7 +17,7 @@ import pytest
 from infra.postgres.database import Database
 from tests.conftest import ROOT, rows
 
-pytestmark = [pytest.mark.usefixtures("environment", "user"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.usefixtures("environment", "user"), pytest.mark.timeout(300)]
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def alone(target: str) -> Iterator[httpx.Client]:
 
 
 def _wait_until_it_answers(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
             client.get("/robots.txt")

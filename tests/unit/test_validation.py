@@ -157,6 +157,33 @@ def test_every_number_above_a_ceiling_is_named_at_once() -> None:
     assert "distinct symbols: must be at most 30" in message
 
 
+def test_ceilings_are_named_beside_what_is_malformed_elsewhere() -> None:
+    whole = wide()
+    whole["guardrails"] |= {"max_orders_per_day": 21, "max_notional_usd_per_4h": 10**20}
+    whole["rules"][0]["threshold_pct"] = "low"
+    whole["rules"][2]["conditions"][0]["type"] = "no_such_type"
+
+    with pytest.raises(MalformedMessageError) as refused:
+        validate(whole, LIMITS)
+
+    paths = [problem.partition(":")[0] for problem in refused.value.problems]
+    assert sorted(paths) == [
+        "guardrails.max_notional_usd_per_4h",
+        "guardrails.max_orders_per_day",
+        "rules[0].threshold_pct",
+        "rules[2].conditions[0].type",
+    ]
+    assert "guardrails.max_orders_per_day: must be at most 20" in str(refused.value)
+
+
+@pytest.mark.parametrize("whole", [[], {}, {"guardrails": []}, {"guardrails": {}}])
+def test_a_document_without_limits_is_malformed_only(whole: object) -> None:
+    with pytest.raises(MalformedMessageError) as refused:
+        validate(whole, LIMITS)
+
+    assert "ceiling" not in str(refused.value)
+
+
 WRONG: dict[str, list[Any]] = {
     "number": ["x", None, -(10**9), Decimal("NaN"), True, [], {}, 0.1],
     "text": [7, None, "", "Ä" * 300, [], {}, "no such value!"],
