@@ -14,7 +14,7 @@ from common.model import Exact, Model, Usd, content_hash
 from common.orders import acceptance
 from common.rules import Rule
 from common.rules.base import Symbol
-from common.server_limits import ServerLimits
+from common.server_limits import USER_CAPS, ServerLimits
 
 WatchedInput = StockInput | CryptoInput
 
@@ -31,12 +31,7 @@ class Guardrails(Model):
 
     def under(self, server: ServerLimits) -> Self:
         """Return the limits that count: of the user's and the server's the lower."""
-        lower = {
-            "max_orders_per_day": min(self.max_orders_per_day, server.max_orders_per_day),
-            "max_notional_usd_per_4h": min(
-                self.max_notional_usd_per_4h, server.max_notional_usd_per_4h
-            ),
-        }
+        lower = {name: min(getattr(self, name), getattr(server, name)) for name in USER_CAPS}
         return self.model_copy(update=lower)
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+# Of these a user's guardrails have their own: the lower one counts.
+USER_CAPS = ("max_orders_per_day", "max_notional_usd_per_4h")
+
 
 @dataclass(frozen=True)
 class ServerLimits:

@@ -12,7 +12,7 @@ from common.bounds import is_ordinary
 from common.config import TradingConfig
 from common.costs import data_requests_per_minute, evaluation_cost
 from common.errors import MalformedMessageError
-from common.server_limits import ServerLimits
+from common.server_limits import USER_CAPS, ServerLimits
 
 
 def validate(document: object, limits: ServerLimits) -> TradingConfig:
@@ -54,17 +54,10 @@ def _costs(
 
 
 def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:
-    guardrails = config.guardrails
     pairs: tuple[tuple[str, Decimal | int, Decimal | int], ...] = (
-        (
-            "guardrails.max_orders_per_day",
-            guardrails.max_orders_per_day,
-            limits.max_orders_per_day,
-        ),
-        (
-            "guardrails.max_notional_usd_per_4h",
-            guardrails.max_notional_usd_per_4h,
-            limits.max_notional_usd_per_4h,
+        *(
+            (f"guardrails.{name}", getattr(config.guardrails, name), getattr(limits, name))
+            for name in USER_CAPS
         ),
         ("data_inputs: distinct symbols", len(config.all_symbols), limits.max_stream_symbols),
         *_costs(config, limits),
@@ -80,22 +73,22 @@ def _over_ceilings(config: TradingConfig, limits: ServerLimits) -> Iterator[str]
     )
     for path, value, ceiling in pairs:
         if value > ceiling:
-            yield f"{path}: must be at most {ceiling}, the server's ceiling"
+            yield _over(path, ceiling)
+
+
+def _over(path: str, ceiling: Decimal | int) -> str:
+    return f"{path}: must be at most {ceiling}, the server's ceiling"
 
 
 def _high_numbers(document: object, limits: ServerLimits) -> Iterator[tuple[str, str]]:
     """Yield path and problem of each limit that is too high, in a document that is malformed."""
     guardrails = document.get("guardrails") if isinstance(document, dict) else None
-    said = guardrails if isinstance(guardrails, dict) else {}
-    ceilings: dict[str, Decimal | int] = {
-        "max_orders_per_day": limits.max_orders_per_day,
-        "max_notional_usd_per_4h": limits.max_notional_usd_per_4h,
-    }
-    for name, ceiling in ceilings.items():
-        value = said.get(name, 0)
+    given = guardrails if isinstance(guardrails, dict) else {}
+    for name in USER_CAPS:
+        value, ceiling = given.get(name, 0), getattr(limits, name)
         if isinstance(value, int | Decimal) and is_ordinary(Decimal(value)) and value > ceiling:
             path = f"guardrails.{name}"
-            yield path, f"{path}: must be at most {ceiling}, the server's ceiling"
+            yield path, _over(path, ceiling)
 
 
 def _unasked_live(config: TradingConfig, limits: ServerLimits) -> Iterator[str]:

@@ -6,13 +6,13 @@ default takes every tenth.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.conftest import ROOT, RUNNING_POSTGRES, running_postgres
+from tests.conftest import RUNNING_POSTGRES, running_postgres
+from tests.copied_tree import ROOT, copy_tree
 
 EVERY_TENTH = "*__mutmut_*7"
 _COPIED = ("functions", "common", "infra", "tests", "docs", "terraform")
@@ -22,11 +22,8 @@ def main() -> None:
     """Run the mutants that the arguments name, and show each that survived."""
     with tempfile.TemporaryDirectory(prefix="countersign-mutants-") as folder:
         copy = Path(folder) / "copy"
-        for name in _COPIED:
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ROOT.glob("*.*"):
-            if file.is_file():
-                shutil.copy(file, copy)
+        files = (each.name for each in ROOT.glob("*.*") if each.is_file())
+        copy_tree(copy, (*_COPIED, *files))
         (Path(folder) / "postgres").mkdir()
         with running_postgres(Path(folder) / "postgres") as url:
             _mutmut(copy, url, "run", "--max-children", "2", *(sys.argv[1:] or [EVERY_TENTH]))

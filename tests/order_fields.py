@@ -6,7 +6,6 @@ notices is a field that could be lost.
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.copied_tree import ROOT, copy_tree
 
 _COPIED = ("functions", "common", "infra", "tests", "docs", "pyproject.toml", "README.md")
 # The fastest first: most removals are noticed by those that need no database.
@@ -109,7 +108,8 @@ def main() -> None:
     removals = [each for place in PLACES for each in place.removals()]
     unnoticed = 0
     with tempfile.TemporaryDirectory(prefix="countersign-order-fields-") as folder:
-        copy = _copied(Path(folder))
+        copy = Path(folder)
+        copy_tree(copy, _COPIED)
         for each in removals:
             if re.search(only, f"{each.place.title} {each.field}"):
                 noticed_by = _noticed_by(copy, each)
@@ -149,17 +149,6 @@ def _noticed_by(copy: Path, removal: Removal) -> str | None:
         return None
     failed = _FAILED.search(run.stdout)
     return failed[1] if failed else (run.stderr or run.stdout).strip().splitlines()[-1]
-
-
-def _copied(folder: Path) -> Path:
-    for name in _COPIED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        else:
-            shutil.copy(ROOT / name, folder / name)
-    return folder
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ _NOT_THERE = {UNKNOWN_QUESTION, AnswerRefusal.WRONG_USER.value}
 def answer_question(call: Call, question_id: UUID) -> edge.Reply:
     """Bind the user's answer to their question, once. Without `answered_at` they say it now."""
     asked.Empty.from_document(call.query)
-    said = asked.json_object(call.request.get_data())
+    body = asked.json_object(call.request.get_data())
     known = {"question_id": question_id, "firebase_uid": call.uid}
-    if also := sorted(known.keys() & said.keys()):
+    if also := sorted(known.keys() & body.keys()):
         raise MalformedMessageError(*(f"{name}: the path and the token say it" for name in also))
-    received = Answer.from_document({"answered_at": call.now} | said | known)
+    received = Answer.from_document({"answered_at": call.now} | body | known)
     reply, status = settled(call.app, received)
     if reply.get("error", {}).get("code") in _NOT_THERE:
         raise NotFound("there is no such question of yours")

@@ -1,12 +1,12 @@
 """`countersign halt`, `resume`: the kill switch."""
 
-import getpass
 from collections.abc import Callable
 
 import click
 
 from common.errors import TradingError
 from infra.cli.connections import open_clients
+from infra.cli.options import operator
 from infra.clients import Clients
 from infra.gcp.scheduler import CloudScheduler
 from infra.runtime.clock import SystemClock
@@ -20,7 +20,7 @@ from infra.workflows import kill_switch
 def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
     """Let no order through: the database's kill switch, and Google's trading jobs if there."""
     clients = open_clients()
-    kill_switch.halt(clients.database, SystemClock(), user, why, _who())
+    kill_switch.halt(clients.database, SystemClock(), user, why, operator())
     click.echo(f"halted: {user or 'everybody'}")
     if user is None:
         _turn_jobs(clients, kill_switch.pause_trading, "paused")
@@ -37,7 +37,7 @@ def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
 def resume(*, user: str | None, why: str) -> None:
     """Let orders through again."""
     clients = open_clients()
-    kill_switch.resume(clients.database, SystemClock(), user, why, _who())
+    kill_switch.resume(clients.database, SystemClock(), user, why, operator())
     click.echo(f"resumed: {user or 'everybody'}")
     if user is None:
         _turn_jobs(clients, kill_switch.resume_trading, "resumed")
@@ -54,7 +54,3 @@ def _turn_jobs(clients: Clients, turn: Callable[[CloudScheduler], list[str]], do
         click.echo(f"the switch is set, but the trading jobs are not {done}: {error}", err=True)
     else:
         click.echo(f"trading jobs {done}: {', '.join(names) or 'none was to be'}")
-
-
-def _who() -> str:
-    return f"{getpass.getuser()} by countersign"

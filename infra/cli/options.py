@@ -1,5 +1,6 @@
 """What several commands take."""
 
+import getpass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -15,3 +16,8 @@ def number(text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation as error:
         raise click.UsageError(f"{text!r} is not a number from -10 to 10") from error
+
+
+def operator() -> str:
+    """Name who runs a command, as it is written down with what they decide."""
+    return f"{getpass.getuser()} by countersign"

@@ -1,12 +1,12 @@
 """`countersign positions …`: where the broker holds other units than our users, and what to do."""
 
-import getpass
 from decimal import Decimal, InvalidOperation
 
 import click
 
 from common.errors import PermanentError
 from infra.cli.connections import open_clients
+from infra.cli.options import operator
 from infra.postgres.trading import adjustments, differences
 from infra.workflows.position_resolution import Resolution
 from infra.workflows.position_resolution import resolve as book
@@ -40,9 +40,10 @@ def list_differences() -> None:
 def resolve(*, symbol: str, sold: tuple[str, ...], price: str | None, why: str) -> None:
     """Say whose units were sold by hand; what the account holds beyond is held by hand."""
     clients = open_clients()
-    who = f"{getpass.getuser()} by countersign"
-    said = Resolution(symbol, _units(sold), _positive(price) if price else None, f"{who}: {why}")
-    by_hand = book(clients.database, clients.trading, said, clients.clock.now())
+    resolution = Resolution(
+        symbol, _units(sold), _positive(price) if price else None, f"{operator()}: {why}"
+    )
+    by_hand = book(clients.database, clients.trading, resolution, clients.clock.now())
     click.echo(f"{symbol}: resolved; {by_hand} held by hand, beside our users")
 
 

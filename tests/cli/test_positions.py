@@ -37,6 +37,15 @@ def refused(*arguments: str) -> str:
     return str(done.exception)
 
 
+def hold_with_a_difference(db: Database, simulator: SimulatedBroker, more: int) -> None:
+    """Let a user hold so many more units with us than at the broker, and let it be found."""
+    hold(db, simulator)
+    with db.transaction() as tx:
+        tx.run("UPDATE trades SET qty = qty + :more", more=more)
+    simulator.clock.advance(timedelta(minutes=3))
+    reconcile()
+
+
 def units(db: Database) -> dict[str, Decimal]:
     found = rows(db, "SELECT firebase_uid, qty FROM trades WHERE closed_at IS NULL")
     return {row["firebase_uid"]: row["qty"] for row in found}
@@ -160,11 +169,7 @@ def test_where_nothing_differs_nothing_is_resolved(
 
 
 def test_units_of_unknown_origin_become_nobodys(db: Database, simulator: SimulatedBroker) -> None:
-    hold(db, simulator)
-    with db.transaction() as tx:
-        tx.run("UPDATE trades SET qty = qty - 1")
-    simulator.clock.advance(timedelta(minutes=3))
-    reconcile()
+    hold_with_a_difference(db, simulator, -1)
 
     assert "1 held by hand" in said("resolve", "SPY", *WHY)
 
@@ -173,11 +178,7 @@ def test_units_of_unknown_origin_become_nobodys(db: Database, simulator: Simulat
 
 
 def test_a_loss_without_a_sale_needs_its_price(db: Database, simulator: SimulatedBroker) -> None:
-    hold(db, simulator)
-    with db.transaction() as tx:
-        tx.run("UPDATE trades SET qty = qty + 1")
-    simulator.clock.advance(timedelta(minutes=3))
-    reconcile()
+    hold_with_a_difference(db, simulator, 1)
 
     assert "say --price" in refused("resolve", "SPY", "--sold", "user-1=1", *WHY)
     said("resolve", "SPY", "--sold", "user-1=1", "--price", "490", *WHY)

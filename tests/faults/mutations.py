@@ -6,7 +6,6 @@ proof does not notice is a guard that nothing proves.
 
 import argparse
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.copied_tree import copy_tree
 from tests.faults.guards import MUTATIONS, Edit, Mutation
 
-ROOT = Path(__file__).parents[2]
 _COPIED = ("functions", "common", "infra", "tests", "docs", "pyproject.toml")
 
 
@@ -55,7 +54,7 @@ def _try(mutation: Mutation, schedules: int, seed: int) -> MutationResult:
     """Run the proof without a guard until it fails."""
     with tempfile.TemporaryDirectory(prefix="countersign-mutation-") as folder:
         copy = Path(folder)
-        _copy(copy)
+        copy_tree(copy, _COPIED)
         for edit in mutation.edits:
             _apply(copy, edit)
         command = ["-m", "tests.faults.run", str(schedules), "--seed", str(seed), "--until-failure"]
@@ -73,16 +72,6 @@ def _read(output: str) -> MutationResult:
     if schedules is None:
         return MutationResult(0, "-", f"the run broke: {output[-300:]}")
     return MutationResult(int(schedules[1]), failed[1] if failed else "", ", ".join(violated))
-
-
-def _copy(folder: Path) -> None:
-    for name in _COPIED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        else:
-            shutil.copy(ROOT / name, folder / name)
 
 
 def _apply(folder: Path, edit: Edit) -> None:

@@ -80,7 +80,7 @@ def write(folder: Path) -> None:
 def example() -> str:
     """Return an environment with every setting at its default; raises KeyError as `page`."""
     lines = [
-        "# Every setting, at its default (docs/settings.md). Copy it to `.env`; an empty value is",
+        "# Every setting, at its default (docs/settings.md). Copy it to `.env`; an",
         "# empty value is as good as none. Generated: `countersign config docs` writes it anew.",
     ]
     for name, field in Settings.model_fields.items():
