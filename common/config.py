@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
-from common.market import AssetClass, Metric, Session
+from common.market import AssetClass, Metric, Session, StockFeed
 from common.model import Exact, Model, Usd, content_hash
 from common.orders import acceptance
 from common.rules import Rule
@@ -51,12 +51,12 @@ class TradingConfig(Model):
     @model_validator(mode="after")
     def _check_references(self) -> Self:
         found = [
-            *_repeats("data_inputs", [each.id for each in self.data_inputs]),
-            *_repeats("rules", [each.id for each in self.rules]),
+            *repeats("data_inputs", [each.id for each in self.data_inputs]),
+            *repeats("rules", [each.id for each in self.rules]),
             *(
                 problem
                 for number, rule in enumerate(self.rules)
-                for problem in (*self._unfed(number, rule), *self._unaccepted(number, rule))
+                for problem in self.reference_problems(number, rule)
             ),
         ]
         if found:
@@ -76,8 +76,7 @@ class TradingConfig(Model):
     @property
     def all_symbols(self) -> frozenset[str]:
         """Every symbol that something must be fetched for, the underlyings of options too."""
-        options = [each for each in self.data_inputs if isinstance(each, OptionInput)]
-        return self.symbols | {name for each in options for name in each.underlyings}
+        return frozenset(symbol for each in self.data_inputs for symbol in each.all_symbols)
 
     @property
     def max_staleness(self) -> timedelta:
@@ -135,6 +134,11 @@ class TradingConfig(Model):
         always = isinstance(source, CryptoInput) or (source is not None and source.extended_hours)
         return always or (session is not None and session.contains(now))
 
+    def reference_problems(self, number: int, rule: Rule) -> Iterator[str]:
+        """Say what of a rule, which is the document's rule of this number, fits no input."""
+        yield from self._unfed(number, rule)
+        yield from self._unaccepted(number, rule)
+
     def _unfed(self, number: int, rule: Rule) -> Iterator[str]:
         """Name what a rule looks at and no input fetches."""
         for symbol in rule.all_symbols:
@@ -152,9 +156,25 @@ class TradingConfig(Model):
         found = (
             f"{where}.{problem}"
             for symbol in rule.all_symbols
+            if self.source_of(symbol)
             for problem in acceptance.problems(action, symbol, self.asset_class_of(symbol))
         )
         yield from dict.fromkeys(found)
+
+
+def with_default_feed(document: Any, feed: StockFeed) -> Any:
+    """Return a document whose stock inputs that name no feed have this one."""
+    inputs = document.get("data_inputs") if isinstance(document, dict) else None
+    if not isinstance(inputs, list):
+        return document
+    default = {"feed": feed}
+    return document | {
+        "data_inputs": [default | each if _is_of_stocks(each) else each for each in inputs]
+    }
+
+
+def _is_of_stocks(data_input: Any) -> bool:
+    return isinstance(data_input, dict) and data_input.get("asset_class") == "us_equity"
 
 
 def merge(template: Any, override: Any) -> Any:
@@ -177,7 +197,8 @@ def _have_ids(value: Any) -> bool:
     )
 
 
-def _repeats(where: str, ids: Sequence[str]) -> Iterator[str]:
+def repeats(where: str, ids: Sequence[str]) -> Iterator[str]:
+    """Name each id that stands twice."""
     for each, count in Counter(ids).items():
         if count > 1:
             yield f"{where}: id {each!r} is used twice"

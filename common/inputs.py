@@ -51,6 +51,11 @@ class StockInput(_Input):
     )
     extended_hours: StrictBool = False
 
+    @property
+    def all_symbols(self) -> tuple[str, ...]:
+        """What is fetched."""
+        return self.symbols
+
 
 class CryptoInput(_Input):
     """Crypto pairs such as BTC/USD; their market never closes."""
@@ -62,6 +67,11 @@ class CryptoInput(_Input):
         "daily_bar",
         "prev_close",
     )
+
+    @property
+    def all_symbols(self) -> tuple[str, ...]:
+        """What is fetched."""
+        return self.symbols
 
     @property
     def feed(self) -> str:
@@ -82,6 +92,11 @@ class OptionInput(_Input):
     min_days_to_expiry: Annotated[StrictInt, Field(ge=0, le=1000)] = 0
     max_days_to_expiry: Annotated[StrictInt, Field(ge=0, le=1000)] = 45
     strike_window_pct: Annotated[Exact, Field(gt=0, le=100)] = Decimal(10)
+
+    @property
+    def all_symbols(self) -> tuple[str, ...]:
+        """What is fetched besides the contracts themselves."""
+        return self.underlyings
 
 
 DataInput = Annotated[StockInput | CryptoInput | OptionInput, Field(discriminator="asset_class")]

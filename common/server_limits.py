@@ -3,16 +3,25 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from common.market import StockFeed
+
 # Of these a user's guardrails have their own: the lower one counts.
 USER_CAPS = ("max_orders_per_day", "max_notional_usd_per_4h")
+# These stand above all users together.
+SERVER_CAPS = (
+    "max_server_orders_per_day",
+    "max_server_notional_usd_per_day",
+    "max_server_notional_usd_per_4h",
+    "max_server_symbols",
+)
 
 
 @dataclass(frozen=True)
 class ServerLimits:
     """The server's switches, and its ceilings (USD, orders, symbols); no config may say more.
 
-    `max_evaluation_cost` counts facts looked at in one evaluation. The limits that begin with
-    `max_server` stand above all users together.
+    `max_evaluation_cost` counts facts looked at in one evaluation. `stock_feed` is that of inputs
+    that name none.
     """
 
     trading_enabled: bool
@@ -28,3 +37,5 @@ class ServerLimits:
     max_server_orders_per_day: int = 200
     max_server_notional_usd_per_day: Decimal = Decimal(100_000)
     max_server_notional_usd_per_4h: Decimal = Decimal(50_000)
+    max_server_symbols: int = 2000
+    stock_feed: StockFeed = "iex"

@@ -20,7 +20,7 @@ from functions.wiring import Wiring
 from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data, option_snapshots, sessions
 from infra.postgres.messages import outbox
-from infra.postgres.users import configs
+from infra.postgres.users import config_inputs, configs
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.workflows import isolation
 from infra.workflows.market_fetch import Cursors, FetchResult, fetch_isolated, fetch_spot, merge
@@ -61,10 +61,8 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
 
 
 def active_inputs(tx: Transaction, limits: ServerLimits) -> list[DataInput]:
-    """Collect the distinct inputs of all enabled users."""
-    shared_configs = configs.active(tx, limits).shared
-    found = {each.key: each for shared in shared_configs for each in shared.config.data_inputs}
-    return list(found.values())
+    """Collect the distinct inputs of all enabled users, as far as the server's cap goes."""
+    return config_inputs.watched(tx, configs.active(tx, limits).shared, limits.max_server_symbols)
 
 
 def refresh_calendar(app: Wiring, inputs: Sequence[DataInput], now: datetime) -> FetchResult:

@@ -109,7 +109,10 @@ class Submission:
 
     def fetch_broker_facts(self, order: Order) -> BrokerFacts:
         """Ask for the broker's facts, with no transaction open."""
-        return broker_facts.fetch(order, self.session, self.market_data, self.trading, self.now)
+        feed = self.server.stock_feed
+        return broker_facts.fetch(
+            order, self.session, self.market_data, self.trading, feed, self.now
+        )
 
     def claim(self, tx: Transaction, order_id: UUID, broker: BrokerFacts) -> Order | None:
         """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
@@ -141,7 +144,7 @@ class Submission:
 
     def facts(self, tx: Transaction, order: Order, broker: BrokerFacts) -> Facts:
         """Gather what the guardrails judge by."""
-        config = configs.of_user(tx, order.firebase_uid)
+        config = configs.of_user(tx, order.firebase_uid, self.server.stock_feed)
         asked = confirmations.read(tx, order.question_id) if order.question_id else None
         limited = config is not None and config.guardrails.daily_loss_limit_usd is not None
         return Facts(

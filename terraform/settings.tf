@@ -30,6 +30,7 @@ locals {
     HARD_MAX_SERVER_ORDERS_PER_DAY       = tostring(var.server_ceilings.orders_per_day)
     HARD_MAX_SERVER_NOTIONAL_USD_PER_DAY = tostring(var.server_ceilings.notional_usd_per_day)
     HARD_MAX_SERVER_NOTIONAL_USD_PER_4H  = tostring(var.server_ceilings.notional_usd_per_4h)
+    HARD_MAX_SERVER_SYMBOLS              = tostring(var.server_ceilings.symbols)
     MAX_CALLER_REQUESTS_PER_MINUTE       = tostring(var.caller_limits.requests_per_minute)
     MAX_CALLER_REQUESTS_AT_ONCE          = tostring(var.caller_limits.requests_at_once)
     ENROLLMENT                           = var.enrollment.mode

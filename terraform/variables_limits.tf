@@ -21,12 +21,13 @@ variable "server_ceilings" {
     orders_per_day       = optional(number, 200)
     notional_usd_per_day = optional(number, 100000)
     notional_usd_per_4h  = optional(number, 50000)
+    symbols              = optional(number, 2000)
   })
   default = {}
 
   validation {
-    condition     = var.server_ceilings.notional_usd_per_day > 0 && var.server_ceilings.notional_usd_per_4h > 0 && var.server_ceilings.orders_per_day >= 0
-    error_message = "Amounts are above zero, orders_per_day is not negative."
+    condition     = var.server_ceilings.symbols >= 1 && var.server_ceilings.notional_usd_per_day > 0 && var.server_ceilings.notional_usd_per_4h > 0 && var.server_ceilings.orders_per_day >= 0
+    error_message = "Amounts and symbols are above zero, orders_per_day is not negative."
   }
 }
 

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from common.bounds import Instant, WireNumber, WirePrice, WireText
 from common.model import TolerantModel
@@ -38,6 +38,20 @@ class BrokerOrder(TolerantModel):
     submitted_at: Instant | None = None
     filled_at: Instant | None = None
     updated_at: Instant | None = None
+
+    _document: Any = PrivateAttr(None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_document(cls, document: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        found = read(document)
+        found._document = document  # noqa: SLF001 (of this very class)
+        return found
+
+    @property
+    def document(self) -> Any:
+        """The broker's own document, with everything that is not read here."""
+        return self._document
 
     @property
     def last_change(self) -> datetime | None:

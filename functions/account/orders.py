@@ -29,7 +29,7 @@ def trace_order(call: Call, order_id: UUID) -> edge.Reply:
     with call.transaction() as tx:
         trace = existing(traces.read(tx, call.uid, order_id))
         stored = user_configs.read(tx, call.uid)
-    config = effective(stored)[0] if stored else None
+    config = effective(call, stored)[0] if stored else None
     same = config is not None and config.hash == trace["rule"]["config_hash"]
     rules = {rule.id: rule for rule in config.rules} if config and same else {}
     rule = rules.get(trace["rule"]["id"])

@@ -17,7 +17,7 @@ def read_snapshots(call: Call) -> edge.Reply:
     """Return the latest stored facts of a symbol that the user watches."""
     symbol = asked.SnapshotsQuery.from_document(call.query).symbol
     with call.transaction() as tx:
-        config = valid(existing(user_configs.read(tx, call.uid)))
+        config = valid(call, existing(user_configs.read(tx, call.uid)))
         inputs = [each for each in config.watched if symbol in each.symbols]
         if not inputs:
             raise NotFound("no data input of yours watches this symbol")
@@ -36,7 +36,7 @@ def read_status(call: Call) -> edge.Reply:
     asked.Empty.from_document(call.query)
     with call.transaction() as tx:
         stored = existing(user_configs.read(tx, call.uid))
-        config = valid(stored)
+        config = valid(call, stored)
         status = status_of(tx, call.uid, stored, config, call.app.settings, call.now)
     return to_wire(status), 200
 

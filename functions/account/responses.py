@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from werkzeug.exceptions import Conflict, NotFound
 
-from common.config import TradingConfig
+from common.config import TradingConfig, with_default_feed
 from common.errors import MalformedMessageError
 from common.wire import to_wire
 from functions import edge
@@ -22,17 +22,18 @@ def existing(found: _Found | None) -> _Found:
     return found
 
 
-def effective(stored: UserConfig) -> tuple[TradingConfig | None, tuple[str, ...]]:
+def effective(call: Call, stored: UserConfig) -> tuple[TradingConfig | None, tuple[str, ...]]:
     """Return the config that a user's words amount to, or why they amount to none (any more)."""
     try:
-        return TradingConfig.from_document(stored.merged), ()
+        feed = call.app.settings.alpaca_data_feed
+        return TradingConfig.from_document(with_default_feed(stored.merged, feed)), ()
     except MalformedMessageError as error:
         return None, error.problems
 
 
-def valid(stored: UserConfig) -> TradingConfig:
+def valid(call: Call, stored: UserConfig) -> TradingConfig:
     """Return the effective config; raises Conflict when it is not valid any more."""
-    config, _ = effective(stored)
+    config, _ = effective(call, stored)
     if config is None:
         raise Conflict("your config is not valid any more: GET config says why")
     return config
@@ -40,7 +41,7 @@ def valid(stored: UserConfig) -> TradingConfig:
 
 def config_reply(call: Call, stored: UserConfig) -> edge.Reply:
     """Show a config, with the tag that its replacement must name."""
-    config, problems = effective(stored)
+    config, problems = effective(call, stored)
     body = {
         "config": config.model_dump(mode="json") if config else None,
         "config_hash": config.hash if config else None,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from common.guardrails.facts import BrokerFacts
-from common.market import Quote, Snapshot, trading_day, trading_day_start
+from common.market import Quote, Snapshot, StockFeed, trading_day, trading_day_start
 from common.orders.order import Order
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.positions import holding_of
@@ -24,6 +24,7 @@ def fetch(
     session: Session,
     market_data: AlpacaMarketData,
     trading: AlpacaTrading,
+    stock_feed: StockFeed,
     now: datetime,
 ) -> BrokerFacts:
     """Ask for all facts at once; an order waits for the slowest answer, not for their sum.
@@ -36,7 +37,7 @@ def fetch(
     Raises TransientError when the broker does not answer: the order stays approved and comes again.
     """
     with session.transaction() as tx:
-        config = configs.of_user(tx, order.firebase_uid)
+        config = configs.of_user(tx, order.firebase_uid, stock_feed)
         today = sessions.today(tx, now)
         scarce = request_budget.read(tx, now).is_scarce(now)
         since = max(order.created_at, now - _SHARED_FOR) if scarce else now

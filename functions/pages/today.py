@@ -79,7 +79,7 @@ def _steps(n: Row) -> list[Step]:
 
 def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[Bar]:
     """Show what the user has used of the limits that count."""
-    config = configs.of_user(tx, uid)
+    config = configs.of_user(tx, uid, server.stock_feed)
     if config is None:
         return []
     taken, limits = exposure.reserved(tx, uid, call.now), config.guardrails.under(server)

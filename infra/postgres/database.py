@@ -1,6 +1,7 @@
 """Connections to Postgres and the one way to run a transaction."""
 
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from infra.runtime.database_url import connection_arguments
 
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
 _LOCK_KEY = "hashtextextended(:name, 0)"
+# Of an even number of backslashes before it, each pair is one that is written.
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 Connect = Callable[[], pg8000.dbapi.Connection]
 Row = dict[str, Any]
@@ -209,3 +212,12 @@ def connector(database_url: str, *, timeout_seconds: float = 10) -> Connect:
 def to_json(document: object) -> str:
     """Serialise for a `jsonb` parameter: decimals as strings, exactly."""
     return json.dumps(document, default=str)
+
+
+def to_stored_json(document: object) -> str:
+    """Serialise what somebody else wrote for a `jsonb` parameter.
+
+    NUL and lone surrogates, which JSON may escape and Postgres cannot hold, become question marks.
+    """
+    text = json.dumps(document, default=str, ensure_ascii=False)
+    return _ESCAPED_NUL.sub(r"\1?", text.encode(errors="replace").decode())

@@ -22,6 +22,7 @@ class LimitSettings(BaseModel):
     hard_max_server_orders_per_day: Annotated[int, Field(ge=0)] = 200
     hard_max_server_notional_usd_per_day: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
     hard_max_server_notional_usd_per_4h: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
+    hard_max_server_symbols: Annotated[int, Field(ge=1)] = 2000
     # What one user's config may cost everybody.
     max_stream_symbols: Annotated[int, Field(ge=1)] = 30
     max_data_requests_per_minute: Annotated[int, Field(ge=1)] = 50

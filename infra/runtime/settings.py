@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from common.errors import TradingError
 from common.market import StockFeed
-from common.server_limits import ServerLimits
+from common.server_limits import SERVER_CAPS, ServerLimits
 from infra.runtime.database_url import connection_arguments
 from infra.runtime.limit_settings import LimitSettings
 from infra.runtime.setting_values import (
@@ -293,7 +293,6 @@ class Settings(LimitSettings):
             allow_unasked_live=self.alpaca_allow_unasked_live,
             max_data_requests_per_minute=self.max_data_requests_per_minute,
             max_evaluation_cost=self.max_evaluation_cost,
-            max_server_orders_per_day=self.hard_max_server_orders_per_day,
-            max_server_notional_usd_per_day=self.hard_max_server_notional_usd_per_day,
-            max_server_notional_usd_per_4h=self.hard_max_server_notional_usd_per_4h,
+            stock_feed=self.alpaca_data_feed,
+            **{name: getattr(self, f"hard_{name}") for name in SERVER_CAPS},
         )

@@ -9,7 +9,8 @@ from common.server_limits import ServerLimits
 from common.validation import validate
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations
-from infra.postgres.users import templates, user_configs
+from infra.postgres.users import config_inputs, templates, user_configs
+from infra.postgres.users.configs import SharedConfig
 from infra.postgres.users.user_configs import UserConfig
 
 DEFAULT_TEMPLATE = "default_paper_watchlist"
@@ -33,10 +34,14 @@ def replace(
     """
     template_name = _template_of(stored, template_name)
     config = _validated(tx, override, template_name, limits)
+    _refuse_too_many_symbols(tx, firebase_uid, config, limits)
     confirmations.withdraw_of_user(tx, firebase_uid, _asking(config), now)
-    return user_configs.save(
+    saved = user_configs.save(
         tx, firebase_uid, template_name or None, override, now, enabled=config.enabled
     )
+    if config.enabled:
+        config_inputs.add(tx, SharedConfig(saved.config_key, config))
+    return saved
 
 
 def effective(
@@ -47,6 +52,20 @@ def effective(
     Raises MalformedMessageError that names every problem with its path.
     """
     return _validated(tx, override, _template_of(stored, None), limits)
+
+
+def _refuse_too_many_symbols(
+    tx: Transaction, firebase_uid: str, config: TradingConfig, limits: ServerLimits
+) -> None:
+    """Refuse a config with which all users together would watch more than the server allows."""
+    if not config.enabled:
+        return
+    together = config_inputs.symbols_with(tx, firebase_uid, sorted(config.all_symbols))
+    if together > limits.max_server_symbols:
+        raise MalformedMessageError(
+            f"data_inputs: all users together would watch {together} symbols,"
+            f" the server allows {limits.max_server_symbols}"
+        )
 
 
 def _asking(config: TradingConfig) -> list[str]:

@@ -135,7 +135,7 @@ def _ask_one(tx: Transaction, uid: str, now: datetime) -> None:
     found = market_data.latest(tx, config.needs())
     facts = {key[:2]: found[key] for key in config.needs() if key in found}
     moment = EvaluationContext(now, facts, sessions.today(tx, now))
-    tx.rows("SELECT context FROM user_trading_state WHERE firebase_uid = :uid", uid=uid)
+    tx.rows("SELECT context FROM trading_cursors WHERE firebase_uid = :uid", uid=uid)
     for evaluated in evaluation.evaluate(config, moment, {}):
         if isinstance(evaluated.outcome, Fired):
             rule, fired = evaluated.rule, evaluated.outcome
@@ -164,7 +164,7 @@ def _store(tx: Transaction, question: QuestionCreated, now: datetime) -> None:
         terms=question.model_dump_json(),
     )
     tx.run(
-        "INSERT INTO user_trading_state (firebase_uid, last_eval_at, context)"
+        "INSERT INTO trading_cursors (firebase_uid, last_eval_at, context)"
         " VALUES (:uid, :now, CAST(:context AS jsonb))",
         uid=question.firebase_uid,
         now=now,

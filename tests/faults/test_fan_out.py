@@ -143,7 +143,7 @@ def at_once(db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Any
         tx.run("DELETE FROM trade_orders WHERE rule_id <> 'before'")
         tx.run("DELETE FROM questions")
         tx.run("DELETE FROM opportunities WHERE rule_id <> 'before'")
-        tx.run("DELETE FROM user_trading_state")
+        tx.run("DELETE FROM trading_cursors")
         tx.run("DELETE FROM outbox")
     return result
 
@@ -204,7 +204,7 @@ def test_a_piece_asks_its_own_users_and_nobody_else(
         tx.run("DELETE FROM confirmations")
         tx.run("DELETE FROM trade_orders WHERE rule_id <> 'before'")
         tx.run("DELETE FROM opportunities WHERE rule_id <> 'before'")
-        tx.run("DELETE FROM user_trading_state")
+        tx.run("DELETE FROM trading_cursors")
 
     ask_piece(crowd, piece, simulator.clock.now())
 

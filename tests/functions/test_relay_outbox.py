@@ -473,7 +473,7 @@ KEPT = {
         ("opportunities", "confirmations", "trade_orders", "fills", "trades", "trade_fills"),
         "records of what an order rests on and led to",
     ),
-    **dict.fromkeys(("user_trading_config", "user_trading_state"), "one row a user"),
+    **dict.fromkeys(("user_trading_config", "trading_cursors"), "one row a user"),
     **dict.fromkeys(
         ("trading_control_changes", "position_adjustments", "manual_fills", "snapshot_pushes"),
         "audit",
@@ -482,6 +482,7 @@ KEPT = {
     **dict.fromkeys(("corporate_actions", "option_contracts"), "one row an event or a listing"),
     **dict.fromkeys(("request_budget", "request_limit"), "of the last minute"),
     "trading_config_templates": "by name",
+    "config_inputs": "replaced by each ingestion",
     "set_aside_configs": "replaced by each evaluation",
     "set_aside_rows": "replaced by each run",
     "market_sessions": "one row a day",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.config import TradingConfig, merge
+from common.config import TradingConfig, merge, with_default_feed
 from common.errors import MalformedMessageError
 from common.market import NEW_YORK, Session, next_trading_day_start
 from common.model import content_hash
@@ -203,3 +203,20 @@ def test_a_rule_is_found_by_its_id_unless_it_is_switched_off() -> None:
     assert found.rule(rule.id) is rule
     assert found.rule("another") is None
     assert off.rule(rule.id) is None
+
+
+def test_only_stock_inputs_that_name_no_feed_get_the_default() -> None:
+    stock = {"asset_class": "us_equity", "symbols": ["SPY"]}
+    coins = {"asset_class": "crypto", "symbols": ["BTC/USD"]}
+
+    given = {"version": 1, "data_inputs": [stock, stock | {"feed": "iex"}, coins, "SPY"]}
+
+    assert with_default_feed(given, "sip") == {
+        "version": 1,
+        "data_inputs": [stock | {"feed": "sip"}, stock | {"feed": "iex"}, coins, "SPY"],
+    }
+
+
+@pytest.mark.parametrize("document", [[], None, {}, {"data_inputs": None}])
+def test_what_has_no_inputs_gets_no_feed(document: object) -> None:
+    assert with_default_feed(document, "sip") == document

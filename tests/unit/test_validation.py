@@ -184,6 +184,92 @@ def test_a_document_without_limits_is_malformed_only(whole: object) -> None:
     assert "ceiling" not in str(refused.value)
 
 
+def problems_of(whole: object) -> list[str]:
+    with pytest.raises(MalformedMessageError) as refused:
+        validate(whole, LIMITS)
+    return list(refused.value.problems)
+
+
+def test_what_does_not_fit_together_is_named_beside_what_is_malformed() -> None:
+    whole = wide()
+    whole["rules"][0]["threshold_pct"] = "low"
+    whole["rules"][1]["symbols"] = ["ETH/USD"]
+    whole["rules"][2]["conditions"][1]["symbol"] = "QQQ"
+    whole["rules"].append(copy.deepcopy(whole["rules"][2]))
+    whole["guardrails"]["max_orders_per_day"] = 21
+
+    assert problems_of(whole) == [
+        "rules[0].threshold_pct: must be a decimal number in plain digits",
+        "rules: id 'both' is used twice",
+        "rules[1]: no data input fetches last_trade and prev_close of ETH/USD",
+        "rules[2]: no data input fetches last_trade and prev_close of QQQ",
+        "rules[3]: no data input fetches last_trade and prev_close of QQQ",
+        "guardrails.max_orders_per_day: must be at most 20, the server's ceiling",
+    ]
+
+
+def test_each_reference_problem_is_a_problem_of_its_own() -> None:
+    whole = wide()
+    whole["rules"][0]["symbol"] = "QQQ"
+    whole["rules"][1]["on_answer_match"]["time_in_force"] = "day"
+    whole["rules"][2]["on_answer_match"] = {
+        "action": "propose_order",
+        "side": "buy",
+        "notional_usd": 1001,
+    }
+
+    paths = [problem.partition(":")[0] for problem in problems_of(whole)]
+
+    assert paths == [
+        "rules[0]",
+        "rules[1].on_answer_match.time_in_force",
+        "rules[2].on_answer_match.notional_usd",
+    ]
+
+
+def test_live_money_unasked_is_named_beside_what_is_malformed() -> None:
+    whole = wide() | {"mode": "live", "version": 2}
+    whole["guardrails"]["require_question_before_order"] = False
+
+    paths = [problem.partition(":")[0] for problem in problems_of(whole)]
+
+    assert paths == ["version", "guardrails.require_question_before_order"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"poll_interval_seconds": 1},
+        {"symbols": ["spy", "AAPL "]},
+        {"symbols": "SPY, AAPL"},
+        {"symbols": [7]},
+        {"metrics": ["last"]},
+    ],
+)
+def test_a_rule_is_not_blamed_for_the_input_that_cannot_be_read(damage: dict[str, Any]) -> None:
+    whole = wide()
+    whole["data_inputs"][0] |= damage
+
+    assert {problem.partition(":")[0].partition("]")[0] for problem in problems_of(whole)} == {
+        "data_inputs[0"
+    }
+
+
+@pytest.mark.parametrize("inputs", [None, "SPY", [], ["SPY"]])
+def test_rules_are_not_blamed_where_no_input_can_be_read(inputs: object) -> None:
+    assert not [each for each in problems_of(wide() | {"data_inputs": inputs}) if "rules" in each]
+
+
+def test_a_rule_on_what_no_input_mentions_is_named_beside_an_input_that_cannot_be_read() -> None:
+    whole = wide()
+    whole["data_inputs"][0]["poll_interval_seconds"] = 1
+    whole["rules"][0]["symbol"] = "QQQ"
+
+    assert problems_of(whole)[1:] == [
+        "rules[0]: no data input fetches last_trade and prev_close of QQQ"
+    ]
+
+
 WRONG: dict[str, list[Any]] = {
     "number": ["x", None, -(10**9), Decimal("NaN"), True, [], {}, 0.1],
     "text": [7, None, "", "Ä" * 300, [], {}, "no such value!"],

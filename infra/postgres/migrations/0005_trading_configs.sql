@@ -19,14 +19,23 @@ CREATE TABLE user_trading_config (
 CREATE INDEX user_trading_config_by_key ON user_trading_config (config_key, firebase_uid)
     WHERE enabled;
 
--- `context` holds cursors (when each rule last fired), never the counters that guardrails rely on:
--- those are computed from `trade_orders` under the lock.
-CREATE TABLE user_trading_state (
-    firebase_uid   text PRIMARY KEY REFERENCES users (firebase_uid),
-    last_ingest_at timestamptz,
-    last_eval_at   timestamptz,
-    context        jsonb NOT NULL DEFAULT '{}',
-    updated_at     timestamptz NOT NULL DEFAULT now()
+-- `context` holds when each rule last fired, never the counters that guardrails rely on: those are
+-- computed from `trade_orders` under the lock. The view `user_trading_state` shows it all together.
+CREATE TABLE trading_cursors (
+    firebase_uid text PRIMARY KEY REFERENCES users (firebase_uid),
+    last_eval_at timestamptz,
+    context      jsonb NOT NULL DEFAULT '{}',
+    updated_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- What each config of enabled users watches, by the input's id in it; `input_key` is that of
+-- `ingest_cursors`. A config that would exceed the server's cap of symbols is not among them.
+CREATE TABLE config_inputs (
+    config_key text NOT NULL,
+    input_id   text NOT NULL,
+    input_key  text NOT NULL,
+    symbols    text[] NOT NULL,
+    PRIMARY KEY (config_key, input_id)
 );
 
 -- What a new user starts from: paper money, three well-known symbols, one cautious rule.

@@ -9,7 +9,7 @@ CREATE FUNCTION utils_statistics.trade_changes(
 RETURNS TABLE (trade_id integer, symbol text, asset_class text, units numeric, price numeric,
                filled_at timestamptz, fill_id bigint)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    WITH alive AS NOT MATERIALIZED (
+    WITH alive AS MATERIALIZED (
         SELECT t.id, t.symbol, t.asset_class,
                utils_statistics.multiplier(t.asset_class) AS multiplier
         FROM trades t

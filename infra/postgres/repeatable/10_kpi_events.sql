@@ -29,7 +29,7 @@ END;
 CREATE FUNCTION utils_statistics.event_figures(since timestamptz, untils timestamptz[])
 RETURNS TABLE (instant integer, kpi_name text, value numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    WITH tally AS (
+    WITH tally AS MATERIALIZED (
         SELECT e.kpi_name, width_bucket(e.at, untils) AS bucket, count(*) AS events,
                sum(e.seconds) AS seconds, sum(e.won) AS won
         FROM utils_statistics.daily_events(since, untils[array_upper(untils, 1)]) AS e

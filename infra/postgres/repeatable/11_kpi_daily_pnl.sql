@@ -1,5 +1,6 @@
 -- The sum over all trades at several instants of a day, in ascending order: symbol by symbol,
--- because that needs one price per symbol and instant and not one per trade.
+-- because that needs one price per symbol and instant and not one per trade. What looks prices up is
+-- MATERIALIZED: the planner takes few rows for one, and would look them up once more for each other.
 CREATE FUNCTION utils_statistics.pnl_curve(since timestamptz, untils timestamptz[])
 RETURNS TABLE (instant integer, pnl numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
@@ -15,7 +16,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
             since, greatest(since, untils[array_upper(untils, 1)]))
         GROUP BY symbol, asset_class, bucket
     ),
-    starts AS (
+    starts AS MATERIALIZED (
         SELECT p.symbol, p.asset_class,
                CASE WHEN sum(p.at_start) = 0 THEN 0 ELSE sum(p.at_start) * previous.price END
                    AS worth
@@ -24,20 +25,23 @@ LANGUAGE sql STABLE BEGIN ATOMIC
             AS previous ON true
         GROUP BY p.symbol, p.asset_class, previous.price
     ),
-    held AS (
+    held AS MATERIALIZED (
         SELECT i.instant, i.until, p.symbol, p.asset_class,
                sum(p.units) AS units, sum(p.paid) AS paid
         FROM instants i JOIN parts p ON p.bucket < i.instant
         WHERE i.until > since
         GROUP BY i.instant, i.until, p.symbol, p.asset_class
     ),
-    valued AS (
-        SELECT h.instant,
-               CASE WHEN h.units = 0 THEN 0 ELSE h.units * last.price END - s.worth - h.paid AS pnl
+    ends AS MATERIALIZED (
+        SELECT h.instant, h.symbol, h.asset_class, h.paid,
+               CASE WHEN h.units = 0 THEN 0 ELSE h.units * last.price END AS worth
         FROM held h
-        JOIN starts s ON s.symbol = h.symbol AND s.asset_class = h.asset_class
         LEFT JOIN LATERAL utils_statistics.last_price(h.symbol, h.asset_class, h.until) AS last
             ON h.units <> 0
+    ),
+    valued AS (
+        SELECT e.instant, e.worth - s.worth - e.paid AS pnl
+        FROM ends e JOIN starts s ON s.symbol = e.symbol AND s.asset_class = e.asset_class
     )
     SELECT i.instant, CASE WHEN count(v.instant) = count(v.pnl) THEN coalesce(sum(v.pnl), 0) END
     FROM instants i LEFT JOIN valued v ON v.instant = i.instant

@@ -5,7 +5,7 @@ CREATE FUNCTION utils_statistics.equity_figures(
     report_date date, since timestamptz, untils timestamptz[])
 RETURNS TABLE (instant integer, kpi_name text, value numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    WITH curve AS (
+    WITH curve AS MATERIALIZED (
         SELECT quarter_hour, equity, width_bucket(read_at, untils) AS bucket,
                max(equity) OVER in_time AS peak,
                CASE WHEN lag(quarter_hour) OVER in_time = quarter_hour - interval '15 minutes'

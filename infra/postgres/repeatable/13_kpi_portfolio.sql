@@ -2,7 +2,7 @@
 CREATE FUNCTION utils_statistics.portfolio_curve(untils timestamptz[])
 RETURNS TABLE (instant integer, value numeric)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    WITH turns AS (
+    WITH turns AS MATERIALIZED (
         SELECT width_bucket(turn.at, untils) AS bucket, sum(turn.step) AS step
         FROM trades t
         CROSS JOIN LATERAL (VALUES (t.opened_at, 1), (t.closed_at, -1)) AS turn (at, step)

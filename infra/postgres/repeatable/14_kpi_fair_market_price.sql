@@ -6,12 +6,13 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     WITH last_known AS (
         SELECT DISTINCT ON (s.contract, width_bucket(v.known_at, untils))
                s.contract, width_bucket(v.known_at, untils) AS bucket, v.fair_price
-        FROM option_valuations v JOIN option_snapshots s ON s.id = v.snapshot_id
+        FROM option_valuations v
+        CROSS JOIN LATERAL (  -- OFFSET keeps it one lookup for each valuation
+            SELECT contract FROM option_snapshots WHERE id = v.snapshot_id OFFSET 0) AS s
         WHERE v.known_at >= since AND v.known_at < untils[array_upper(untils, 1)]
-          AND s.created_at >= since AND s.created_at < untils[array_upper(untils, 1)]
         ORDER BY s.contract, width_bucket(v.known_at, untils), v.known_at DESC, v.snapshot_id DESC
     ),
-    changes AS (
+    changes AS MATERIALIZED (
         SELECT bucket,
                coalesce(fair_price, 0) - coalesce(lag(fair_price) OVER earlier, 0) AS price,
                num_nonnulls(fair_price) - num_nonnulls(lag(fair_price) OVER earlier) AS contracts

@@ -90,7 +90,7 @@ _CLAIM = """
         FROM user_trading_config c
         -- User by user, by index: a join would read what all others have pending, too.
         LEFT JOIN LATERAL (
-            SELECT context FROM user_trading_state
+            SELECT context FROM trading_cursors
             WHERE firebase_uid = c.firebase_uid LIMIT 1
         ) AS s ON true
         CROSS JOIN LATERAL (
@@ -106,7 +106,7 @@ _CLAIM = """
                             AND t.closed_at IS NULL AND t.qty = :held_qty
                             AND t.avg_entry_price = CAST(:entry_price AS numeric)))
     ), claimed AS (
-        INSERT INTO user_trading_state AS s (firebase_uid, last_eval_at, context, updated_at)
+        INSERT INTO trading_cursors AS s (firebase_uid, last_eval_at, context, updated_at)
         SELECT firebase_uid, CAST(:now AS timestamptz),
                jsonb_build_object('last_fired',
                                   jsonb_build_object(CAST(:rule_id AS text), :now)),

@@ -19,7 +19,7 @@ from common.orders.status import (
     SUBMITTING,
     may_follow,
 )
-from infra.postgres.database import Row, Transaction, to_json
+from infra.postgres.database import Row, Transaction, to_stored_json
 from infra.postgres.messages import outbox
 from infra.postgres.trading import order_columns
 from infra.postgres.trading.confirmations import QuestionState
@@ -123,7 +123,7 @@ def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: dateti
         "submitted_at": broker_order.submitted_at,
         "filled_at": broker_order.filled_at,
         "broker_updated_at": broker_order.updated_at,
-        "raw": to_json(broker_order.model_dump(mode="json")),
+        "raw": to_stored_json(broker_order.document),
     }
     _change(
         tx,

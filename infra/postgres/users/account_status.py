@@ -83,7 +83,7 @@ def asked(tx: Transaction, firebase_uid: str, now: datetime) -> list[Row]:
         """
         SELECT s.firebase_uid, fired.key AS rule_id, CAST(fired.value AS timestamptz) AS fired_at,
                c.question_id
-        FROM user_trading_state s
+        FROM trading_cursors s
         CROSS JOIN LATERAL jsonb_each_text(coalesce(s.context -> 'last_fired', '{}')) AS fired
         LEFT JOIN confirmations c
             ON c.firebase_uid = s.firebase_uid AND c.rule_id = fired.key

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.config import TradingConfig, merge
+from common.config import TradingConfig, merge, with_default_feed
 from common.errors import MalformedMessageError
+from common.market import StockFeed
 from common.model import parse_json
 from common.server_limits import ServerLimits
 from common.validation import too_expensive
@@ -70,8 +71,11 @@ def active(tx: Transaction, limits: ServerLimits) -> ActiveConfigs:
     return found
 
 
-def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
-    """Read a user's effective config; None when they have none that is enabled and valid."""
+def of_user(tx: Transaction, firebase_uid: str, feed: StockFeed = "iex") -> TradingConfig | None:
+    """Read a user's effective config; None when they have none that is enabled and valid.
+
+    `feed` is that of stocks whose input names none: whoever looks at prices must say it.
+    """
     row = tx.row(
         """
         SELECT c.config_key, CAST(c.config AS text) AS config,
@@ -82,7 +86,7 @@ def of_user(tx: Transaction, firebase_uid: str) -> TradingConfig | None:
         """,
         uid=firebase_uid,
     )
-    return _effective(row) if row else None
+    return _effective(row, feed) if row else None
 
 
 def enroll(
@@ -110,10 +114,10 @@ def enroll(
     )
 
 
-def _effective(row: dict[str, Any]) -> TradingConfig | None:
+def _effective(row: dict[str, Any], feed: StockFeed) -> TradingConfig | None:
     """Merge and validate; an invalid stored config trades nothing, and says so."""
     try:
-        return _merged(row["template"] or "{}", row["config"])
+        return _merged(row["template"] or "{}", row["config"], feed)
     except MalformedMessageError as error:
         log.error("stored config %s is invalid: %s", row["config_key"], error)  # noqa: TRY400
         return None
@@ -125,7 +129,7 @@ def _examined(
 ) -> tuple[TradingConfig | None, str | None]:
     """Return a config, and why it must be set aside; whatever is wrong with it is its own."""
     try:
-        config = _merged(template, override)
+        config = _merged(template, override, limits.stock_feed)
         config.needs()
         return config, too_expensive(config, limits)
     except Exception as error:  # noqa: BLE001 (stored by anybody, at any time)
@@ -133,6 +137,7 @@ def _examined(
 
 
 @functools.lru_cache(maxsize=4096)
-def _merged(template: str, override: str) -> TradingConfig:
+def _merged(template: str, override: str, feed: StockFeed) -> TradingConfig:
     """Parse a config that was read before only once: a tick costs as much as what changed."""
-    return TradingConfig.from_document(merge(parse_json(template), parse_json(override)))
+    document = merge(parse_json(template), parse_json(override))
+    return TradingConfig.from_document(with_default_feed(document, feed))

@@ -1,0 +1,84 @@
+"""What each config of enabled users watches, and how many symbols that is together."""
+
+from collections.abc import Sequence
+
+from common.inputs import DataInput
+from infra.postgres.database import Transaction, to_json
+from infra.postgres.users.configs import SharedConfig
+
+_GIVEN = """
+    WITH given AS (
+        SELECT config_key, input_id, input_key, symbols
+        FROM jsonb_to_recordset(CAST(:inputs AS jsonb)) AS i (
+            config_key text, input_id text, input_key text, symbols text[])
+    )
+"""
+_STORE = """
+    INSERT INTO config_inputs AS known (config_key, input_id, input_key, symbols)
+    SELECT config_key, input_id, input_key, symbols FROM given ORDER BY config_key, input_id
+    ON CONFLICT (config_key, input_id) DO UPDATE
+    SET input_key = excluded.input_key, symbols = excluded.symbols
+    WHERE known.input_key <> excluded.input_key
+"""
+_REPLACE = (
+    _GIVEN
+    + """, gone AS (
+        DELETE FROM config_inputs k
+        WHERE NOT EXISTS (SELECT FROM given g
+                          WHERE g.config_key = k.config_key AND g.input_id = k.input_id)
+    )"""
+    + _STORE
+)
+
+
+def watched(tx: Transaction, configs: Sequence[SharedConfig], most_symbols: int) -> list[DataInput]:
+    """Remember what these configs watch, and nothing else; return the distinct inputs.
+
+    A config with which there would be more than `most_symbols` of all users together is left out;
+    those that are watched already come before it.
+    """
+    known = {row["config_key"] for row in tx.rows("SELECT DISTINCT config_key FROM config_inputs")}
+    symbols, kept = frozenset[str](), list[SharedConfig]()
+    for each in sorted(configs, key=lambda config: config.key not in known):
+        if len(together := symbols | each.config.all_symbols) <= most_symbols:
+            symbols = together
+            kept.append(each)
+    tx.run(_REPLACE, inputs=_rows(kept))
+    inputs = {each.key: each for shared in kept for each in shared.config.data_inputs}
+    return list(inputs.values())
+
+
+def add(tx: Transaction, config: SharedConfig) -> None:
+    """Remember what a config watches that was saved just now."""
+    tx.run(_GIVEN + _STORE, inputs=_rows([config]))
+
+
+def symbols_with(tx: Transaction, firebase_uid: str, symbols: Sequence[str]) -> int:
+    """Count the distinct symbols of all users when this user watches `symbols`."""
+    others: int = tx.rows(
+        """
+        SELECT CAST(:uid AS text) AS firebase_uid, count(DISTINCT symbol) AS others
+        FROM config_inputs i CROSS JOIN LATERAL unnest(i.symbols) AS symbol
+        WHERE symbol <> ALL(CAST(:symbols AS text[]))
+          AND EXISTS (SELECT FROM user_trading_config c
+                      WHERE c.enabled AND c.config_key = i.config_key AND c.firebase_uid <> :uid)
+        """,
+        symbols=list(symbols),
+        uid=firebase_uid,
+    )[0]["others"]
+    return others + len(set(symbols))
+
+
+def _rows(configs: Sequence[SharedConfig]) -> str:
+    return to_json(
+        [
+            {
+                "config_key": shared.key,
+                "input_id": each.id,
+                "input_key": each.key,
+                "symbols": each.all_symbols,
+            }
+            for shared in configs
+            for each in shared.config.data_inputs
+        ]
+    )
