@@ -253,6 +253,11 @@ class TestBodies:
         assert reply.status_code == 413
         assert endless.read_bytes <= 65 * 1024 * 1024
 
+    def test_a_signed_one_of_very_many_keys_is_not_even_parsed(self) -> None:
+        body = b"{" + b",".join(b'"%d":0' % n for n in range(700_000)) + b"}"
+
+        assert answer(body).status_code == 413
+
     def test_one_of_the_largest_size_is_read(self) -> None:
         body = b" " * LARGEST_BODY
 
