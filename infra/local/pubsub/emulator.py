@@ -6,9 +6,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
+
+import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from common.errors import TradingError
 
@@ -48,6 +52,24 @@ def pubsub_emulator(folder: Path, project: str) -> Iterator[str]:
         with suppress(ProcessLookupError):  # it ended by itself
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def create_anew(client: httpx.Client, url: str, body: Mapping[str, object]) -> None:
+    """Create a topic or subscription in the place of one that is there; raises httpx.HTTPError."""
+    client.delete(url)
+    _create(client, url, body)
+
+
+@retry(
+    retry=retry_if_exception_type(httpx.TransportError),
+    stop=stop_after_attempt(3),
+    reraise=True,
+)
+def _create(client: httpx.Client, url: str, body: Mapping[str, object]) -> None:
+    """Create it; that it exists already is the answer after a request whose reply was lost."""
+    reply = client.put(url, json=body)
+    if reply.status_code != HTTPStatus.CONFLICT:
+        reply.raise_for_status()
 
 
 def _free_port() -> int:

@@ -17,6 +17,7 @@ import flask
 import httpx
 
 from common.errors import PermanentError
+from infra.local.pubsub import emulator
 from infra.local.serving import HttpServer
 
 _TIMEOUT = httpx.Timeout(60, connect=5)
@@ -43,7 +44,7 @@ class EmulatedBus:
     """
 
     def __init__(
-        self, emulator: str, subscriptions: Mapping[str, Sequence[str]], project: str
+        self, address: str, subscriptions: Mapping[str, Sequence[str]], project: str
     ) -> None:
         self._base = f"/v1/projects/{project}"
         self._prefix = f"projects/{project}"
@@ -54,7 +55,7 @@ class EmulatedBus:
         }
         # What is local is never behind a proxy of the environment.
         self._client = httpx.Client(timeout=_TIMEOUT, trust_env=False)
-        self._emulator = f"http://{emulator}"
+        self._emulator = f"http://{address}"
         self._changed = threading.Condition()
         self._owed: set[tuple[str, str]] = set()
         self._settled: set[tuple[str, str]] = set()
@@ -126,10 +127,8 @@ class EmulatedBus:
         )
 
     def _make(self, what: str, body: Mapping[str, object]) -> None:
-        url = f"{self._emulator}{self._base}/{what}"
-        self._client.delete(url)
         try:
-            self._client.put(url, json=body).raise_for_status()
+            emulator.create_anew(self._client, f"{self._emulator}{self._base}/{what}", body)
         except httpx.HTTPError as error:
             raise PermanentError(f"the Pub/Sub emulator refuses {what}: {error}") from error
 

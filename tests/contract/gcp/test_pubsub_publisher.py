@@ -15,6 +15,7 @@ import pytest
 
 from common.errors import PermanentError, TransientError
 from infra.gcp.pubsub import PubsubMessage, PubsubPublisher
+from infra.local.pubsub.emulator import create_anew
 from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
 from tests.contract.local.bus_support import eventually
@@ -96,8 +97,8 @@ def subscribed(emulator: httpx.Client, url: str) -> Iterator[None]:
         "pushConfig": {"pushEndpoint": url},
         "enableMessageOrdering": True,
     }
-    emulator.put(f"/v1/{topic}").raise_for_status()
-    emulator.put(f"/v1/{subscription}", json=wanted).raise_for_status()
+    create_anew(emulator, f"/v1/{topic}", {})
+    create_anew(emulator, f"/v1/{subscription}", wanted)
     try:
         yield
     finally:

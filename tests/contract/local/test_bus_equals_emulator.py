@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from infra.local.pubsub.emulator import create_anew
 from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
 from tests.contract.local.emulator import TIMEOUT, pubsub_emulator
@@ -16,7 +17,7 @@ TOPIC = "snapshots-ingested"
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with pubsub_emulator(tmp_path_factory.mktemp("emulator"), PROJECT) as client:
-        client.put(f"/v1/projects/{PROJECT}/topics/{TOPIC}").raise_for_status()
+        create_anew(client, f"/v1/projects/{PROJECT}/topics/{TOPIC}", {})
         yield client
 
 

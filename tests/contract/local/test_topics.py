@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import PermanentError, TransientError
 from infra.gcp.pubsub import PubsubPublisher
+from infra.local.pubsub.emulator import create_anew
 from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
 from tests.contract.local.emulator import pubsub_emulator
@@ -24,7 +25,7 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield server.url.removeprefix("http://")
         return
     with pubsub_emulator(tmp_path_factory.mktemp("emulator"), PROJECT) as client:
-        client.put(f"/v1/projects/{PROJECT}/topics/{TOPIC}").raise_for_status()
+        create_anew(client, f"/v1/projects/{PROJECT}/topics/{TOPIC}", {})
         yield str(client.base_url).removeprefix("http://").rstrip("/")
 
 
