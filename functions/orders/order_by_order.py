@@ -18,7 +18,7 @@ from infra.workflows import isolation
 log = logging.getLogger(__name__)
 
 # Of one run, for all orders of a user; what is left of them is the next run's, a minute later.
-SECONDS_PER_USER = 5.0
+SECONDS_PER_USER = 10.0
 # How long a row that somebody else has locked is waited for.
 _PATIENCE = "1s"
 
