@@ -170,7 +170,7 @@ class TestRestart:
     @pytest.fixture
     def child(self, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process = subprocess.Popen(  # noqa: S603 (our own text)
-            [sys.executable, "-c", CHILD, str(tmp_path / "books.sqlite")],
+            [sys.executable, "-c", CHILD, str(tmp_path / "ledger.sqlite")],
             cwd=Path(__file__).parents[3],
             stdout=subprocess.PIPE,
             text=True,
@@ -192,7 +192,7 @@ class TestRestart:
         process.wait()
         clock = SimulatedClock(at=IN_SESSION + MINUTE)
         with (
-            SimulatedBroker(clock, database=tmp_path / "books.sqlite") as broker,
+            SimulatedBroker(clock, database=tmp_path / "ledger.sqlite") as broker,
             HttpServer(broker.app) as server,
             httpx.Client(base_url=server.url, headers=KEYS) as http,
         ):

@@ -9,14 +9,14 @@ GET    /sim/orders           every order ever placed, oldest first, as in the tr
 POST   /sim/orders/OURS/end  {["status"]}: the broker ends the order with the client's id OURS of
                              its own accord: canceled (default), expired or rejected
 GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills",
-                             "problems": what does not fit together in the books, none as a rule}
+                             "problems": what does not fit together in the ledger, none as a rule}
 GET    /sim/faults           {"waiting": [...], "injected": {KIND: COUNT}}
 POST   /sim/faults           {"kind", ["times", "method", "path", ...parameters]}; see faults.py
 DELETE /sim/faults           forget faults and counts
 DELETE /sim/faults/waiting   forget the faults only: what is left of the orders goes well
 GET    /sim/switches         the switches of switches.py
 PATCH  /sim/switches         change some of them
-POST   /sim/reset            {["now": TIME]}; empty books, no faults, only recorded prices
+POST   /sim/reset            {["now": TIME]}; empty ledger, no faults, only recorded prices
 
 TIME is RFC 3339. Prices are numbers or text, both exact. A mistake is answered 400 with "message".
 Looking (GET) lets no order be worked; setting the clock or a price does.
