@@ -110,7 +110,7 @@ def _explain(
 
 
 def _store(database: Database, at_broker: Mapping[str, Holding | None], now: datetime) -> None:
-    """Remember what is still different; a gap of an earlier day with equal books was a move."""
+    """Remember what is still different; a gap of an earlier day with equal records was a move."""
     rest = _differences(database, at_broker, now)
     with database.transaction() as tx:
         differences.store(tx, rest, _uncertain(tx, at_broker, now), now)
