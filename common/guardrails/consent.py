@@ -8,11 +8,13 @@ from common.questions import Decision
 
 
 def trading_is_enabled(order: Order, facts: Facts) -> Denied | None:
-    """The operator's and the user's own switch."""
+    """The operator's switch, the user's own, and that of the rule that asked."""
     if not facts.server.trading_enabled:
         return Denied(DenialCode.TRADING_DISABLED, {"by": "server"})
     if facts.config is None or not facts.config.enabled:
         return Denied(DenialCode.TRADING_DISABLED, {"by": "user"})
+    if not any(rule.enabled for rule in facts.config.rules if rule.id == order.rule_id):
+        return Denied(DenialCode.TRADING_DISABLED, {"by": "rule", "rule": order.rule_id})
     return None
 
 

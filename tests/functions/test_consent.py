@@ -22,6 +22,7 @@ from tests.functions.steps import (
     swipe,
     tick,
 )
+from tests.functions.test_rule_status import rule
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -260,17 +261,30 @@ class TestWithdrawal:
         assert reply["withdrawn_questions"] == 0
         assert swipe(question_id, -10).get_json() == first.get_json()
 
+    @OFF
     def test_it_takes_effect_before_anyone_reconciles(
-        self, db: Database, simulator: SimulatedBroker
+        self, db: Database, simulator: SimulatedBroker, switch_off: Any
     ) -> None:
         question_id = asked(db)
-        config_off(db)
+        switch_off(db)
 
         order_id = UUID(swipe(question_id, 10).get_json()["order_id"])
         submit(order_id)
 
         assert order_row(db, order_id)["denial_code"] == "TRADING_DISABLED"
         assert simulator.ledger.orders() == []
+
+    def test_another_rule_that_is_switched_off_stops_nothing(
+        self, db: Database, simulator: SimulatedBroker
+    ) -> None:
+        say(db, rules=[rule("second")])
+        tick()
+        (first,) = rows(db, "SELECT question_id FROM confirmations WHERE rule_id = 'dip_confirm'")
+        say(db, rules=[rule("second") | {"enabled": False}])
+
+        submit(UUID(swipe(first["question_id"], 10).get_json()["order_id"]))
+
+        assert len(simulator.ledger.orders()) == 1
 
 
 def enroll_with(db: Database, action: dict[str, Any], **rule: Any) -> None:

@@ -1,5 +1,6 @@
 """`questions.pipeline_step` follows a rule: idle, await_confirm, submit_order, done."""
 
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -105,6 +106,27 @@ def test_a_row_that_the_app_has_locked_keeps_nobody_waiting(db: Database) -> Non
 
     assert reply.status_code == 200
     assert steps(db) == {question_id: "dip_confirm:await_confirm"}
+
+
+class _UndoneError(Exception):
+    """The end of what a role may do, which is undone with the role."""
+
+
+def test_who_may_not_write_the_apps_table_moves_it_all_the_same(db: Database) -> None:
+    enroll(db, USER)
+    asked(db)
+    found: list[str] = []
+
+    with suppress(_UndoneError), db.transaction() as tx:
+        tx.run("CREATE ROLE without_questions")
+        tx.run("GRANT SELECT, UPDATE ON confirmations TO without_questions")
+        tx.run("SET LOCAL ROLE without_questions")
+        tx.run("UPDATE confirmations SET status = 'expired'")
+        tx.run("RESET ROLE")
+        found += [row["pipeline_step"] for row in tx.rows("SELECT pipeline_step FROM questions")]
+        raise _UndoneError
+
+    assert found == ["dip_confirm:done"]
 
 
 def test_questions_of_the_apps_own_are_left_alone(db: Database) -> None:

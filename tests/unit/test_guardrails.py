@@ -133,10 +133,13 @@ ONLY_BY_THE_BROKERS_RULES: list[tuple[DenialCode, Order, Facts]] = [
     ),
 ]
 
+RULE_OFF = document()["rules"][0] | {"enabled": False}
 # Facts in which nothing but the named guardrail stands between the order and the broker.
 ONLY: list[tuple[DenialCode, Order, Facts]] = [
     (DenialCode.TRADING_DISABLED, order(), facts(server=server(trading_enabled=False))),
     (DenialCode.TRADING_DISABLED, order(), facts(config=config(enabled=False))),
+    (DenialCode.TRADING_DISABLED, order(), facts(config=config(rules=[RULE_OFF]))),
+    (DenialCode.TRADING_DISABLED, order(rule_id="gone"), facts()),
     (
         DenialCode.TRADING_HALTED,
         order(),

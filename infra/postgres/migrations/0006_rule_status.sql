@@ -23,3 +23,16 @@ CREATE TABLE set_aside_configs (
     reason     text NOT NULL,
     since      timestamptz NOT NULL
 );
+
+-- Rows of other tables that a function left out, so that the rest went on: which, whose and why.
+CREATE TABLE set_aside_rows (
+    kind         text NOT NULL,
+    name         text NOT NULL,
+    firebase_uid text,
+    symbol       text,
+    rule_id      text,
+    reason       text NOT NULL,
+    since        timestamptz NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+CREATE INDEX set_aside_rows_of_user ON set_aside_rows (firebase_uid);

@@ -3,7 +3,7 @@
 -- without a question is idle. The table is the app's: whoever owns the migrations writes there, and a
 -- row that the app has locked at that moment is left alone, so that nobody waits for another program.
 CREATE OR REPLACE FUNCTION move_question(of_question uuid, to_step text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE sql AS $$
     UPDATE questions SET pipeline_step = to_step
     WHERE id = (SELECT id FROM questions
                 WHERE id = of_question AND pipeline_step <> to_step
@@ -11,7 +11,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION move_question_of_confirmation() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM move_question(NEW.question_id, NEW.rule_id || CASE NEW.status
         WHEN 'approve' THEN ':submit_order' ELSE ':done' END);
@@ -22,7 +22,7 @@ CREATE OR REPLACE TRIGGER move_question AFTER UPDATE OF status ON confirmations
     EXECUTE FUNCTION move_question_of_confirmation();
 
 CREATE OR REPLACE FUNCTION move_question_of_order() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM move_question(NEW.question_id, NEW.rule_id || ':done');
     RETURN NULL;

@@ -65,8 +65,8 @@ def test_a_storm_of_approvals_is_served_in_order_and_latecomers_are_told(
     wiring.current().clock = simulator.clock  # asking the broker for the time costs a request
     unasked = {"require_question_before_order": False}
     room = {"max_orders_per_day": 1000, "max_notional_usd_per_4h": 10000}
-    off = {"id": "dip_confirm", "enabled": False}
-    enroll(db, USER, guardrails=unasked | room, rules=[off])
+    silent = {"id": "dip_confirm", "threshold_pct": -50}
+    enroll(db, USER, guardrails=unasked | room, rules=[silent])
     tick()
     order_ids = [approve(db, number) for number in range(APPROVALS)]
     with db.transaction() as tx:
