@@ -82,6 +82,8 @@ def cut_each_commit(prepare: Callable[[int], Call], cut: Cut, proxy: Proxy) -> i
             return number - 1
         if reply.status_code != 200:
             reply = call()
+            while reply.status_code == 503:  # the server has yet to see that a connection is lost
+                reply = call()
             assert reply.status_code == 200, reply.text
     raise AssertionError("it never ended")
 
