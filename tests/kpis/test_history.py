@@ -1,8 +1,11 @@
 """A refresh costs what its days cost, however long the history before and after them."""
 
 from pathlib import Path
+from typing import get_args
 
+from common.market import StockFeed
 from infra.postgres.database import Database, Transaction
+from infra.postgres.market import market_data
 from infra.workflows.kpis import option_valuation
 from tests.kpis import full_day
 from tests.kpis.full_day import DAY, OVER
@@ -31,6 +34,16 @@ def test_a_day_reads_its_own_rows_among_81_weeks(db: Database) -> None:
         assert rows_read(tx, EVENTS) <= 1.5 * day["rows"]
         for call in CALLS:
             assert rows_read(tx, call) <= 4 * day["rows"]
+
+        # The newest facts, also of feeds that say nothing of the symbol.
+        symbol = tx.rows(
+            "SELECT symbol FROM market_data_snapshots GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
+        )[0]["symbol"]
+        before = _rows_read_so_far(tx)
+        found = market_data.latest(
+            tx, {(symbol, "last_trade", feed): 2 for feed in get_args(StockFeed)}
+        )
+        assert _rows_read_so_far(tx) - before == sum(map(len, found.values())) > 0
 
 
 def grow(tx: Transaction, weeks: int) -> None:

@@ -102,11 +102,12 @@ def latest(
             AS k (symbol text, metric text, feed text, wanted integer)
         CROSS JOIN LATERAL (
             SELECT * FROM market_data_snapshots s
-            WHERE s.symbol = k.symbol AND s.metric = k.metric AND s.feed = k.feed
-              -- Beyond these years nothing can be computed, nor read.
-              AND s.as_of BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
-                              AND TIMESTAMPTZ '2199-12-31 00:00Z'
-            ORDER BY s.as_of DESC LIMIT k.wanted
+            WHERE s.symbol = k.symbol AND s.metric = k.metric
+              -- Beyond these years nothing can be computed, nor read. The order by feed, too,
+              -- leaves the planner no index but that of the key.
+              AND (s.feed, s.as_of) BETWEEN (k.feed, TIMESTAMPTZ '1970-01-01 00:00Z')
+                                        AND (k.feed, TIMESTAMPTZ '2199-12-31 00:00Z')
+            ORDER BY s.feed DESC, s.as_of DESC LIMIT k.wanted
         ) AS fact
         LEFT JOIN LATERAL (
             SELECT utils_statistics.product(a.old_rate) / utils_statistics.product(a.new_rate)
