@@ -57,12 +57,12 @@ def main() -> None:
 
 def play(stack: Stack, prices: tuple[str, ...]) -> None:
     """Let each price stand for a minute."""
-    drive = Driver(stack)
+    driver = Driver(stack)
     for price in prices:
         stack.simulator.market.set_price("SPY", Decimal(price), prev_close=500, live=True)
-        drive.ingest()
-        drive.reconcile()
-        drive.advance(timedelta(minutes=1))
+        driver.ingest()
+        driver.reconcile()
+        driver.advance(timedelta(minutes=1))
 
 
 def take(

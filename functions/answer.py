@@ -9,7 +9,7 @@ import functions_framework
 
 from common.questions import Answer, AnswerRefusal, Decision, follow_up_text, settle
 from functions import edge, wiring
-from functions.callers import admitted, strangers_counted
+from functions.callers import limit_unauthenticated, rate_limited
 from infra.auth import webhook_signature
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, orders
@@ -37,10 +37,10 @@ def answer(request: flask.Request) -> edge.Reply:
     app = wiring.current()
     body = request.get_data()
     secret = app.secrets.reveal("answer_webhook_secret")
-    with strangers_counted(app, request):
+    with limit_unauthenticated(app, request):
         webhook_signature.verify(body, dict(request.headers), secret)
     received = Answer.from_json(body)
-    caller = admitted(app, f"answers of {received.firebase_uid}")
+    caller = rate_limited(app, f"answers of {received.firebase_uid}")
     with caller:
         return settled(app, received)
 

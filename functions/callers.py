@@ -13,7 +13,7 @@ from functions.wiring import Wiring
 
 
 @contextmanager
-def admitted(app: Wiring, caller: str) -> Iterator[None]:
+def rate_limited(app: Wiring, caller: str) -> Iterator[None]:
     """Serve a caller within their share; raises TooManyRequests, which says when to come again."""
     wait = app.callers.enter(caller, time.monotonic())
     if wait:
@@ -26,7 +26,7 @@ def admitted(app: Wiring, caller: str) -> Iterator[None]:
 
 
 @contextmanager
-def strangers_counted(app: Wiring, request: flask.Request) -> Iterator[None]:
+def limit_unauthenticated(app: Wiring, request: flask.Request) -> Iterator[None]:
     """Count by address who cannot say who they are: past their share they are told to wait.
 
     Who can is never counted by address: behind one address there may be many users.
@@ -34,7 +34,7 @@ def strangers_counted(app: Wiring, request: flask.Request) -> Iterator[None]:
     try:
         yield
     except InvalidSignatureError:
-        with admitted(app, f"address {_address(request)}"):
+        with rate_limited(app, f"address {_address(request)}"):
             raise
 
 

@@ -59,7 +59,7 @@ class BrokerOrder(TolerantModel):
         return self.filled_at or self.updated_at or self.submitted_at
 
     @property
-    def oddities(self) -> tuple[str, ...]:
+    def anomalies(self) -> tuple[str, ...]:
         """What should be looked at: values that could not be read, and an unknown status."""
         unknown = () if self.status in KNOWN else (f"status: unknown word {self.status!r}",)
         return (*self.unread, *unknown)

@@ -62,7 +62,7 @@ class OrderByOrder:
     def record(self, now: datetime) -> None:
         """Remember what was set aside, and whose it is."""
         with self.database.transaction() as tx:
-            owners = order_lists.whose(tx, list(self.failed)) if self.failed else {}
+            owners = order_lists.owners(tx, list(self.failed)) if self.failed else {}
             rows = [
                 SetAsideRow(str(order_id), self.failed[order_id], *owner)
                 for order_id, owner in owners.items()

@@ -29,7 +29,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Bar:
+class Meter:
     """How much of a cap is used; `unit` is what both are counted in."""
 
     label: str
@@ -102,7 +102,7 @@ def _steps(n: Row) -> list[Step]:
     ]
 
 
-def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[Bar]:
+def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[Meter]:
     """Show what the user has used of the limits that count."""
     config = configs.of_user(tx, uid, server.stock_feed)
     if config is None:
@@ -110,19 +110,21 @@ def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[B
     taken, limits = exposure.reserved(tx, uid, call.now), config.guardrails.under(server)
     waiting = account_status.waiting(tx, uid, call.now)
     return [
-        Bar(
+        Meter(
             "Orders today",
             taken.orders_today,
             limits.max_orders_per_day,
             "orders",
         ),
-        Bar(
+        Meter(
             "Ordered in 4 hours",
             taken.notional_in_window,
             limits.max_notional_usd_per_4h,
             "USD",
         ),
-        Bar("Questions waiting", waiting.pending_questions, config.max_queued_questions, "waiting"),
+        Meter(
+            "Questions waiting", waiting.pending_questions, config.max_queued_questions, "waiting"
+        ),
     ]
 
 
@@ -131,7 +133,7 @@ def _stuck(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
     orders = pipeline.stuck_orders(tx, call.now)
     unpublished = pipeline.unpublished(tx, call.now)
     letters = dead_letters.count_open(tx)
-    aside = set_aside_configs.all_of_them(tx)
+    aside = set_aside_configs.list_all(tx)
     drifts = operations.drifts(tx)
     return [
         *(

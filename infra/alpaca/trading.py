@@ -197,11 +197,11 @@ def _order(document: Any) -> BrokerOrder:
     except MalformedMessageError as error:
         # The broker did act: that its answer is not readable must not look like a refusal.
         raise OutcomeUnknownError(f"broker sent an unreadable order: {error}") from error
-    if found.oddities:
+    if found.anomalies:
         log.warning(
             "order %s is odd: %s",
             found.client_order_id,
-            "; ".join(found.oddities),
-            extra={"event": "odd_broker_order", "broker_order_id": found.broker_order_id},
+            "; ".join(found.anomalies),
+            extra={"event": "broker_order_questionable", "broker_order_id": found.broker_order_id},
         )
     return found

@@ -35,6 +35,6 @@ def load(*, file: Path) -> None:
 def show() -> None:
     """Print the market as a file that `load` takes."""
     with open_clients().database.transaction() as tx:
-        found = market_fixtures.every(tx)
+        found = market_fixtures.list_all(tx)
     prices = ("price", "prev_close", "volume")
     click.echo(shown({f.symbol: {name: getattr(f, name) for name in prices} for f in found}))

@@ -65,18 +65,18 @@ def demo(
     from infra.local.narrator import Narrator  # noqa: PLC0415
     from infra.local.replay.replay import replay  # noqa: PLC0415
 
-    tell = Narrator(as_json=as_json)
+    narrator = Narrator(as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
         if emulator:
-            report = _over_emulator(Path(folder), tell)
+            report = _over_emulator(Path(folder), narrator)
         elif recordings:
             config, value = _replay_options(config_file, answer)
-            report = replay(Path(folder), recordings, config, value, tell)
+            report = replay(Path(folder), recordings, config, value, narrator)
         elif config_file or answer:
             raise click.UsageError("--config and --answer go with --replay")
         else:
-            report = quiet_morning(Path(folder), tell, _until_ctrl_c if keep else lambda: None)
-    tell.conclude(report)
+            report = quiet_morning(Path(folder), narrator, _until_ctrl_c if keep else lambda: None)
+    narrator.conclude(report)
     sys.exit(0 if report.ok else 1)
 
 
@@ -86,13 +86,13 @@ def _until_ctrl_c() -> None:
         threading.Event().wait()
 
 
-def _over_emulator(folder: Path, tell: "Narrator") -> "Report":
+def _over_emulator(folder: Path, narrator: "Narrator") -> "Report":
     """Run the quiet morning over the emulator; where there is none, say so and end well."""
     from infra.local.emulated_demo import emulated_morning  # noqa: PLC0415
     from infra.local.pubsub.emulator import NoEmulatorError  # noqa: PLC0415
 
     try:
-        return emulated_morning(folder, tell)
+        return emulated_morning(folder, narrator)
     except NoEmulatorError as reason:
         click.echo(f"skipped: {reason}", err=True)
         sys.exit(0)
@@ -138,12 +138,12 @@ def dev(
     from infra.local.narrator import Narrator  # noqa: PLC0415
     from infra.local.paper import PaperAccount  # noqa: PLC0415
 
-    tell = Narrator()
+    narrator = Narrator()
     paper = PaperAccount.of(env_vars())
     if paper is not None and (recordings or simulator):
-        tell.step("Keys", "the Alpaca keys are ignored: this stack runs on the simulator")
+        narrator.step("Keys", "the Alpaca keys are ignored: this stack runs on the simulator")
         paper = None
-    run_stack(FOLDER, port, recordings, speed, _pushes(pushes), tell, paper=paper)
+    run_stack(FOLDER, port, recordings, speed, _pushes(pushes), narrator, paper=paper)
 
 
 @click.command()
@@ -183,9 +183,9 @@ def replay(
     from infra.local.narrator import Narrator  # noqa: PLC0415
     from infra.local.replay import history  # noqa: PLC0415
 
-    tell = Narrator(as_json=as_json)
+    narrator = Narrator(as_json=as_json)
     config = TradingConfig.from_document(parse_json(config_file.read_bytes()))
-    found = history.replay(config, recordings, tell)
+    found = history.replay(config, recordings, narrator)
     if plot is not None:
         from infra.local.replay.plot import draw  # noqa: PLC0415
 

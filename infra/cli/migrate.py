@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from infra.cli.connections import open_clients
-from infra.postgres.app_tables import AppTablesError, Fill
+from infra.postgres.app_tables import AppTablesError, ColumnDefault
 from infra.postgres.database import Database
 from infra.postgres.grants import grant
 from infra.postgres.migrate import migrate as apply
@@ -35,7 +35,7 @@ def migrate(*, users: Sequence[str], fills: Sequence[str]) -> None:
     countersign migrate --fill questions.difficulty=3 --fill "questions.category='trading'"
     """
     try:
-        filled = [Fill.parse(text) for text in fills]
+        filled = [ColumnDefault.parse(text) for text in fills]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     database = open_clients().database
@@ -47,7 +47,7 @@ def migrate(*, users: Sequence[str], fills: Sequence[str]) -> None:
         click.echo(f"granted the data to {', '.join(users)}")
 
 
-def _applied(database: Database, fills: Sequence[Fill]) -> list[str]:
+def _applied(database: Database, fills: Sequence[ColumnDefault]) -> list[str]:
     try:
         return apply(database, fills)
     except AppTablesError as error:

@@ -23,7 +23,7 @@ def template() -> None:
 def list_templates(*, as_json: bool) -> None:
     """List the templates, and how many users each has."""
     with open_clients().database.transaction() as tx:
-        found = templates.every(tx)
+        found = templates.list_all(tx)
     if as_json:
         click.echo(shown(found))
     for each in [] if as_json else found:

@@ -58,7 +58,7 @@ def add_user(*, uid: str, template_name: str | None, config_file: Path | None) -
 def list_users(*, as_json: bool) -> None:
     """List the users with a config, and what each has under way."""
     with open_clients().database.transaction() as tx:
-        found = accounts.every(tx)
+        found = accounts.list_all(tx)
     if as_json:
         click.echo(json.dumps(to_wire(found), indent=2))
         return

@@ -151,9 +151,9 @@ def test_an_unknown_word_is_kept_and_reported() -> None:
     read = broker_order(status="held_for_review", side="sell_short")
 
     assert (read.status, read.side) == ("held_for_review", "sell_short")
-    assert read.oddities == ("status: unknown word 'held_for_review'",)
-    assert broker_order(filled_qty="much").oddities[0].startswith("filled_qty: ")
-    assert broker_order().oddities == ()
+    assert read.anomalies == ("status: unknown word 'held_for_review'",)
+    assert broker_order(filled_qty="much").anomalies[0].startswith("filled_qty: ")
+    assert broker_order().anomalies == ()
 
 
 @pytest.mark.parametrize("ended", ["canceled", "expired", "rejected", "replaced"])
@@ -283,7 +283,7 @@ def test_a_recorded_order_with_numbers_and_an_odd_key_is_read() -> None:
     )
 
     assert (read.status, read.filled_qty) == ("pending_new", Decimal(0))
-    assert not read.oddities
+    assert not read.anomalies
     assert read.news_of(order(status=SUBMITTING, side="sell", symbol="TQQQ")) is not None
 
 

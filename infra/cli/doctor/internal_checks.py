@@ -145,7 +145,7 @@ def positions(environment: Clients) -> Iterator[CheckResult]:
 def configs(environment: Clients) -> Iterator[CheckResult]:
     """Name the users' configs that are left out of evaluation, and why."""
     with environment.database.transaction() as tx:
-        found = set_aside_configs.all_of_them(tx)
+        found = set_aside_configs.list_all(tx)
     for each in found:
         who = f"{each['firebase_uid'] or 'nobody'} ({each['users']} users)"
         message = f"config {each['config_key']} of {who} is set aside: {each['reason']}"
@@ -157,7 +157,7 @@ def configs(environment: Clients) -> Iterator[CheckResult]:
 def rows_set_aside(environment: Clients) -> Iterator[CheckResult]:
     """Name the rows that a function left out so that the rest went on, and why."""
     with environment.database.transaction() as tx:
-        found = set_aside_rows.all_of_them(tx)
+        found = set_aside_rows.list_all(tx)
     for each in found:
         whose = f" of {each['firebase_uid']}" if each["firebase_uid"] else ""
         message = f"{each['kind']} {each['name']}{whose} is set aside: {each['reason']}"

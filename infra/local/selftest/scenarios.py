@@ -9,7 +9,7 @@ from uuid import UUID
 from common.holdings.drift import SETTLED_AFTER
 from common.market import next_trading_day_start
 from common.messages import OrderApproved, QuestionCreated
-from common.orders.request_budget import USUAL_LIMIT
+from common.orders.request_budget import DEFAULT_LIMIT
 from common.questions import Answer, Decision
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
@@ -185,7 +185,7 @@ def late_for_a_request(trader: Trader) -> UUID:
     trader.change(rules=[{"id": RULE, "question_ttl_seconds": 30}])
     question = trader.ask()
     with trader.stack.database.transaction() as tx:
-        request_budget.take(tx, USUAL_LIMIT, trader.simulator.clock.now())
+        request_budget.take(tx, DEFAULT_LIMIT, trader.simulator.clock.now())
     try:
         return trader.say_yes(question)
     finally:

@@ -58,7 +58,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from infra.simulator.faults.fault import Fault, Schedule
+from infra.simulator.faults.fault import Fault, FaultSchedule
 from infra.simulator.faults.fault_kinds import KINDS
 from infra.simulator.faults.order_fault import OrderFault
 from infra.simulator.faults.switches import Switches
@@ -95,7 +95,7 @@ class Faults:
             raise ValueError("times must be at least 1")
         _check(kind, parameters)
         method, path = method or traits.method, path or traits.path
-        fault = Fault(kind, times, method, path, Schedule(**schedule), parameters)
+        fault = Fault(kind, times, method, path, FaultSchedule(**schedule), parameters)
         with self._lock:
             self._waiting.append(fault)
 
@@ -171,7 +171,7 @@ class Faults:
         if dice.random() >= wanted.partial_fill_probability or not order.can_be_parted:
             return None
         fraction = Decimal(dice.randint(1, 9)) / 10
-        return Fault("partial_fill", 1, None, "", Schedule(), {"fraction": fraction})
+        return Fault("partial_fill", 1, None, "", FaultSchedule(), {"fraction": fraction})
 
     def _meet(self, fault: Fault) -> None:
         if fault.traits.late:
