@@ -18,6 +18,7 @@ from tests.copied_tree import ROOT, copy_tree
 _COPIED = ("functions", "common", "infra", "tests", "docs", "pyproject.toml", "README.md")
 # The fastest first; later the one that noticed the last removal: neighbors are noticed by the same.
 _TESTS = [
+    "tests/unit/docs/test_order_document.py",
     "tests/unit/test_orders.py",
     "tests/unit/test_actions.py",
     "tests/unit/test_questions.py",

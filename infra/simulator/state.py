@@ -77,7 +77,7 @@ class BrokerState:
             self.matching.work()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Give one request the simulator for itself; keep all of its changes or none."""
         with self.lock:
             self.matching.work()

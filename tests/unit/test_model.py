@@ -67,14 +67,14 @@ def test_a_path_reads_like_the_document() -> None:
     assert json_path(()) == "document"
 
 
-def test_a_message_knows_its_topic_and_survives_the_wire() -> None:
+def test_a_message_has_its_topic_and_survives_the_wire() -> None:
     message = SnapshotsIngested(ingested_at=NOON, stored=3)
 
     assert SnapshotsIngested.from_json(message.model_dump_json()) == message
     assert message.topic == "snapshots-ingested"
 
 
-def test_a_refusal_names_status_words_and_request_id() -> None:
+def test_a_refusal_names_status_message_and_request_id() -> None:
     error = BrokerRefusedError(403, "insufficient buying power", "req-1")
 
     assert str(error) == "broker answered 403: insufficient buying power (request id req-1)"

@@ -47,7 +47,7 @@ def test_an_approved_order_is_claimed_denied_or_taken_back_and_nothing_else() ->
 
 
 @pytest.mark.parametrize("status", [SUBMITTING, "new", "partially_filled", "a_status_of_2030"])
-def test_the_broker_is_believed_once_an_order_was_claimed(status: str) -> None:
+def test_the_brokers_status_is_taken_once_an_order_was_claimed(status: str) -> None:
     assert all(may_follow(status, then) for then in (*BROKERS, "a_status_of_2030"))
     assert not any(may_follow(status, then) for then in (APPROVED, SUBMITTING))
 
@@ -58,7 +58,7 @@ def test_an_order_that_never_arrived_is_denied_and_one_at_the_broker_never() -> 
 
 
 @given(st.lists(st.sampled_from([*BROKERS, *OURS, "a_status_of_2030"]), max_size=12))
-def test_a_terminal_status_is_reached_once_whatever_is_said(received: list[str]) -> None:
+def test_a_terminal_status_is_reached_once_whatever_is_reported(received: list[str]) -> None:
     status, ends = APPROVED, 0
     for then in received:
         if may_follow(status, then):
@@ -68,7 +68,7 @@ def test_a_terminal_status_is_reached_once_whatever_is_said(received: list[str])
     assert ends <= 1
 
 
-def test_a_reading_that_says_the_same_less_or_older_is_no_news() -> None:
+def test_a_reading_that_has_the_same_less_or_older_is_no_update() -> None:
     known = order(
         status="partially_filled",
         filled_qty=Decimal(2),
@@ -106,7 +106,7 @@ def test_an_order_goes_out_with_money_as_strings() -> None:
     }
 
 
-def test_the_brokers_word_is_read_with_unknown_keys_and_statuses() -> None:
+def test_a_broker_order_is_read_with_unknown_keys_and_statuses() -> None:
     broker = broker_order(status="a_status_of_2030", surprise={"x": 1}, filled_qty="0.109649122")
 
     assert broker.broker_order_id == "b-1"
@@ -140,14 +140,14 @@ ODD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_field_makes_no_order_unreadable(odd: dict[str, Any]) -> None:
+def test_an_unreadable_field_makes_no_order_unreadable(odd: dict[str, Any]) -> None:
     read = broker_order(**odd)
 
     assert read.broker_order_id == "b-1"
     assert read.news_of(order(status=SUBMITTING)) is not None
 
 
-def test_an_unknown_word_is_kept_and_reported() -> None:
+def test_an_unknown_status_is_kept_and_reported() -> None:
     read = broker_order(status="held_for_review", side="sell_short")
 
     assert (read.status, read.side) == ("held_for_review", "sell_short")
@@ -158,7 +158,7 @@ def test_an_unknown_word_is_kept_and_reported() -> None:
 
 @pytest.mark.parametrize("ended", ["canceled", "expired", "rejected", "replaced"])
 @pytest.mark.parametrize("then", ["filled", "partially_filled", "canceled"])
-def test_an_execution_that_is_reported_after_the_end_is_news(ended: str, then: str) -> None:
+def test_an_execution_that_is_reported_after_the_end_is_an_update(ended: str, then: str) -> None:
     known = order(status=ended, broker_updated_at=NOON)
     executed = {"status": then, "filled_qty": "0.5", "filled_avg_price": "492"}
 
@@ -205,7 +205,7 @@ def test_filled_without_a_quantity_is_not_final_either() -> None:
     assert news.status == "calculated"
 
 
-def test_a_quantity_that_is_not_told_leaves_what_is_known() -> None:
+def test_a_missing_quantity_leaves_what_is_known() -> None:
     known = order(status="partially_filled", filled_qty=Decimal(2), filled_avg_price=Decimal(10))
 
     news = broker_order(status="canceled", filled_qty=None).news_of(known)
@@ -263,7 +263,7 @@ def test_what_was_filled_and_canceled_at_once_is_booked_and_ended() -> None:
 
 
 # Lean.Brokerages.Alpaca issue 41: numbers instead of text, a key with a blank, nulls beside them.
-def test_a_recorded_order_with_numbers_and_an_odd_key_is_read() -> None:
+def test_a_recorded_order_with_numbers_and_an_unknown_key_is_read() -> None:
     read = BrokerOrder.model_validate(
         {
             "id": "943da5dc-2d69-4383-a8c5-b23a1ff33141",

@@ -134,7 +134,7 @@ class Matching:
         return self._save(order, Status.NEW, moment, submitted_at=self._ledger.stamp(moment))
 
     def _trade(self, order: Order, order_fault: OrderFault, moment: int) -> None:
-        """Execute what the market and the order's fate let execute; the rest may wait."""
+        """Execute what the market and the order's fault let execute; the rest may wait."""
         if price := self._execution_price(order, moment):
             price = order_fault.price(order, price)
             left = self._quantity(order, price)

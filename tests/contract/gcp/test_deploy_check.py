@@ -306,7 +306,7 @@ def test_the_newest_version_of_a_secret_must_be_enabled(
 
 
 @pytest.mark.parametrize("key", [FUNCTION, SUBSCRIPTION, JOB, SECRET])
-def test_what_was_deleted_is_said(
+def test_what_was_deleted_is_reported(
     apis: GoogleApis, google: GoogleRest, key: tuple[str, str]
 ) -> None:
     del apis.answers[key]

@@ -252,7 +252,9 @@ class TestPool:
 
         assert len(pids) == 1
 
-    def test_one_more_than_its_size_waits_and_is_told_to_try_again(self, database_url: str) -> None:
+    def test_one_more_than_its_size_waits_and_raises_a_transient_error(
+        self, database_url: str
+    ) -> None:
         with pool(database_url, size=2, timeout_seconds=0.05) as db:
             with (
                 db.transaction(),
@@ -315,7 +317,7 @@ class TestPool:
 
 
 class TestLostConnections:
-    def test_one_that_died_while_idle_is_replaced_without_a_word(
+    def test_one_that_died_while_idle_is_replaced_and_no_caller_fails(
         self, db: Database, database_url: str
     ) -> None:
         with db.transaction() as tx:
@@ -643,7 +645,7 @@ class TestMigrate:
 
         assert len(rows(empty, "SELECT * FROM mine")) == 26
 
-    def test_files_are_numbered_without_a_gap_and_each_knows_its_own_tables_alone(self) -> None:
+    def test_files_are_numbered_without_a_gap_and_each_names_its_own_tables_alone(self) -> None:
         assert [int(name[:4]) for name in ONCE] == list(range(1, len(ONCE) + 1))
         for migration in migrations():
             made = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?([\w.]+)", migration.sql))

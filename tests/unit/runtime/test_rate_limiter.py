@@ -15,7 +15,7 @@ def ask(limit: RateLimiter, name: str, at: float) -> float:
     return wait
 
 
-def test_a_caller_may_ask_so_much_a_minute_and_hears_when_to_come_again() -> None:
+def test_a_caller_over_the_limit_gets_the_seconds_to_wait() -> None:
     limit = RateLimiter(per_minute=60, at_once=1)
     assert [ask(limit, "a", 0) for _ in range(60)] == [0] * 60
 
