@@ -27,9 +27,9 @@ def rate_limited(app: Wiring, caller: str) -> Iterator[None]:
 
 @contextmanager
 def limit_unauthenticated(app: Wiring, request: flask.Request) -> Iterator[None]:
-    """Count by address who cannot say who they are: past their share they are told to wait.
+    """Count failed authentications by address: past their share they get 429 and when to retry.
 
-    Who can is never counted by address: behind one address there may be many users.
+    Who is authenticated is never counted by address: behind one address there may be many users.
     """
     try:
         yield

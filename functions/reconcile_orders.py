@@ -76,12 +76,12 @@ def enabled_rules(tx: Transaction, limits: ServerLimits) -> list[tuple[str, str]
 
 
 def record(work: OrderByOrder, fetched: BrokerOrders, now: datetime) -> int:
-    """Record what is news, each order in a transaction of its own; return how many changed."""
+    """Record what is an update, each order in a transaction of its own; return how many changed."""
     reported = dict(fetched.found)
 
     def step(order: Order) -> bool:
-        news = reported[order]
-        return news.is_news_of(order) and record_one(work, order, news, now)
+        update = reported[order]
+        return update.is_update_of(order) and record_one(work, order, update, now)
 
     return work.count(list(reported), step)
 
@@ -90,7 +90,7 @@ def record_one(work: OrderByOrder, order: Order, broker_order: BrokerOrder, now:
     """Record the broker's word on one order, unless somebody else has done so."""
     with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
         with work.with_lock_timeout(work.database) as tx:
-            is_news = outcomes.record(tx, order.id, broker_order, now)
-        if is_news:
+            is_update = outcomes.record(tx, order.id, broker_order, now)
+        if is_update:
             log.info("the broker says %s", broker_order.status, extra={"event": "order_changed"})
-    return is_news
+    return is_update

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def record(tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime) -> bool:
-    """Store the broker's word on an order and what it filled; return whether it was news."""
+    """Store what the broker says of an order and what it filled; return whether it changed."""
     order = positions.record(tx, order_id, broker_order, now)
     if order is not None and order.status == FILLED:
         _log_filled(broker_order)

@@ -202,6 +202,6 @@ def _order(document: Any) -> BrokerOrder:
             "order %s is odd: %s",
             found.client_order_id,
             "; ".join(found.anomalies),
-            extra={"event": "broker_order_questionable", "broker_order_id": found.broker_order_id},
+            extra={"event": "broker_order_questioned", "broker_order_id": found.broker_order_id},
         )
     return found

@@ -131,7 +131,7 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Hold one connection; it goes back to the pool only in step and in no transaction."""
+        """Hold one connection; it goes back to the pool only in sync and in no transaction."""
         with self._connection() as connection:
             yield Session(connection)
 

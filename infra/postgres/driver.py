@@ -28,7 +28,7 @@ class DriverConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
             raise
 
     def close(self) -> None:
-        """Say goodbye and close; raises InterfaceError where nobody hears it."""
+        """Terminate the session and close; raises InterfaceError where the server is gone."""
         with leaving_nothing_open(self):
             super().close()
 

@@ -130,7 +130,11 @@ def _reported(drift: Drift, explained: str | None) -> dict[str, str]:
         drift.ours,
         drift.brokers,
         explained or "unexplained",
-        extra={"event": "position_drift", "symbol": drift.symbol, "explained": explained or ""},
+        extra={
+            "event": "position_drift_found",
+            "symbol": drift.symbol,
+            "explained": explained or "",
+        },
     )
     return {
         "code": POSITION_DRIFT,

@@ -78,14 +78,14 @@ def test_a_reading_that_has_the_same_less_or_older_is_no_update() -> None:
     reported = {"status": "partially_filled", "filled_qty": "2", "filled_avg_price": "10"}
     later = {"updated_at": NOON + timedelta(seconds=1)}
 
-    assert not broker_order(**reported).is_news_of(known)
-    assert not broker_order(status="new", filled_qty="1", **later).is_news_of(known)
-    assert not broker_order(**reported | {"status": SUBMITTING}).is_news_of(known)
+    assert not broker_order(**reported).is_update_of(known)
+    assert not broker_order(status="new", filled_qty="1", **later).is_update_of(known)
+    assert not broker_order(**reported | {"status": SUBMITTING}).is_update_of(known)
     older = {"status": "new", "updated_at": NOON - timedelta(seconds=1)}
-    assert not broker_order(**reported | older).is_news_of(known)
-    assert broker_order(**reported | {"status": "canceled"} | later).is_news_of(known)
-    assert broker_order(**reported | {"status": "canceled"}).is_news_of(known)
-    assert broker_order(status="filled", filled_qty="3", **later).is_news_of(known)
+    assert not broker_order(**reported | older).is_update_of(known)
+    assert broker_order(**reported | {"status": "canceled"} | later).is_update_of(known)
+    assert broker_order(**reported | {"status": "canceled"}).is_update_of(known)
+    assert broker_order(status="filled", filled_qty="3", **later).is_update_of(known)
 
 
 def test_an_order_has_failed_when_the_broker_ended_it_and_executed_nothing() -> None:
@@ -144,7 +144,7 @@ def test_an_unreadable_field_makes_no_order_unreadable(odd: dict[str, Any]) -> N
     read = broker_order(**odd)
 
     assert read.broker_order_id == "b-1"
-    assert read.news_of(order(status=SUBMITTING)) is not None
+    assert read.update_of(order(status=SUBMITTING)) is not None
 
 
 def test_an_unknown_status_is_kept_and_reported() -> None:
@@ -162,57 +162,64 @@ def test_an_execution_that_is_reported_after_the_end_is_an_update(ended: str, th
     known = order(status=ended, broker_updated_at=NOON)
     executed = {"status": then, "filled_qty": "0.5", "filled_avg_price": "492"}
 
-    news = broker_order(**executed, updated_at=NOON - timedelta(seconds=1)).news_of(known)
-    later = broker_order(**executed, updated_at=NOON + timedelta(seconds=1)).news_of(known)
+    update = broker_order(**executed, updated_at=NOON - timedelta(seconds=1)).update_of(known)
+    later = broker_order(**executed, updated_at=NOON + timedelta(seconds=1)).update_of(known)
 
-    assert news is not None
-    assert (news.filled_qty, news.status) == (Decimal("0.5"), ended)
+    assert update is not None
+    assert (update.filled_qty, update.status) == (Decimal("0.5"), ended)
     assert later is not None
     assert later.status == (ended if then == "partially_filled" else then)
-    assert broker_order(status=then, updated_at=NOON).news_of(known) is None
+    assert broker_order(status=then, updated_at=NOON).update_of(known) is None
 
 
 @pytest.mark.parametrize("status", [APPROVED, DENIED])
 def test_nothing_is_executed_of_an_order_that_was_not_sent(status: str) -> None:
     executed = broker_order(status="filled", filled_qty="1", filled_avg_price="492")
 
-    assert executed.news_of(order(status=status)) is None
+    assert executed.update_of(order(status=status)) is None
 
 
-@pytest.mark.parametrize("untold", [None, "0", ""])
+@pytest.mark.parametrize("unstated", [None, "0", ""])
 @pytest.mark.parametrize("status", ["filled", "canceled", "expired"])
-def test_an_execution_without_its_price_is_not_final(status: str, untold: str | None) -> None:
+def test_an_execution_without_its_price_is_not_final(status: str, unstated: str | None) -> None:
     known = order(status="new")
     executed = {"status": status, "filled_qty": "0.5"}
 
-    news = broker_order(**executed, filled_avg_price=untold).news_of(known)
+    update = broker_order(**executed, filled_avg_price=unstated).update_of(known)
 
-    assert news is not None
-    assert (news.status, news.filled_qty, news.filled_avg_price) == ("calculated", Decimal(0), None)
+    assert update is not None
+    assert (update.status, update.filled_qty, update.filled_avg_price) == (
+        "calculated",
+        Decimal(0),
+        None,
+    )
     known = order(status="calculated")
-    assert broker_order(**executed, filled_avg_price=untold).news_of(known) is None
-    priced = broker_order(**executed, filled_avg_price="492").news_of(known)
+    assert broker_order(**executed, filled_avg_price=unstated).update_of(known) is None
+    priced = broker_order(**executed, filled_avg_price="492").update_of(known)
     assert priced is not None
     assert (priced.status, priced.filled_qty) == (status, Decimal("0.5"))
 
 
 def test_filled_without_a_quantity_is_not_final_either() -> None:
-    news = broker_order(status="filled", filled_qty="0", filled_avg_price="492").news_of(
+    update = broker_order(status="filled", filled_qty="0", filled_avg_price="492").update_of(
         order(status="new")
     )
 
-    assert news is not None
-    assert news.status == "calculated"
+    assert update is not None
+    assert update.status == "calculated"
 
 
 def test_a_missing_quantity_leaves_what_is_known() -> None:
     known = order(status="partially_filled", filled_qty=Decimal(2), filled_avg_price=Decimal(10))
 
-    news = broker_order(status="canceled", filled_qty=None).news_of(known)
+    update = broker_order(status="canceled", filled_qty=None).update_of(known)
 
-    assert news is not None
-    assert news.status == "canceled"
-    assert (news.filled_qty, news.filled_avg_price) == (known.filled_qty, known.filled_avg_price)
+    assert update is not None
+    assert update.status == "canceled"
+    assert (update.filled_qty, update.filled_avg_price) == (
+        known.filled_qty,
+        known.filled_avg_price,
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,11 +250,11 @@ def test_a_filled_quantity_is_cumulative() -> None:
         status="partially_filled", filled_qty=first.filled_qty, filled_avg_price=Decimal(10)
     )
 
-    news = last.news_of(known)
+    update = last.update_of(known)
     booked = next_fill("buy", (Decimal(2), Decimal(10)), (Decimal(5), Decimal("10.6")), NOON)
 
-    assert news is not None
-    assert news.filled_qty == 5
+    assert update is not None
+    assert update.filled_qty == 5
     assert booked is not None
     assert (booked.qty, booked.price) == (Decimal(3), Decimal(11))
 
@@ -256,10 +263,10 @@ def test_a_filled_quantity_is_cumulative() -> None:
 def test_what_was_filled_and_canceled_at_once_is_booked_and_ended() -> None:
     canceled = broker_order(status="canceled", filled_qty="1", filled_avg_price="492")
 
-    news = canceled.news_of(order(status="new"))
+    update = canceled.update_of(order(status="new"))
 
-    assert news is not None
-    assert (news.status, news.filled_qty) == ("canceled", Decimal(1))
+    assert update is not None
+    assert (update.status, update.filled_qty) == ("canceled", Decimal(1))
 
 
 # Lean.Brokerages.Alpaca issue 41: numbers instead of text, a key with a blank, nulls beside them.
@@ -284,25 +291,25 @@ def test_a_recorded_order_with_numbers_and_an_unknown_key_is_read() -> None:
 
     assert (read.status, read.filled_qty) == ("pending_new", Decimal(0))
     assert not read.anomalies
-    assert read.news_of(order(status=SUBMITTING, side="sell", symbol="TQQQ")) is not None
+    assert read.update_of(order(status=SUBMITTING, side="sell", symbol="TQQQ")) is not None
 
 
 # Alpaca-API issue 51 (still new, though its cancellation was asked for), alpaca-trade-api-python
 # issue 595 (canceled after hours: pending until the next open).
 @pytest.mark.parametrize("status", ["new", "pending_cancel", "accepted"])
 def test_an_order_that_only_waits_for_the_next_open_has_not_ended(status: str) -> None:
-    news = broker_order(status=status).news_of(order(status=SUBMITTING))
+    update = broker_order(status=status).update_of(order(status=SUBMITTING))
 
-    assert news is not None
-    assert news.status not in TERMINAL
-    assert may_follow(news.status, "filled")
+    assert update is not None
+    assert update.status not in TERMINAL
+    assert may_follow(update.status, "filled")
 
 
 def test_the_brokers_own_document_stays_with_what_was_read_of_it() -> None:
     document = {"id": "b-1", "status": "new", "filled_qty": "much", "legs": None}
 
     read = BrokerOrder.model_validate(document)
-    news = read.model_copy(update={"status": "canceled"})
+    update = read.model_copy(update={"status": "canceled"})
 
     assert read.unread
-    assert (read.document, news.document) == (document, document)
+    assert (read.document, update.document) == (document, document)

@@ -50,7 +50,7 @@ class DeliveryQueue:
         self._duplicates = 0
         self._stopped = self._closed = False
         with self._lock:
-            self._add(store.owed(itertools.chain.from_iterable(subscriptions.values())))
+            self._add(store.undelivered(itertools.chain.from_iterable(subscriptions.values())))
 
     def publish(self, topic: str, drafts: Sequence[Draft], publish_time: str) -> list[str]:
         """Commit the messages, wake the workers, return the ids; KeyError for an unknown topic."""

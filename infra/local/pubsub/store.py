@@ -92,7 +92,9 @@ class BusStore:
         """Store new messages, and to whom they are owed, in one transaction."""
         with self._db:
             messages = [self._insert(topic, draft, publish_time) for draft in drafts]
-            return messages, [self._owe(one, name) for one in messages for name in subscriptions]
+            return messages, [
+                self._add_delivery(one, name) for one in messages for name in subscriptions
+            ]
 
     def publish_again(self, message: Message, subscriptions: Sequence[str]) -> list[Delivery]:
         """Owe a message once more to all, and take it out of the dead letters if it was there."""
@@ -100,7 +102,7 @@ class BusStore:
             self._db.execute(
                 "DELETE FROM dead_letters WHERE message_id = ?", (int(message.message_id),)
             )
-            return [self._owe(message, name) for name in subscriptions]
+            return [self._add_delivery(message, name) for name in subscriptions]
 
     def find(self, message_id: str) -> Message:
         """Return a message; KeyError if it is unknown or forgotten."""
@@ -110,7 +112,7 @@ class BusStore:
             raise KeyError(message_id)
         return _message(row)
 
-    def owed(self, subscriptions: Iterable[str]) -> list[Delivery]:
+    def undelivered(self, subscriptions: Iterable[str]) -> list[Delivery]:
         """Return what these subscriptions have not acked, oldest first."""
         rows = self._db.execute(
             f"SELECT delivery_id, subscription, attempts, {_MESSAGE}"
@@ -166,7 +168,7 @@ class BusStore:
             draft.data, attributes, draft.ordering_key, str(cursor.lastrowid), topic, publish_time
         )
 
-    def _owe(self, message: Message, subscription: str) -> Delivery:
+    def _add_delivery(self, message: Message, subscription: str) -> Delivery:
         values = (int(message.message_id), subscription)
         cursor = self._db.execute("INSERT INTO deliveries VALUES (NULL, ?, ?, 0)", values)
         return Delivery(cursor.lastrowid or 0, subscription, 0, message)

@@ -1,7 +1,7 @@
 -- Everything that is remembered of a user between two ticks. What others must decide upon is stored once,
 -- where it is decided, and shown here: nothing of it can drift. The guardrails count orders themselves, under the lock.
 -- The keys of `context`: `last_fired`, by rule; `last_fetches`, by data input; `proposals`, what waits for an
--- answer or for the broker; `skips`, the newest twenty noes; `daily_orders`, the newest seven trading days with orders.
+-- answer or for the broker; `skips`, the newest twenty rejections; `daily_orders`, the newest seven trading days with orders.
 CREATE OR REPLACE VIEW user_trading_state AS
 SELECT known.firebase_uid, fetched.last_ingest_at,
        greatest(s.last_eval_at, evaluated.last_eval_at) AS last_eval_at,
@@ -54,7 +54,7 @@ CROSS JOIN LATERAL (
 ) AS ordered;
 
 -- What is written here goes to `trading_cursors`; what is shown from elsewhere is not stored again.
-CREATE OR REPLACE FUNCTION keep_user_trading_state() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION store_user_trading_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         DELETE FROM trading_cursors WHERE firebase_uid = OLD.firebase_uid;
@@ -70,5 +70,5 @@ BEGIN
         updated_at = excluded.updated_at;
     RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER keep INSTEAD OF INSERT OR UPDATE OR DELETE ON user_trading_state
-    FOR EACH ROW EXECUTE FUNCTION keep_user_trading_state();
+CREATE OR REPLACE TRIGGER store INSTEAD OF INSERT OR UPDATE OR DELETE ON user_trading_state
+    FOR EACH ROW EXECUTE FUNCTION store_user_trading_state();

@@ -111,9 +111,9 @@ def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
 
 
 def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: datetime) -> Order:
-    """Store and announce news of the broker's about a locked order; return how it stands now.
+    """Store and announce an update of the broker's on a locked order; return how it stands now.
 
-    `BrokerOrder.news_of` has decided what may follow: a late execution changes an ended order.
+    `BrokerOrder.update_of` has decided what may follow: a late execution changes an ended order.
     """
     filled_qty = order.filled_qty if broker_order.filled_qty is None else broker_order.filled_qty
     changes: dict[str, Any] = {

@@ -93,7 +93,7 @@ class Matching:
         first, last = (to_datetime(instant).date() for instant in (after, now))
         found.update(from_datetime(s.open) for s in self._calendar.between(first, last))
         for order in orders:
-            found.update(self._faults.order_fault(order.id).dues(), [order.expires_at])
+            found.update(self._faults.order_fault(order.id).due_times(), [order.expires_at])
         return sorted(moment for moment in found if after <= moment <= now)
 
     def _advance(self, order: Order, moment: int) -> None:
