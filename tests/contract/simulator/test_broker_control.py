@@ -44,11 +44,11 @@ class TestControl:
         placed(http, qty="1")
         http.get("/v2/clock")
 
-        book = http.get("/sim/book").json()
+        ledger = http.get("/sim/ledger").json()
 
-        assert book["positions"] == {"AAPL": "1"}
-        assert [order["status"] for order in book["orders"]] == ["filled"]
-        assert book["cash"] == "99771.99"
+        assert ledger["positions"] == {"AAPL": "1"}
+        assert [order["status"] for order in ledger["orders"]] == ["filled"]
+        assert ledger["cash"] == "99771.99"
 
     def test_reset_begins_again(self, http: httpx.Client) -> None:
         placed(http, qty="1")
