@@ -19,7 +19,7 @@ _COPIED = ("functions", "common", "infra", "tests", "docs", "pyproject.toml", "R
 # The fastest first; later the one that noticed the last removal: neighbors are noticed by the same.
 _TESTS = [
     "tests/unit/docs/test_order_document.py",
-    "tests/unit/test_orders.py",
+    "tests/unit/orders/test_orders.py",
     "tests/unit/test_actions.py",
     "tests/unit/test_questions.py",
     "tests/unit/docs/test_message_docs.py",
