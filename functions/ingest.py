@@ -147,7 +147,7 @@ def _name(fact: Fact) -> str:
 
 
 def lag(due: Sequence[DataInput], cursors: Cursors, now: datetime) -> float:
-    """Tell for how long the most overdue input has been due, in seconds; new ones wait for none."""
+    """Return for how many seconds the most overdue input has been due; new inputs do not count."""
     late = [
         (now - cursors[each.key]).total_seconds() - each.poll_interval_seconds
         for each in due

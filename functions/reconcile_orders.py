@@ -87,7 +87,7 @@ def record(work: OrderByOrder, fetched: BrokerOrders, now: datetime) -> int:
 
 
 def record_one(work: OrderByOrder, order: Order, broker_order: BrokerOrder, now: datetime) -> bool:
-    """Record the broker's word on one order, unless somebody else has done so."""
+    """Record the broker's report on one order, unless somebody else has done so."""
     with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
         with work.with_lock_timeout(work.database) as tx:
             is_update = outcomes.record(tx, order.id, broker_order, now)

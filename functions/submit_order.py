@@ -63,7 +63,7 @@ def submit_order(message: OrderApproved) -> None:
 class Submission:
     """One delivery's work on one order; of two deliveries at once, one holds the session.
 
-    Raises TransientError or OutcomeUnknownError when the order must be taken further: it stays
+    Raises TransientError or OutcomeUnknownError when the order needs another delivery: it stays
     `submitting`, its reservation stands, and the redelivery asks the broker before it sends.
     """
 
@@ -96,7 +96,7 @@ class Submission:
                 self.send_first(claimed)
 
     def is_next(self, order: Order) -> bool:
-        """Tell whether it is the order's turn; deny it when its turn comes too late."""
+        """Whether it is the order's turn; an order whose turn comes too late is denied."""
         with self.session.transaction() as tx:
             denied = request_turn.wait(tx, order, self.now)
         if denied is None:
@@ -131,7 +131,7 @@ class Submission:
         return None
 
     def deny(self, tx: Transaction, order: Order, denied: Denied) -> None:
-        """Store a guardrail's no to a locked order."""
+        """Store a guardrail's denial of a locked order."""
         log.warning(
             "order denied: %s %s",
             denied.code,
@@ -218,7 +218,7 @@ class Submission:
         self.record(order, broker_order)
 
     def record(self, order: Order, broker_order: BrokerOrder) -> None:
-        """Store the broker's word on an order, and what it filled."""
+        """Store the broker's report on an order, and what it filled."""
         accepted_at = broker_order.submitted_at or self.now
         log.info(
             "the broker says %s",

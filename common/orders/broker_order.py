@@ -1,4 +1,4 @@
-"""What the broker says of an order, read as far as it can be."""
+"""An order as the broker reports it, read as far as it can be."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -115,5 +115,5 @@ class BrokerOrder(TolerantModel):
 
 
 def _is_at_broker(order: Order) -> bool:
-    """Whether the broker may speak of the order: it was claimed, and not denied."""
+    """Whether the broker may report on the order: it was claimed, and not denied."""
     return order.status in ENDED_BY_BROKER or may_follow(order.status, FILLED)

@@ -17,7 +17,7 @@ RESERVED_FOR_OTHERS = 40
 
 @dataclass(frozen=True)
 class RateLimit:
-    """What a response said: requests per minute, how many remain, and until when."""
+    """What a response reported: requests per minute, how many remain, and until when."""
 
     per_minute: int
     remaining: int

@@ -19,7 +19,7 @@ CANCELED = "canceled"
 EXPIRED = "expired"
 
 FILLED = "filled"
-# The broker's word for "executed, the figures are not final".
+# The broker's status for "executed, the figures are not final".
 CALCULATED = "calculated"
 # The broker's answer had no status, or none that is a word.
 UNKNOWN = "unknown"

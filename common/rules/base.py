@@ -36,7 +36,7 @@ MarketFacts = Mapping[tuple[str, Metric], Sequence[Snapshot]]
 class Position:
     """What a user holds of a symbol: signed units, and their average entry price (USD).
 
-    `is_explained` is False while something happened to its price or shares that nobody can tell.
+    `is_explained` is False while something unexplained happened to its price or shares.
     """
 
     qty: Decimal
@@ -62,7 +62,7 @@ class Fired:
 
 @dataclass(frozen=True)
 class NotFired:
-    """A condition does not hold, or cannot be told; `observed` are the numbers behind it."""
+    """A condition does not hold, or cannot be judged; `observed` are the numbers behind it."""
 
     symbol: str
     reason: Reason
@@ -135,7 +135,7 @@ class Condition(Model):
     def shows(cls, parameters: Mapping[str, Any]) -> frozenset[str] | None:  # noqa: ARG003
         """Name the template variables that a firing with these parameters fills.
 
-        None when it cannot be told, because the parameters it depends on were refused.
+        None when it is unknown, because the parameters it depends on were refused.
         """
         return cls.template_variables
 

@@ -1,4 +1,4 @@
-"""What the broker's word on an order sets off, whichever function hears it."""
+"""What follows from the broker's report on an order, whichever function receives it."""
 
 import logging
 from datetime import datetime
@@ -28,7 +28,7 @@ def record(tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: date
 
 
 def reject(tx: Transaction, order_id: UUID, refusal: BrokerRefusedError, now: datetime) -> None:
-    """Store the broker's no to an order that was sent once, with what it means.
+    """Store the broker's rejection of an order that was sent once, with what it means.
 
     Its user is asked again only where asking again can help.
     """
@@ -49,7 +49,7 @@ def ask_again(tx: Transaction, order: Order, why: str, now: datetime) -> None:
 
 
 def _log_filled(broker_order: BrokerOrder) -> None:
-    """Log the line that tells how long the broker took, by its own clock."""
+    """Log how long the broker took, by its own clock."""
     if broker_order.filled_at is None or broker_order.submitted_at is None:
         return
     seconds = (broker_order.filled_at - broker_order.submitted_at).total_seconds()

@@ -38,7 +38,7 @@ from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.recording import Recording
 
-# How often a dead functions process is looked for.
+# How often an ended functions process is looked for.
 _LOOK_SECONDS = 0.5
 _QUESTIONS_SHOWN = 10
 USERS = ("demo-user", "demo-user-2")

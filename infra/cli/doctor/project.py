@@ -78,7 +78,7 @@ def quota(google: GoogleRest, project: str, region: str) -> Iterator[CheckResult
             yield CheckResult("quota", "ok", f"{name} in {region}: {shown}")
     if not limits:
         advice = "enable cloudbuild.googleapis.com first, or look under IAM & Admin, Quotas"
-        yield CheckResult("quota", "warn", "no quota of private pools is told", advice)
+        yield CheckResult("quota", "warn", "the quota of private pools is not listed", advice)
 
 
 def policies(google: GoogleRest, project: str, _region: str) -> Iterator[CheckResult]:

@@ -37,7 +37,7 @@ class DeliveryQueue:
     def __init__(
         self, store: BusStore, subscriptions: Mapping[str, Sequence[str]], retry: RetryPolicy
     ) -> None:
-        """Take up what the store still owes to the subscriptions, given by topic."""
+        """Take up the store's undelivered messages of the subscriptions, given by topic."""
         self._store = store
         self._subscriptions = subscriptions
         self._retry = retry
@@ -56,8 +56,8 @@ class DeliveryQueue:
         """Commit the messages, wake the workers, return the ids; KeyError for an unknown topic."""
         names = self._subscriptions[topic]
         with self._lock:
-            messages, owed = self._store.publish(topic, drafts, publish_time, names)
-            self._add(owed)
+            messages, deliveries = self._store.publish(topic, drafts, publish_time, names)
+            self._add(deliveries)
             twice = messages[: self._duplicates]
             self._duplicates -= len(twice)
             for message in twice:

@@ -1,4 +1,4 @@
-"""The bus's memory: messages, what is still owed to whom, and dead letters, in SQLite."""
+"""The bus's store: messages, deliveries to come, and dead letters, in SQLite."""
 
 import json
 import sqlite3
@@ -52,7 +52,7 @@ class Message(Draft):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message owed to one subscription, and how many attempts have failed so far."""
+    """One message to deliver to one subscription, and how many attempts have failed so far."""
 
     delivery_id: int
     subscription: str
@@ -89,7 +89,7 @@ class BusStore:
     def publish(
         self, topic: str, drafts: Iterable[Draft], publish_time: str, subscriptions: Sequence[str]
     ) -> tuple[list[Message], list[Delivery]]:
-        """Store new messages, and to whom they are owed, in one transaction."""
+        """Store new messages and their deliveries in one transaction."""
         with self._db:
             messages = [self._insert(topic, draft, publish_time) for draft in drafts]
             return messages, [
@@ -97,7 +97,7 @@ class BusStore:
             ]
 
     def publish_again(self, message: Message, subscriptions: Sequence[str]) -> list[Delivery]:
-        """Owe a message once more to all, and take it out of the dead letters if it was there."""
+        """Deliver a message once more to all; take it out of the dead letters if it is there."""
         with self._db:
             self._db.execute(
                 "DELETE FROM dead_letters WHERE message_id = ?", (int(message.message_id),)

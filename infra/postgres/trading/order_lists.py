@@ -67,7 +67,7 @@ def of_ids(tx: Transaction, ids: Sequence[UUID]) -> list[Order]:
 
 
 def owners(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, tuple[str, str, str]]:
-    """Tell owner, symbol and rule of orders, whatever else is wrong with them."""
+    """Read owner, symbol and rule of orders, whatever else is wrong with them."""
     rows = tx.rows(
         "SELECT id, firebase_uid, symbol, rule_id FROM trade_orders"
         " WHERE id = ANY(CAST(:ids AS uuid[]))",

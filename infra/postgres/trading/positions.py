@@ -19,7 +19,7 @@ from infra.postgres.users.set_aside_rows import SetAsideRow
 def record(
     tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime
 ) -> Order | None:
-    """Store the broker's word on an order and book what it filled.
+    """Store the broker's report on an order and book what it filled.
 
     Returns how the order stands now, None when nothing changed.
     """

@@ -77,7 +77,7 @@ class _BrokerApp(flask.Flask):
             return failures.hang_up(flask.request.environ)
         with self.broker.exclusive():
             reply = super().dispatch_request()
-        # Only now, with everything committed: the order exists though its sender never hears so.
+        # Only now, with everything committed: the order exists, but its sender never learns so.
         if fault and fault.kind == "accept_then_timeout":
             time.sleep(float(fault.parameters.get("delay", 0)))
             return failures.hang_up(flask.request.environ)

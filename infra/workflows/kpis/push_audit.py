@@ -16,7 +16,7 @@ from infra.workflows.kpis.snapshot import Built
 
 log = logging.getLogger(__name__)
 
-# The event of each result; any other is a failure, of which an alert hears.
+# The event of each result; any other is a failure, which raises an alert.
 _EVENTS = {
     **dict.fromkeys(("accepted", "unchanged", "stored_in_d1"), "snapshot_pushed"),
     **dict.fromkeys(("superseded", "already_running"), "snapshot_not_sent"),

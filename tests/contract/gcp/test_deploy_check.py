@@ -264,7 +264,7 @@ def _put(key: tuple[str, str], *path: str | int, value: Any) -> Callable[[Google
         (_put(ALERTS, "alertPolicies", value=[]), "Tick missing is not there"),
         (
             _put(ALERTS, "alertPolicies", 0, "notificationChannels", value=[]),
-            "nobody hears Tick missing",
+            "Tick missing notifies nobody",
         ),
         (
             _put(ALERTS, "alertPolicies", 0, "validity", value={"code": 5, "message": "no metric"}),

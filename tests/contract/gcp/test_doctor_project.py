@@ -89,7 +89,7 @@ def test_a_project_that_is_ready_has_nothing_to_do(google: GoogleRest) -> None:
             "fail",
             "Concurrent Build CPUs (Private Pool) in us-central1: none",
         ),
-        (QUOTAS, {}, "warn", "no quota of private pools is told"),
+        (QUOTAS, {}, "warn", "the quota of private pools is not listed"),
         (
             DOMAINS,
             {"spec": {"rules": [{"values": {"allowedValues": ["C0abc"]}}]}},
