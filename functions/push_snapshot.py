@@ -53,7 +53,7 @@ def push_snapshot(request: flask.Request) -> edge.Reply:
 
 
 def is_holiday(session: Session, now: datetime) -> bool:
-    """Tell whether the market stays closed today; an unknown calendar keeps nothing back."""
+    """Return whether the market stays closed today; an unknown calendar keeps nothing back."""
     with session.transaction() as tx:
         today = sessions.day(tx, now)
     if today is None:

@@ -175,7 +175,7 @@ class Facts:
         return None if quote is None or quote.mid is None else order.cost_at(quote, asset)
 
     def increases_position(self, order: Order) -> bool:
-        """Tell whether an order opens, adds to or flips a position, and does not only reduce it."""
+        """Return whether an order opens, adds to or flips a position."""
         held = self.exposure.position.qty if self.exposure.position else Decimal(0)
         same_way = held == 0 or (held > 0) == (order.side == "buy")
         return same_way or self._exceeds(order, abs(held))

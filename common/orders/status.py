@@ -44,7 +44,7 @@ _AFTER_APPROVED = frozenset({SUBMITTING, DENIED, CANCELED})
 
 
 def may_follow(status: str, then: str) -> bool:
-    """Tell whether an order in `status` may go to `then`."""
+    """Return whether an order in `status` may go to `then`."""
     if status in TERMINAL:
         return False
     if status == APPROVED:

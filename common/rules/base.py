@@ -159,7 +159,7 @@ class Condition(Model):
         return {(self.symbol or symbol, metric): count for metric, count in self.needs.items()}
 
     def evaluate(self, view: SymbolView) -> Outcome:
-        """Tell whether the condition holds for the view's symbol."""
+        """Return whether the condition holds for the view's symbol."""
         raise NotImplementedError
 
 

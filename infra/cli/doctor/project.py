@@ -123,7 +123,7 @@ def examine_project(google: GoogleRest, project: str, region: str) -> Iterator[C
 
 
 def _is_of_private_pools(metric: Json) -> bool:
-    """Tell it by its words: the names of Cloud Build's quotas differ between projects."""
+    """Match by words: the names of Cloud Build's quotas differ between projects."""
     words = f"{metric.get('displayName', '')} {metric.get('metric', '')}".lower()
     return "private pool" in words or "private_pool" in words
 

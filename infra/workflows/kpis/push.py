@@ -121,7 +121,7 @@ def _push(
 
 
 def _is_newer(last: LastPush, built: Built) -> bool:
-    """Tell whether what is there was built later, or in this very millisecond from other rows."""
+    """Return whether what is there was built later, or in this very millisecond from other rows."""
     if last.updated_at == built.updated_at:
         return last.content_sha256 != built.content_sha256
     return last.updated_at > built.updated_at
