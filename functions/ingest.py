@@ -53,7 +53,7 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
         due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
     result = merge(fetch(app, due, inputs, cursors, now))
     basis = PriceBasis(app.database, app.market_data, app.trading, now)
-    basis.keep(stocks(due), result.facts)
+    basis.update(stocks(due), result.facts)
     stored = store(app.database, result, now)
     log_done(result, lag(due, cursors, now), stored)
     app.relay.publish_committed()

@@ -71,6 +71,16 @@ def test_one_module_reads_what_the_broker_sends() -> None:
     assert reading == {"responses.py"}
 
 
+def test_the_statuses_of_open_orders_are_written_in_one_module() -> None:
+    writing = {
+        path.name
+        for path in (ROOT / "infra").rglob("*.py")
+        if re.search(r"status NOT IN \(", path.read_text())
+    }
+
+    assert writing == {"order_columns.py"}
+
+
 @pytest.mark.parametrize(("question", "holds"), ANSWERS.items())
 def test_contributing_says_where_it_is(question: str, holds: str) -> None:
     (row,) = re.findall(rf"^\| {question} \| (.*) \|$", CONTRIBUTING, re.MULTILINE)
