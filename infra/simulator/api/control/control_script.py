@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 import flask
 from flask.typing import ResponseReturnValue
 
-from common.bounds import LARGEST_BODY
 from common.errors import MalformedMessageError
 from common.model import Model
 
@@ -25,9 +24,8 @@ def control_routes(name: str) -> flask.Blueprint:
 def document(kind: type[_Document]) -> _Document:
     """Read the request's JSON object; nothing at all is an empty one.
 
-    Raises MalformedMessageError, and RequestEntityTooLarge.
+    Raises MalformedMessageError.
     """
-    flask.request.max_content_length = LARGEST_BODY
     return kind.from_json(flask.request.get_data() or b"{}")
 
 
