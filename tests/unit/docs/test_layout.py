@@ -37,7 +37,8 @@ def test_the_root_of_infra_holds_two_modules() -> None:
 
 
 def test_no_folder_of_code_or_documents_holds_too_many_files() -> None:
-    # Terraform reads one folder as one module. Migrations grow by one file a subject, and are read by their numbers.
+    # Terraform reads one folder as one module. Migrations grow by one file a subject, and are read
+    # by their numbers.
     counts = Counter(
         path.parent.relative_to(ROOT).as_posix()
         for package in (*PACKAGES, "docs")
