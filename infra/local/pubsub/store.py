@@ -42,7 +42,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Message(Draft):
+class PublishedMessage(Draft):
     """A published message. `publish_time` is RFC 3339 in UTC."""
 
     message_id: str
@@ -57,14 +57,14 @@ class Delivery:
     delivery_id: int
     subscription: str
     attempts: int
-    message: Message
+    message: PublishedMessage
 
 
 @dataclass(frozen=True)
 class DeadLetter:
     """A message that a subscription never accepted, kept for a person."""
 
-    message: Message
+    message: PublishedMessage
     subscription: str
     attempts: int
     last_error: str
@@ -88,7 +88,7 @@ class BusStore:
 
     def publish(
         self, topic: str, drafts: Iterable[Draft], publish_time: str, subscriptions: Sequence[str]
-    ) -> tuple[list[Message], list[Delivery]]:
+    ) -> tuple[list[PublishedMessage], list[Delivery]]:
         """Store new messages and their deliveries in one transaction."""
         with self._db:
             messages = [self._insert(topic, draft, publish_time) for draft in drafts]
@@ -96,7 +96,9 @@ class BusStore:
                 self._add_delivery(one, name) for one in messages for name in subscriptions
             ]
 
-    def publish_again(self, message: Message, subscriptions: Sequence[str]) -> list[Delivery]:
+    def publish_again(
+        self, message: PublishedMessage, subscriptions: Sequence[str]
+    ) -> list[Delivery]:
         """Deliver a message once more to all; take it out of the dead letters if it is there."""
         with self._db:
             self._db.execute(
@@ -104,7 +106,7 @@ class BusStore:
             )
             return [self._add_delivery(message, name) for name in subscriptions]
 
-    def find(self, message_id: str) -> Message:
+    def find(self, message_id: str) -> PublishedMessage:
         """Return a message; KeyError if it is unknown or forgotten."""
         query = f"SELECT {_MESSAGE} FROM messages WHERE message_id = ?"
         row = self._db.execute(query, (int(message_id),)).fetchone()
@@ -160,15 +162,15 @@ class BusStore:
         """Close the database."""
         self._db.close()
 
-    def _insert(self, topic: str, draft: Draft, publish_time: str) -> Message:
+    def _insert(self, topic: str, draft: Draft, publish_time: str) -> PublishedMessage:
         attributes = dict(draft.attributes)
         values = (topic, draft.data, json.dumps(attributes), draft.ordering_key, publish_time)
         cursor = self._db.execute("INSERT INTO messages VALUES (NULL, ?, ?, ?, ?, ?)", values)
-        return Message(
+        return PublishedMessage(
             draft.data, attributes, draft.ordering_key, str(cursor.lastrowid), topic, publish_time
         )
 
-    def _add_delivery(self, message: Message, subscription: str) -> Delivery:
+    def _add_delivery(self, message: PublishedMessage, subscription: str) -> Delivery:
         values = (int(message.message_id), subscription)
         cursor = self._db.execute("INSERT INTO deliveries VALUES (NULL, ?, ?, 0)", values)
         return Delivery(cursor.lastrowid or 0, subscription, 0, message)
@@ -177,7 +179,9 @@ class BusStore:
         self._db.execute("DELETE FROM deliveries WHERE delivery_id = ?", (delivery.delivery_id,))
 
 
-def _message(row: Sequence[Any]) -> Message:
+def _message(row: Sequence[Any]) -> PublishedMessage:
     """Read the columns of `_MESSAGE`."""
     message_id, topic, data, attributes, ordering_key, publish_time = row
-    return Message(data, json.loads(attributes), ordering_key, str(message_id), topic, publish_time)
+    return PublishedMessage(
+        data, json.loads(attributes), ordering_key, str(message_id), topic, publish_time
+    )
