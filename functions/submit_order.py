@@ -35,7 +35,7 @@ from functions.orders import broker_facts, outcomes, request_turn
 from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres.database import Session, Transaction
+from infra.postgres.database import DatabaseSession, Transaction
 from infra.postgres.trading import confirmations, controls, exposure, orders, request_budget
 from infra.postgres.trading.controls import ControlChange
 from infra.postgres.users import configs
@@ -67,7 +67,7 @@ class Submission:
     `submitting`, its reservation stands, and the redelivery asks the broker before it sends.
     """
 
-    session: Session
+    session: DatabaseSession
     market_data: AlpacaMarketData
     trading: AlpacaTrading
     server: ServerLimits

@@ -10,7 +10,7 @@ from common.errors import TradingError
 from common.snapshot import SnapshotTooLargeError
 from infra.postgres.dashboard import snapshot_pushes
 from infra.postgres.dashboard.snapshot_pushes import Push, Result
-from infra.postgres.database import Session, Transaction
+from infra.postgres.database import DatabaseSession, Transaction
 from infra.runtime import redaction
 from infra.workflows.kpis.snapshot import Built
 
@@ -48,7 +48,7 @@ def record_unbuilt(
 
 
 def finish(
-    session: Session,
+    session: DatabaseSession,
     push_id: int,
     built: Built,
     result: Result,
@@ -63,7 +63,7 @@ def finish(
 
 
 @contextmanager
-def failures_recorded(session: Session, report_date: date, now: datetime) -> Iterator[None]:
+def failures_recorded(session: DatabaseSession, report_date: date, now: datetime) -> Iterator[None]:
     """Record and log whatever keeps a push from being sent, and raise it on."""
     try:
         yield

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from common.errors import OutcomeUnknownError, TradingError, TransientError
 from common.market import NEW_YORK
 from infra.local.postgres import create_database, embedded_postgres
-from infra.postgres.database import Database, Session, Transaction, connector, to_json
+from infra.postgres.database import Database, DatabaseSession, Transaction, connector, to_json
 from infra.postgres.migrate import MigrationChangedError, migrate, migrations, repeatables
 from tests.conftest import rows
 
@@ -53,7 +53,7 @@ def pool(url: str, size: int = 4, timeout_seconds: float = 10) -> Iterator[Datab
 
 @contextmanager
 def failing(
-    on: Database | Session, error: type[BaseException], match: str | None = None
+    on: Database | DatabaseSession, error: type[BaseException], match: str | None = None
 ) -> Iterator[Transaction]:
     """Run a transaction that must end in this error, wherever in it that comes up."""
     with pytest.raises(error, match=match), on.transaction() as tx:
