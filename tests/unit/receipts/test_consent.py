@@ -83,7 +83,7 @@ def test_the_id_names_the_question_and_is_what_a_plain_sha256_says() -> None:
 
 
 def test_the_canonical_form_is_that_of_rfc_8785() -> None:
-    document = {"b": [1, True, None, "\u20ac\n\u001f\u007f\"\\/"], "B": {"z": "", "a": -7}}
+    document = {"b": [1, True, None, '\u20ac\n\u001f\u007f"\\/'], "B": {"z": "", "a": -7}}
 
     written = canonical(document)
 
