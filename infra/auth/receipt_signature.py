@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from common.errors import InvalidReceiptError, PermanentError
 from common.receipts.canonical import canonical
 from common.receipts.receipt import Receipt
 from common.receipts.verification import checked
+from infra.runtime.settings import SettingsError
 
 ALGORITHM, TYPE = "ES256", "countersign-receipt"
 LARGEST_RECEIPT = 4 * 1024 * 1024
@@ -47,7 +50,10 @@ class _KeptElsewhere(ECAlgorithm):
         del key
 
     def sign(self, msg: bytes, key: Any) -> bytes:
-        return der_to_raw_signature(key.sign(msg), _CURVE)
+        try:
+            return der_to_raw_signature(key.sign(msg), _CURVE)
+        except ValueError as error:
+            raise PermanentError("the signing key made no signature of P-256") from error
 
 
 class ReceiptSigner:
@@ -60,23 +66,31 @@ class ReceiptSigner:
 
     @cached_property
     def public_key(self) -> str:
-        """The public key that these receipts verify with, as PEM."""
-        return self._key.public_key()
+        """The public key that these receipts verify with, as PEM; raises as `sign` does."""
+        with _keys_errors():
+            return self._key.public_key()
 
     def sign(self, payload: str) -> str:
         """Return the signed receipt: a compact JWS.
 
-        It is verified before it is handed out. Raises PermanentError or TransientError where the
-        key cannot be used.
+        It is verified before it is handed out. Raises SettingsError where the key cannot be used,
+        TransientError where it cannot be reached.
         """
-        headers = {"typ": TYPE, "kid": key_id(self.public_key)}
         key: Any = self._key
-        signed = self._jws.encode(payload.encode(), key, ALGORITHM, headers)
-        try:
+        with _keys_errors():
+            headers = {"typ": TYPE, "kid": key_id(self.public_key)}
+            signed = self._jws.encode(payload.encode(), key, ALGORITHM, headers)
             verified(signed.encode(), self.public_key)
-        except InvalidReceiptError as error:
-            raise PermanentError(f"it was not handed out: {error}") from error
         return signed
+
+
+@contextmanager
+def _keys_errors() -> Iterator[None]:
+    """Say of an error that it is no fault of who asked for a receipt."""
+    try:
+        yield
+    except PermanentError as error:
+        raise SettingsError(f"receipts cannot be signed: {error}") from error
 
 
 def verified(receipt: bytes, public_key: str) -> Receipt:

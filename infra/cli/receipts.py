@@ -39,7 +39,7 @@ def receipt(*, order_id: Any, output: Path | None) -> None:
     with clients.database.transaction() as tx:
         found = receipts.of_any_user(tx, order_id, clients.clock.now())
     if found is None:
-        raise PermanentError(f"there is no order {order_id}")
+        raise PermanentError(f"there is no order {order_id} that anybody consented to")
     signed = clients.receipt_signer.sign(found.to_canonical())
     if output is None:
         click.echo(signed)

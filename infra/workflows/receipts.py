@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from common.errors import PermanentError
 from common.receipts.receipt import Receipt, receipt_of
 from infra.postgres.database import Transaction
 from infra.postgres.trading import traces
@@ -11,20 +10,18 @@ from infra.postgres.user_transaction import UserTransaction
 
 
 def read(tx: UserTransaction, firebase_uid: str, order_id: UUID, now: datetime) -> Receipt | None:
-    """Read the receipt of an order of the transaction's user; another user's is none.
+    """Read the receipt of an order of the transaction's user.
 
-    Raises PermanentError for an order that rests on no terms: somebody else inserted it.
+    Another user's is none, and one that rests on no terms has none: somebody else inserted it.
     """
     trace = traces.read(tx, firebase_uid, order_id)
     consent = traces.consent(tx, firebase_uid, order_id)
-    if trace is None or consent is None:
+    if trace is None or consent is None or consent["consented"] is None:
         return None
-    if consent["consented"] is None:
-        raise PermanentError(f"order {order_id} rests on no terms: there is no receipt of it")
     return receipt_of(trace, {"firebase_uid": firebase_uid, **consent}, now)
 
 
 def of_any_user(tx: Transaction, order_id: UUID, now: datetime) -> Receipt | None:
-    """Read the receipt of an order for an operator; raises as `read` does."""
+    """Read the receipt of an order for an operator, as `read` does for its user."""
     owner = traces.owner_of(tx, order_id)
     return read(UserTransaction(tx, owner), owner, order_id, now) if owner else None
