@@ -16,15 +16,14 @@ from infra.cli import (
     migrate,
     positions,
     push_snapshot,
-    receipts,
     schedules,
     templates,
     tokens,
-    trace,
     users,
 )
 from infra.cli.deploy_check.command import deploy_check
 from infra.cli.doctor.command import doctor
+from infra.cli.orders import receipts, trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
