@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from common.bounds import Instant
 from common.errors import InvalidReceiptError, MalformedMessageError
-from common.model import WireModel, problems
+from common.model import Exact, WireModel, problems
 from common.receipts.canonical import canonical
 from common.receipts.chain import EntryType, check_links
 from common.receipts.consent import client_order_id
@@ -27,11 +27,13 @@ class _Agreed(WireModel):
     symbol: str
     asset_class: str
     side: str
+    notional_usd: Exact | None
     order_type: str
     time_in_force: str
 
 
 class _Terms(_Agreed):
+    qty: Exact | None
     expires_at: Instant
 
 
@@ -51,6 +53,7 @@ class _Answer(WireModel):
 class _Order(_Agreed):
     id: UUID
     client_order_id: str
+    qty: Exact | None
 
 
 class _BrokerOrder(WireModel):
@@ -109,6 +112,8 @@ def _check_consent(receipt: Receipt) -> None:
     for name in _Agreed.model_fields:
         if getattr(order, name) != getattr(terms, name):
             raise InvalidReceiptError(f"the order's {name} is not the one that was consented to")
+    if (order.qty is None) != (terms.qty is None) or (order.qty or 0) > (terms.qty or 0):
+        raise InvalidReceiptError("the order is of more units than were consented to")
     if consent.question_id is not None:
         _check_answers(_bodies(receipt, "answer", _Answer), terms.expires_at)
 

@@ -1,7 +1,6 @@
 """`countersign receipt` and `verify`: what was consented to, proved without the database."""
 
 import uuid
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,8 @@ from infra.local.key_files import make_receipt_key
 from infra.postgres.database import Database
 from infra.runtime.settings import SettingsError
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import USER, enroll, function, rows
+from tests.conftest import USER, enroll, rows
+from tests.functions import steps
 from tests.functions.steps import approved, submit, swipe, tick
 
 WIDE = {"COLUMNS": "300"}
@@ -38,12 +38,7 @@ def public_key(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def filled(db: Database, simulator: SimulatedBroker) -> uuid.UUID:
     """An order that went the whole way."""
-    enroll(db, USER)
-    order_id = approved(db)
-    submit(order_id)
-    simulator.clock.advance(timedelta(seconds=5))
-    assert function("reconcile_orders").post("/").status_code == 200
-    return order_id
+    return steps.filled(db, simulator)
 
 
 def run(*arguments: object) -> Result:

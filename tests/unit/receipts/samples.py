@@ -78,6 +78,8 @@ def trace(question_id: UUID | None = QUESTION_ID, status: str = "filled") -> dic
             "symbol": "SPY",
             "asset_class": "us_equity",
             "side": "buy",
+            "notional_usd": Decimal(10),
+            "qty": None,
             "order_type": "market",
             "time_in_force": "day",
             "status": status,

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from common.errors import InvalidReceiptError
 from common.receipts.chain import NOTHING_BEFORE, Entry, check_links, linked
+from common.receipts.consent import client_order_id, consented
 from common.receipts.receipt import Receipt
 from common.receipts.verification import checked
 from tests.unit.receipts.samples import (
@@ -17,6 +19,7 @@ from tests.unit.receipts.samples import (
     OPPORTUNITY_ID,
     QUESTION_ID,
     TEXT,
+    USER,
     receipt,
     relinked,
     terms,
@@ -152,6 +155,8 @@ def test_all_ids_of_the_order_are_the_one_that_commits(place: int) -> None:
         ("symbol", "AAPL"),
         ("asset_class", "crypto"),
         ("side", "sell"),
+        ("notional_usd", "10.01"),
+        ("notional_usd", None),
         ("order_type", "limit"),
         ("time_in_force", "gtc"),
     ],
@@ -160,6 +165,32 @@ def test_the_order_is_the_one_that_was_consented_to(field: str, value: str) -> N
     forged = relinked(receipt(), {ORDER: {field: value}})
 
     assert refused(forged) == f"the order's {field} is not the one that was consented to"
+
+
+@pytest.mark.parametrize("sold", ["7", "6.5"])
+def test_a_sale_may_be_of_fewer_units_than_were_consented_to(sold: str) -> None:
+    assert checked(payload(sale_of(sold)))
+
+
+@pytest.mark.parametrize("sold", ["7.01", None])
+def test_no_order_is_of_more_units_than_were_consented_to(sold: str | None) -> None:
+    assert refused(sale_of(sold)) == "the order is of more units than were consented to"
+
+
+def sale_of(sold: str | None) -> Receipt:
+    """The receipt of an order over `sold` units, of the seven that its user said yes to."""
+    bound = terms(notional_usd=None, qty=Decimal(7))
+    named = client_order_id(QUESTION_ID, USER, consented(bound, TEXT))
+    size = {"notional_usd": None, "qty": sold, "client_order_id": named}
+    return relinked(
+        receipt(),
+        {
+            CONSENT: {"terms": bound.model_dump(mode="json")},
+            ORDER: size,
+            BROKER_ORDER: {"client_order_id": named},
+        },
+        client_order_id=named,
+    )
 
 
 def test_the_receipt_is_of_its_own_order() -> None:
