@@ -107,6 +107,7 @@ def test_the_key_of_receipts_is_the_one_that_is_made(deployment: Deployment) -> 
         "ASYMMETRIC_SIGN",
         "EC_SIGN_P256_SHA256",
     )
+    assert key["deletion_policy"] == "PREVENT"
     assert deployment.environment("account_api")["RECEIPT_KMS_KEY"] == (
         f"projects/my-countersign-project/locations/{ring['location']}/keyRings/{ring['name']}"
         f"/cryptoKeys/{key['name']}/cryptoKeyVersions/1"
