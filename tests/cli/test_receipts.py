@@ -58,6 +58,15 @@ def refused(*arguments: object) -> str:
     return str(result.exception)
 
 
+def block_spy(db: Database) -> None:
+    """Let every user's config forbid what their question is about."""
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE user_trading_config SET config ="
+            """ config || '{"guardrails": {"symbols_blocklist": ["SPY"]}}'"""
+        )
+
+
 def test_a_receipt_is_verified_without_the_database(
     environment: pytest.MonkeyPatch, filled: uuid.UUID, tmp_path: Path, public_key: Path
 ) -> None:
@@ -126,8 +135,9 @@ def test_the_whole_receipt_is_json(filled: uuid.UUID, tmp_path: Path, public_key
 def test_a_denied_and_an_unasked_order_have_receipts_too(
     db: Database, tmp_path: Path, public_key: Path
 ) -> None:
-    enroll(db, USER, guardrails={"symbols_blocklist": ["SPY"]})
+    enroll(db, USER)
     denied = approved(db)
+    block_spy(db)
     submit(denied)
     enroll(db, "user-2", guardrails={"require_question_before_order": False})
     tick()
