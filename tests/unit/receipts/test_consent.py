@@ -15,7 +15,7 @@ from common.questions import Terms
 from common.receipts.canonical import LARGEST_INTEGER, canonical, sha256
 from common.receipts.consent import client_order_id, consented
 from tests.unit.receipts.samples import ASKED_AT, TEXT, USER, terms
-from tests.unit.samples import QUESTION_ID
+from tests.unit.samples import QUESTION_ID, order
 
 OTHER_VALUES: dict[str, Any] = {
     "rule_id": "rise",
@@ -80,6 +80,10 @@ def test_the_id_names_the_question_and_is_what_a_plain_sha256_says() -> None:
 
     assert id_of() == f"cs-{QUESTION_ID}-{digest[:32]}"
     assert len(id_of()) == 72
+
+
+def test_the_log_lines_of_an_order_are_found_by_its_question() -> None:
+    assert order(client_order_id=id_of()).flow_id == str(QUESTION_ID)
 
 
 def test_the_canonical_form_is_that_of_rfc_8785() -> None:
