@@ -1,5 +1,6 @@
 """The kill switch: rows that are read inside the reserving transaction, and their history."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from common.guardrails.facts import Control, TradingState
 from infra.postgres.database import Transaction
 
 EVERYBODY = "*"
+_STANDS = "state <> 'active' AND (until IS NULL OR until > :now)"
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,9 @@ class ControlChange:
 def active_controls(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[Control, ...]:
     """Read what stands against a user's trading now: everybody's switch, then their own."""
     rows = tx.rows(
-        """
+        f"""
         SELECT CAST(:uid AS text) AS firebase_uid, state, reason FROM trading_controls
-        WHERE scope IN (:everybody, :uid) AND state <> 'active' AND (until IS NULL OR until > :now)
+        WHERE scope IN (:everybody, :uid) AND {_STANDS}
         ORDER BY scope <> :everybody
         """,
         everybody=EVERYBODY,
@@ -33,6 +35,29 @@ def active_controls(tx: Transaction, firebase_uid: str, now: datetime) -> tuple[
         now=now,
     )
     return tuple(Control(row["state"], row["reason"]) for row in rows)
+
+
+def of_everybody(tx: Transaction, now: datetime) -> tuple[Control, ...]:
+    """Read what stands against everybody's trading now."""
+    rows = tx.rows(
+        f"SELECT state, reason FROM trading_controls WHERE scope = :everybody AND {_STANDS}",
+        everybody=EVERYBODY,
+        now=now,
+    )
+    return tuple(Control(**row) for row in rows)
+
+
+def own_of_each(tx: Transaction, uids: Sequence[str], now: datetime) -> dict[str, Control]:
+    """Read what stands against each of these users alone; who trades freely is left out."""
+    rows = tx.rows(
+        f"""
+        SELECT scope AS firebase_uid, state, reason FROM trading_controls
+        WHERE scope = ANY(CAST(:uids AS text[])) AND {_STANDS}
+        """,
+        uids=list(uids),
+        now=now,
+    )
+    return {row["firebase_uid"]: Control(row["state"], row["reason"]) for row in rows}
 
 
 def is_known(tx: Transaction, firebase_uid: str) -> bool:
