@@ -8,15 +8,13 @@ import functions_framework
 
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
-from common.server_limits import ServerLimits
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
-from infra.postgres.database import Database, Transaction
+from infra.postgres.database import Database
 from infra.postgres.trading import confirmations, orders
-from infra.postgres.users import configs
 from infra.runtime import log_context
-from infra.workflows import account_snapshots
+from infra.workflows import account_snapshots, config_store
 from infra.workflows.position_reconciliation import reconcile_positions
 
 log = logging.getLogger(__name__)
@@ -31,8 +29,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     now = app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
-        asking = enabled_rules(tx, app.settings.server_limits)
-        withdrawn = confirmations.withdraw_obsolete(tx, asking, now)
+        withdrawn = config_store.withdraw_obsolete(tx, app.settings.server_limits, now)
         open_orders = orders.open_orders(tx)
         lately_ended = orders.lately_ended(tx, now - broker_orders.LATE_EXECUTIONS)
     fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
@@ -57,16 +54,6 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "expired_questions": expired,
         "withdrawn_questions": withdrawn,
     }, 200
-
-
-def enabled_rules(tx: Transaction, limits: ServerLimits) -> list[tuple[str, str]]:
-    """List the rules that may still ask, by the key of the config that they stand in."""
-    return [
-        (shared.key, rule.id)
-        for shared in configs.active(tx, limits).shared
-        for rule in shared.config.rules
-        if rule.enabled
-    ]
 
 
 def record(fetched: BrokerOrders, database: Database, now: datetime) -> int:
