@@ -13,6 +13,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+# No caller has more to say than this (bytes); Cloud Run itself lets 32 MiB through.
+LARGEST_BODY = 64 * 1024
+
 # Numbers: below ten quadrillion, and of no more digits than a computation of ours leaves.
 LARGEST = Decimal(10) ** 16
 SMALLEST_EXPONENT = -40

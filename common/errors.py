@@ -13,6 +13,10 @@ class TransientError(TradingError):
     """Nothing happened; trying again later may help."""
 
 
+class LockedError(TransientError):
+    """Somebody else held what was to be locked, for longer than it was worth waiting for."""
+
+
 class OutcomeUnknownError(TradingError):
     """It may have happened: ask what is true before doing anything else."""
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from common.bounds import SMALLEST_FLOAT_EXPONENT, is_ordinary
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 AssetClass = Literal["us_equity", "crypto", "us_option"]
@@ -23,6 +25,8 @@ Metric = Literal[
 StockFeed = Literal["iex", "sip", "delayed_sip"]
 OptionFeed = Literal["indicative", "opra"]
 CRYPTO_FEED = "us"
+# A fact may be from a little ahead of us: two clocks differ.
+_CLOCK_SKEW = timedelta(days=1)
 USD = "USD"
 
 
@@ -42,6 +46,20 @@ class Snapshot:
     as_of: datetime
     raw: dict[str, Any]
     id: int | None = None
+
+    def defect(self, now: datetime) -> str | None:
+        """Say why nothing may be computed from it, whoever stored it; None when it is sound."""
+        if self.price is None or not (_is_countable(self.price) and self.price):
+            return f"its price is {self.price}"
+        if self.volume is not None and not _is_countable(self.volume):
+            return f"its volume is {self.volume}"
+        if self.as_of > now + _CLOCK_SKEW:
+            return f"it is of {self.as_of.isoformat()}, which has not come yet"
+        return None
+
+
+def _is_countable(number: Decimal) -> bool:
+    return is_ordinary(number, SMALLEST_FLOAT_EXPONENT) and number >= 0
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,8 @@ def problems(error: ValidationError, document: object = None) -> list[str]:
     """
     found = error.errors()
     inner = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
-    told = [each for each in found if each["type"] != "too_short" or each["loc"] not in inner]
-    return [_problem(each, document) for each in told[:MOST_PROBLEMS]]
+    shown = [each for each in found if each["type"] != "too_short" or each["loc"] not in inner]
+    return [_problem(each, document) for each in shown[:MOST_PROBLEMS]]
 
 
 def _problem(error: ErrorDetails, document: object) -> str:

@@ -24,6 +24,11 @@ PIPELINE_KEY = "trading"
 NOT_SHOWN = "–"  # noqa: RUF001 (a dash, for people)
 
 
+def waiting_step(rule_id: str) -> str:
+    """Return the `pipeline_step` of a rule's question as long as it waits for its answer."""
+    return f"{rule_id}:await_confirm"
+
+
 class Decision(StrEnum):
     """What an answer means."""
 

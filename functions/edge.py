@@ -18,6 +18,7 @@ import flask
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
+from common.bounds import LARGEST_BODY
 from common.errors import (
     InvalidSignatureError,
     MalformedMessageError,
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 Reply = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
 HttpHandler = Callable[[flask.Request], Reply]
 
-# No caller has more to say than this; Cloud Run itself lets 32 MiB through.
-LARGEST_BODY = 64 * 1024
 _CHUNK = 64 * 1024
 _LARGEST_LEFTOVER = 64 * 1024 * 1024
 

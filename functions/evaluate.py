@@ -14,7 +14,7 @@ from common.server_limits import ServerLimits
 from functions import wiring
 from functions.pubsub import pubsub_handler
 from infra.postgres.database import Database, Transaction
-from infra.postgres.market import market_data, sessions
+from infra.postgres.market import sessions, sound_facts
 from infra.postgres.market.market_data import MarketDataKey
 from infra.postgres.messages import outbox
 from infra.postgres.users import configs, rule_status, set_aside_configs
@@ -52,7 +52,7 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
     """
     with database.transaction() as tx:
         active = configs.active(tx, limits)
-        facts = market_data.latest(tx, _needs(active.shared))
+        facts, defective = sound_facts.latest(tx, _needs(active.shared), now)
         session = sessions.today(tx, now)
         failed_before = set_aside_configs.keys(tx)
     counts: list[tuple[int, int]] = []  # users looked at and users asked, by piece
@@ -63,6 +63,8 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
             decisions = [
                 decide(tx, shared, context(shared, facts, session, now)) for shared in piece
             ]
+            for decision in decisions:
+                decision.explain_missing(defective)
             count = fan_out(tx, decisions, room, now)
         counts.append(count)
 
@@ -71,6 +73,7 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
         failed += isolation.isolated(piece, evaluate_piece)
     with database.transaction() as tx:
         leave_out(tx, active.set_aside, failed, now)
+        isolation.set_aside(tx, "market fact", defective, now)
     return sum(asked for _, asked in counts)
 
 
@@ -150,7 +153,8 @@ def leave_out(
         for rule in shared.config.rules
         for symbol in rule.all_symbols
     ]
-    rule_status.store(tx, statuses, now)
+    if statuses:
+        rule_status.store(tx, statuses, now)
 
 
 def _pieces(

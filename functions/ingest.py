@@ -10,21 +10,26 @@ import functions_framework
 
 from common.errors import TransientError
 from common.inputs import CryptoInput, DataInput, OptionInput, StockInput
-from common.market import trading_day
+from common.market import Snapshot, trading_day
 from common.messages import SnapshotsIngested
+from common.options import OptionSnapshot
 from common.server_limits import ServerLimits
 from common.sessions import CalendarDay, is_open_for
 from functions import edge, wiring
 from functions.wiring import Wiring
-from infra.postgres.database import Transaction
+from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data, option_snapshots, sessions
 from infra.postgres.messages import outbox
 from infra.postgres.users import config_inputs, configs
+from infra.postgres.users.set_aside_rows import SetAsideRow
+from infra.workflows import isolation
 from infra.workflows.market_fetch import Cursors, FetchResult, fetch_isolated, fetch_spot, merge
 from infra.workflows.option_chains import OptionChains
 from infra.workflows.price_basis import PriceBasis
 
 log = logging.getLogger(__name__)
+
+Fact = Snapshot | OptionSnapshot
 
 # How far ahead the calendar is kept, should the broker not answer for some days.
 _CALENDAR = timedelta(days=10)
@@ -42,15 +47,14 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
     now = app.clock.now()
     with app.database.transaction() as tx:
         inputs = active_inputs(tx, app.settings.server_limits)
-        cursors = market_data.last_fetches(tx)
+        cursors = market_data.last_fetches(tx, now)
     calendar = refresh_calendar(app, inputs, now)
     with app.database.transaction() as tx:
         due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
     result = merge(fetch(app, due, inputs, cursors, now))
     basis = PriceBasis(app.database, app.market_data, app.trading, now)
     basis.keep(stocks(due), result.facts)
-    with app.database.transaction() as tx:
-        stored = store(tx, result, now)
+    stored = store(app.database, result, now)
     log_done(result, lag(due, cursors, now), stored)
     app.relay.publish_committed()
     return reply(due, result, calendar, stored)
@@ -109,15 +113,37 @@ def fetch(
     yield from chains.fetch(_options(due), _options(active), cursors)
 
 
-def store(tx: Transaction, result: FetchResult, now: datetime) -> int:
-    """Store facts, cursors and the announcement together."""
+def store(database: Database, result: FetchResult, now: datetime) -> int:
+    """Store the facts, then cursors and announcement together; return how many were new.
+
+    A fact that cannot be stored is set aside by its name. A crash in between only means that they
+    are fetched again.
+    """
     if not result.cursors:
         return 0
-    stored = market_data.store(tx, result.facts, now)
-    stored += option_snapshots.store(tx, result.options, now)
-    market_data.mark_fetched(tx, result.cursors, now)
-    outbox.add(tx, SnapshotsIngested(ingested_at=now, stored=stored), "snapshots", now)
-    return stored
+    new: list[int] = []
+
+    def keep(facts: Sequence[Fact]) -> None:
+        with database.transaction() as tx:
+            count = market_data.store(tx, [f for f in facts if isinstance(f, Snapshot)], now)
+            options = [each for each in facts if isinstance(each, OptionSnapshot)]
+            new.append(count + option_snapshots.store(tx, options, now))
+
+    fetched: Sequence[Fact] = (*result.facts, *result.options)
+    failed = [
+        SetAsideRow(_name(fact), reason) for fact, reason in isolation.isolated(fetched, keep)
+    ]
+    with database.transaction() as tx:
+        isolation.set_aside(tx, "fetched fact", failed, now)
+        market_data.mark_fetched(tx, result.cursors, now)
+        outbox.add(tx, SnapshotsIngested(ingested_at=now, stored=sum(new)), "snapshots", now)
+    return sum(new)
+
+
+def _name(fact: Fact) -> str:
+    if isinstance(fact, OptionSnapshot):
+        return f"{fact.contract} at {fact.as_of.isoformat()}"
+    return f"{fact.metric} of {fact.symbol} at {fact.as_of.isoformat()}"
 
 
 def lag(due: Sequence[DataInput], cursors: Cursors, now: datetime) -> float:

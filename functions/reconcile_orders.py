@@ -11,10 +11,11 @@ from common.orders.order import Order
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
-from infra.postgres.database import Database
-from infra.postgres.trading import confirmations, orders
+from functions.orders.order_by_order import OrderByOrder
+from infra.postgres.database import Transaction
+from infra.postgres.trading import confirmations, order_lists, positions
 from infra.runtime import log_context
-from infra.workflows import account_snapshots, config_store
+from infra.workflows import account_snapshots, config_store, isolation
 from infra.workflows.position_reconciliation import reconcile_positions
 
 log = logging.getLogger(__name__)
@@ -30,14 +31,18 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
         withdrawn = config_store.withdraw_obsolete(tx, app.settings.server_limits, now)
-        open_orders = orders.open_orders(tx)
-        lately_ended = orders.lately_ended(tx, now - broker_orders.LATE_EXECUTIONS)
+        open_ids = order_lists.open_ids(tx)
+        ended_ids = order_lists.lately_ended_ids(tx, now - broker_orders.LATE_EXECUTIONS)
+    work = OrderByOrder(app.database)
+    open_orders, lately_ended = work.read(open_ids), work.read(ended_ids)
     fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
-    changed = record(fetched, app.database, now)
-    canceled = overdue.cancel(fetched.found, app.database, app.trading, now)
-    recovered = stalled.recover(app.database, fetched.absent, now)
+    changed = record(work, fetched, now)
+    canceled = overdue.cancel(work, fetched.found, app.trading, now)
+    recovered = stalled.recover(work, fetched.absent, now)
+    work.record(now)
     drift = reconcile_positions(app.database, app.market_data, app.trading, now)
     with app.database.transaction() as tx:
+        isolation.set_aside(tx, "position", positions.unsound(tx), now)
         stuck = stalled.report(tx, now)
     app.relay.publish_committed()
     account_snapshots.take(
@@ -49,6 +54,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "outcome_unknown": [str(order.id) for order in fetched.unknown],
         "overdue_canceled": canceled,
         **recovered,
+        "set_aside": sorted(map(str, work.failed)),
         "stuck": stuck,
         "position_drift": drift,
         "expired_questions": expired,
@@ -56,20 +62,20 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     }, 200
 
 
-def record(fetched: BrokerOrders, database: Database, now: datetime) -> int:
+def record(work: OrderByOrder, fetched: BrokerOrders, now: datetime) -> int:
     """Record what is news, each order in a transaction of its own; return how many changed."""
-    news = [
-        (order, broker_order)
-        for order, broker_order in fetched.found
-        if broker_order.is_news_of(order)
-    ]
-    return sum(record_one(order, broker_order, database, now) for order, broker_order in news)
+    said = dict(fetched.found)
+
+    def step(order: Order) -> bool:
+        return said[order].is_news_of(order) and record_one(work, order, said[order], now)
+
+    return work.count(list(said), step)
 
 
-def record_one(order: Order, broker_order: BrokerOrder, database: Database, now: datetime) -> bool:
+def record_one(work: OrderByOrder, order: Order, broker_order: BrokerOrder, now: datetime) -> bool:
     """Record the broker's word on one order, unless somebody else has done so."""
     with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
-        with database.transaction() as tx:
+        with work.impatient(work.database) as tx:
             is_news = outcomes.record(tx, order.id, broker_order, now)
         if is_news:
             log.info("the broker says %s", broker_order.status, extra={"event": "order_changed"})

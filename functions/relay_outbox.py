@@ -17,8 +17,9 @@ def relay_outbox(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the sch
     """Publish every message that is still in the outbox, and prune what is past its retention."""
     app = wiring.current()
     pruned = prune(app)  # first: a topic that is away must not stop it
+    misdirected = app.relay.set_misdirected_aside()
     published = app.relay.publish_pending(app.settings.database_pool_size)
-    return {"published": published, "pruned": pruned}, 200
+    return {"published": published, "misdirected": misdirected, "pruned": pruned}, 200
 
 
 def prune(app: Wiring) -> dict[str, int]:

@@ -7,6 +7,7 @@ locals {
     "Position drift"      = { metric = "position_drifts", severity = "CRITICAL" }
     "Dead letter kept"    = { metric = "dead_letters_kept", severity = "ERROR" }
     "Config set aside"    = { metric = "configs_set_aside", severity = "WARNING" }
+    "Row set aside"       = { metric = "rows_set_aside", severity = "ERROR" }
     "Snapshot failed"     = { metric = "snapshots_failed", severity = "ERROR" }
     "Snapshot incomplete" = { metric = "snapshots_incomplete", severity = "WARNING" }
   }

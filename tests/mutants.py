@@ -37,13 +37,14 @@ def _survivors(copy: Path, url: str) -> list[str]:
 
 
 def _mutmut(copy: Path, url: str, *arguments: str, quiet: bool = False) -> str:
+    # A run that breaks off, as on a full disk, raises: what it has judged is not the whole sample.
     done = subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, "-m", "mutmut", *arguments],
         cwd=copy,
         env=os.environ | {RUNNING_POSTGRES: url},  # noqa: TID251 (handed on)
         stdout=subprocess.PIPE if quiet else None,
         text=True,
-        check=False,
+        check=True,
     )
     return done.stdout or ""
 

@@ -55,7 +55,7 @@ def _ended(trade: Trade, cash: Decimal) -> Trade:
     return replace(trade, qty=Decimal(0), realized_pnl=realized)
 
 
-def ratio_of_books(
+def ratio_of_records(
     ours: tuple[Decimal, Decimal], brokers: tuple[Decimal, Decimal]
 ) -> tuple[Decimal, Decimal] | None:
     """Read a split from two (quantity, average entry price) that cost the same; None for none.

@@ -1,11 +1,11 @@
 """Orders: what we want, and what the broker says of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal
 from uuid import UUID
 
+from common.bounds import Instant, WireNumber
 from common.market import AssetClass, Quote
 from common.model import plain
 from common.orders.asset import Asset
@@ -30,7 +30,8 @@ class Order:
 
     `seen_price` is what its user was shown, and `max_price_drift_pct` how far the market may be
     from it when the order is sent; after `expires_at` it is sent no more. `question_id` is None
-    where the user's config asks for no question.
+    where the user's config asks for no question. The bounds of its values are checked where many
+    orders are read at once, so that one that was changed by hand is known before it is used.
     """
 
     id: UUID
@@ -41,22 +42,22 @@ class Order:
     side: Side
     order_type: OrderType
     time_in_force: TimeInForce
-    notional_usd: Decimal | None
-    qty: Decimal | None
-    limit_offset_pct: Decimal | None
-    limit_price: Decimal | None
+    notional_usd: WireNumber | None
+    qty: WireNumber | None
+    limit_offset_pct: WireNumber | None
+    limit_price: WireNumber | None
     status: str
     question_id: UUID | None
     rule_id: str
-    seen_price: Decimal
-    max_price_drift_pct: Decimal
-    created_at: datetime
-    expires_at: datetime
-    filled_qty: Decimal
-    filled_avg_price: Decimal | None
+    seen_price: WireNumber
+    max_price_drift_pct: WireNumber
+    created_at: Instant
+    expires_at: Instant
+    filled_qty: WireNumber
+    filled_avg_price: WireNumber | None
     denial_code: str | None
     reason: str | None
-    broker_updated_at: datetime | None
+    broker_updated_at: Instant | None
 
     @property
     def has_failed(self) -> bool:

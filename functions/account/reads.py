@@ -8,7 +8,7 @@ from functions.account import requests as asked
 from functions.account.requests import Call
 from functions.account.responses import existing, page_reply, valid
 from functions.account.status import status_of
-from infra.postgres.market import market_data
+from infra.postgres.market import sound_facts
 from infra.postgres.trading import question_views
 from infra.postgres.users import user_configs
 
@@ -24,7 +24,7 @@ def read_snapshots(call: Call) -> edge.Reply:
         metrics = {metric for each in inputs for metric in each.metrics}
         feeds = {metric: config.feed_of(symbol, frozenset({metric})) for metric in metrics}
         needs = {(symbol, metric, feed): 1 for metric, feed in feeds.items() if feed}
-        latest = market_data.latest(tx, needs)
+        latest, _ = sound_facts.latest(tx, needs, call.now)
     facts = [fact for _, found in sorted(latest.items()) for fact in found]
     hidden = {"raw", "symbol"}
     shown = [{k: v for k, v in vars(fact).items() if k not in hidden} for fact in facts]

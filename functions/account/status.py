@@ -1,6 +1,6 @@
 """How a user's trading stands: what may still be done today, and why each rule is silent or not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from infra.postgres.database import Row, Transaction
 from infra.postgres.market import sessions
 from infra.postgres.trading import controls, exposure
 from infra.postgres.trading.exposure import Reserved
-from infra.postgres.users import account_status
+from infra.postgres.users import account_status, set_aside_rows
 from infra.postgres.users.account_status import Waiting
 from infra.postgres.users.user_configs import UserConfig
 from infra.runtime.settings import Settings
@@ -35,6 +35,7 @@ def status_of(
     waiting = account_status.waiting(tx, firebase_uid, now)
     full = waiting.pending_questions >= config.max_queued_questions
     outcomes = account_status.rules(tx, firebase_uid, stored.config_key)
+    aside = set_aside_rows.of_user(tx, firebase_uid)
     fired = {each["rule_id"]: each for each in account_status.asked(tx, firebase_uid, now)}
     return {
         "at": now,
@@ -53,7 +54,8 @@ def status_of(
         "caps": _caps(config, settings, taken, waiting)
         | {"daily_loss_usd": _daily_loss(tx, firebase_uid, config, now)},
         "outcome_pending": waiting.outcome_pending,
-        "rules": list(_rules(config, outcomes, fired, now, queue_full=full)),
+        "rules": list(_rules(config, outcomes, fired, now, queue_full=full, aside=aside)),
+        "set_aside": aside,
     }
 
 
@@ -119,6 +121,7 @@ def _rules(
     now: datetime,
     *,
     queue_full: bool,
+    aside: Sequence[Row],
 ) -> Iterator[dict[str, Any]]:
     """Say of each rule and symbol what it last said, and what keeps this user from being asked."""
     known = {(each["rule_id"], each["symbol"]): each for each in outcomes}
@@ -133,10 +136,23 @@ def _rules(
                 "rule_id": rule.id,
                 "symbol": symbol,
                 **_outcome(rule, known.get((rule.id, symbol))),
+                **_set_aside(rule, symbol, aside),
                 "held_back_by": [reason for reason, holds in reasons.items() if holds],
                 "cooldown_until": cooldown_until if cooling else None,
                 "pending_question_id": question_id,
             }
+
+
+def _set_aside(rule: Rule, symbol: str, aside: Sequence[Row]) -> dict[str, Any]:
+    """Say which order of the rule, or which position that it looks at, is left out."""
+    for row in aside:
+        concerned = row["rule_id"] == rule.id or (
+            row["kind"] == "position" and rule.acts_on_position
+        )
+        if concerned and row["symbol"] == symbol:
+            reason = f"{row['kind']} {row['name']}: {row['reason']}"
+            return {"outcome": "set_aside", "observed": {"reason": reason}}
+    return {}
 
 
 def _cooldown_until(rule: Rule, last: Row | None) -> datetime | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from common.errors import OutcomeUnknownError, TransientError
+from common.errors import TradingError
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import SUBMITTING
@@ -60,7 +60,7 @@ def fetch(
     for order in open_orders:
         try:
             reading = _in_list(order, listed) or _look_up(order, trading)
-        except (TransientError, OutcomeUnknownError) as error:
+        except TradingError as error:
             log.warning("order %s: %s", order.id, error)
             unreadable.append(order)
             continue

@@ -13,8 +13,8 @@ from common.errors import BrokerRefusedError, TransientError
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import TERMINAL
+from functions.orders.order_by_order import OrderByOrder
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres.database import Database
 from infra.postgres.trading import orders
 from infra.runtime import log_context
 
@@ -25,8 +25,8 @@ _REASON = "its yes expired before the broker executed it"
 
 
 def cancel(
+    work: OrderByOrder,
     found: Sequence[tuple[Order, BrokerOrder]],
-    database: Database,
     trading: AlpacaTrading,
     now: datetime,
 ) -> int:
@@ -35,22 +35,24 @@ def cancel(
     Its end is seen by a later reconciliation, which also books what a race executed. One that was
     not taken is asked for again in a minute.
     """
-    overdue = [
-        (order, said)
+    overdue = {
+        order: said.broker_order_id
         for order, said in found
         if said.status not in _ENDING and now > order.expires_at
-    ]
-    return sum(_cancel(order, said, database, trading, now) for order, said in overdue)
+    }
 
-
-def _cancel(
-    order: Order, said: BrokerOrder, database: Database, trading: AlpacaTrading, now: datetime
-) -> bool:
-    with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
-        with database.transaction() as tx:
+    def step(order: Order) -> bool:
+        with work.impatient(work.database) as tx:
             orders.note_reason(tx, order.id, _REASON, now)
+        return _cancel(order, overdue[order], trading)
+
+    return work.count(list(overdue), step)
+
+
+def _cancel(order: Order, broker_order_id: str, trading: AlpacaTrading) -> bool:
+    with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
         try:
-            trading.cancel(said.broker_order_id)
+            trading.cancel(broker_order_id)
         except (BrokerRefusedError, TransientError) as error:
             log.warning("not canceled: %s", error)
             return False

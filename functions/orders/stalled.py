@@ -9,13 +9,15 @@ time after the last moment at which it could have been sent.
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from common.guardrails.consent import expired_approval
 from common.guardrails.facts import DenialCode, Denied
 from common.orders.order import Order
 from common.orders.status import SUBMITTING
-from infra.postgres.database import Database, Transaction
-from infra.postgres.trading import exposure, orders
+from functions.orders.order_by_order import OrderByOrder
+from infra.postgres.database import Transaction
+from infra.postgres.trading import exposure, order_lists, orders
 from infra.runtime import log_context
 
 log = logging.getLogger(__name__)
@@ -27,22 +29,24 @@ GIVEN_UP_AFTER = timedelta(minutes=10)
 STUCK_AFTER = timedelta(minutes=5)
 
 
-def recover(database: Database, absent: Sequence[Order], now: datetime) -> dict[str, int]:
+def recover(work: OrderByOrder, absent: Sequence[Order], now: datetime) -> dict[str, int]:
     """Take further what nobody has claimed, and what the broker says it does not have."""
-    with database.transaction() as tx:
-        waiting = [*orders.approved(tx), *(each for each in absent if each.status == SUBMITTING)]
-        stalled = [each for each in waiting if _is_stalled(each, now)]
-        for order in stalled:
-            orders.announce_approval(tx, order, now)
-    given_up = sum(_give_up(database, order, now) for order in waiting if _is_over(order, now))
-    return {"announced_again": len(stalled), "given_up": given_up}
+    with work.database.transaction() as tx:
+        approved = order_lists.approved_ids(tx)
+    waiting = [*work.read(approved), *(each for each in absent if each.status == SUBMITTING)]
+    stalled = [each for each in waiting if _is_stalled(each, now)]
+    over = [each for each in waiting if _is_over(each, now)]
+    return {
+        "announced_again": work.count(stalled, partial(_announce, work, now=now)),
+        "given_up": work.count(over, partial(_give_up, work, now=now)),
+    }
 
 
 def report(tx: Transaction, now: datetime) -> list[dict[str, str]]:
     """Name the orders that have been on their way for too long."""
     found = [
-        {"order_id": str(row["id"]), "status": row["status"], "since": row["since"].isoformat()}
-        for row in orders.stuck(tx, now - STUCK_AFTER)
+        {"order_id": str(row["id"]), "status": row["status"], "since": row["since"]}
+        for row in order_lists.stuck(tx, now - STUCK_AFTER)
     ]
     for order in found:
         log.error("an order is stuck: %s", order, extra={"event": "order_stuck", **order})
@@ -60,12 +64,18 @@ def _is_over(order: Order, now: datetime) -> bool:
     return expired_approval(order, now - grace) is not None
 
 
-def _give_up(database: Database, order: Order, now: datetime) -> bool:
+def _announce(work: OrderByOrder, order: Order, now: datetime) -> bool:
+    with work.database.transaction() as tx:
+        orders.announce_approval(tx, order, now)
+    return True
+
+
+def _give_up(work: OrderByOrder, order: Order, now: datetime) -> bool:
     """Deny an order for good, unless a delivery is at work on it this very moment."""
-    with database.exclusive(orders.delivery_of(order.id)) as session:
+    with work.database.exclusive(orders.delivery_of(order.id)) as session:
         if session is None:
             return False
-        with session.transaction() as tx:
+        with work.impatient(session) as tx:
             locked = orders.lock(tx, order.id)
             if locked.status != order.status:
                 return False

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 from werkzeug.exceptions import BadRequest, NotFound
 
+from common.bounds import is_ordinary
 from common.errors import TransientError
 from common.questions import Terms, consequence
 from functions.pages.rendering import Reply, chart, page
@@ -70,7 +71,7 @@ def _swipe(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation as error:
         raise BadRequest("An answer is a number from -10 to +10.") from error
-    if not -10 <= value <= 10:  # noqa: PLR2004 (the range of a swipe)
+    if not (is_ordinary(value) and -10 <= value <= 10):  # noqa: PLR2004 (the range of a swipe)
         raise BadRequest("An answer is a number from -10 to +10.")
     return value
 

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from werkzeug.exceptions import BadRequest, NotFound
 
+from common.bounds import is_ordinary
 from functions.pages.rendering import FAULTS, Reply, page
 from functions.pages.requests import Call
 from functions.pages.simulator_client import ask
@@ -69,6 +70,6 @@ def _positive(text: str, name: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation as error:
         raise BadRequest(f"The {name} must be a number.") from error
-    if not (number.is_finite() and number > 0):
-        raise BadRequest(f"The {name} must be above zero.")
+    if not (is_ordinary(number) and number > 0):
+        raise BadRequest(f"The {name} must be above zero and of ordinary size.")
     return number

@@ -7,7 +7,7 @@ from typing import Any
 from common.server_limits import ServerLimits
 from functions.pages.rendering import Reply, page
 from functions.pages.requests import Call
-from infra.postgres.console import operations, pipeline
+from infra.postgres.console import metrics, operations, pipeline
 from infra.postgres.database import Row, Transaction
 from infra.postgres.market import sessions
 from infra.postgres.messages import dead_letters
@@ -55,6 +55,7 @@ def show(call: Call) -> Reply:
             "ticks": ticks,
             "switches": operations.switches(tx, call.now),
             "trading_enabled": settings.trading_enabled,
+            "metrics": _metrics(tx, call),
             "steps": _steps(pipeline.counts(tx, call.now)),
             "users": [
                 (uid, bars)
@@ -64,6 +65,30 @@ def show(call: Call) -> Reply:
             "stuck": _stuck(tx, call),
         }
     return page(call, "today", **shown)
+
+
+def _metrics(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
+    """Name, show and explain what the logs carry as metrics, too."""
+    lag, fires = metrics.ingest_lag(tx, call.now), metrics.rule_fires(tx, call.now)
+    latency = metrics.order_latency(tx, call.now)
+    return [
+        ("Ingest lag", _seconds(lag), "since the most overdue input was due"),
+        ("Rule fires", str(fires), "evaluations at which a rule fired, asked or not"),
+        (
+            "Yes to accepted",
+            _seconds(latency["accept_median"]),
+            f"median today; longest {_seconds(latency['accept_longest'])}",
+        ),
+        (
+            "Accepted to filled",
+            _seconds(latency["fill_median"]),
+            f"median today; longest {_seconds(latency['fill_longest'])}",
+        ),
+    ]
+
+
+def _seconds(seconds: float | None) -> str:
+    return "none" if seconds is None else f"{seconds:,.1f} s"
 
 
 def _steps(n: Row) -> list[Step]:

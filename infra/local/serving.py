@@ -30,12 +30,18 @@ def loopback_only(application: WSGIApplication) -> WSGIApplication:
     """
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
-        if host not in _LOOPBACK:
+        if _host(environ.get("HTTP_HOST", "")) not in _LOOPBACK:
             return Response("this server is for its own machine\n", 421)(environ, start_response)
         return application(environ, start_response)
 
     return serve
+
+
+def _host(header: str) -> str | None:
+    try:
+        return urlsplit(f"//{header}").hostname
+    except ValueError:  # brackets that do not match
+        return None
 
 
 class HttpServer:

@@ -33,8 +33,8 @@ class StepError(Exception):
     """A step failed; the text names it, shows its last output, and says what to try."""
 
     def __init__(self, step: str, output: str, advice: str) -> None:
-        told = [line for line in output.splitlines() if not line.startswith("WARNING: ")]
-        shown = "".join(f"     {line}\n" for line in told[-8:])
+        lines = [line for line in output.splitlines() if not line.startswith("WARNING: ")]
+        shown = "".join(f"     {line}\n" for line in lines[-8:])
         super().__init__(f"Failed: {step}\n{shown}Try: {advice}")
 
 

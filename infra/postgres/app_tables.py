@@ -97,7 +97,7 @@ def make_views(tx: Transaction, fills: Sequence[Fill]) -> None:
 
 
 def trial(tx: Transaction) -> str | None:
-    """Insert two users and two questions of the same rule, undo it, and say what prevented it.
+    """Insert two users and two questions of the same rule, move them on, undo it, and say why not.
 
     What the catalog does not tell is found so: checks, triggers, references and unique keys.
     """
@@ -148,6 +148,12 @@ def _insert_and_undo(tx: Transaction) -> NoReturn:
             VALUES (gen_random_uuid(), :uid, 'Buy?', 10, 'trading:rule:trial', 'trading',
                     'trial:await_confirm', '{}')
             """,
+            uid=uids[0],
+        )
+    for step in ("submit_order", "done"):
+        tx.run(
+            "UPDATE questions SET pipeline_step = :step WHERE firebase_uid = :uid",
+            step=f"trial:{step}",
             uid=uids[0],
         )
     tx.run(

@@ -17,7 +17,7 @@ from typing import Any
 
 import pg8000.dbapi
 
-from common.errors import OutcomeUnknownError, TradingError, TransientError
+from common.errors import LockedError, OutcomeUnknownError, TradingError, TransientError
 from infra.postgres.driver import leaving_nothing_open
 
 pg8000.dbapi.paramstyle = "named"
@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 _JSON, _JSONB = 114, 3802
 # Serialization failure, deadlock, shutdown and start-up of the server, too many connections: the
 # transaction was rolled back as a whole, so that running it again is safe.
-_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300", "55P03"})
+_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
+_LOCKED = "55P03"
 
 # An instance that vanished without a goodbye holds its locks no longer than this.
 _SESSION = """
@@ -186,6 +187,8 @@ def translated() -> Iterator[None]:
         raise TransientError("the database connection was lost") from error
     except pg8000.dbapi.DatabaseError as error:
         details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        if details.get("C") == _LOCKED:
+            raise LockedError(f"database: {details.get('M')}") from error
         if details.get("C") in _TRANSIENT_SQLSTATES:
             raise TransientError(f"database: {details.get('M')}") from error
         raise

@@ -12,7 +12,7 @@ from common.market import Metric, Snapshot, trading_day_start
 from common.questions import question_text
 from common.rules.base import Fired, MarketFacts
 from infra.postgres.database import Transaction
-from infra.postgres.market import market_data, sessions
+from infra.postgres.market import sessions, sound_facts
 
 # The newest instants of the day that are looked at: four hours of ticks each minute.
 _INSTANTS = 240
@@ -37,7 +37,8 @@ def would_have_asked(tx: Transaction, config: TradingConfig, now: datetime) -> l
     day = sessions.day(tx, now)
     session = day.regular if day else None
     needs = config.needs()
-    stored = market_data.latest(tx, {key: count + _INSTANTS for key, count in needs.items()})
+    wanted = {key: count + _INSTANTS for key, count in needs.items()}
+    stored, _ = sound_facts.latest(tx, wanted, now)
     histories = {key[:2]: (facts, needs[key]) for key, facts in stored.items()}
     last_asked: dict[str, datetime] = {}
     found = []

@@ -1,7 +1,7 @@
 """Decides once per distinct config which rules fire, and for which ranges of its users."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from common import evaluation
@@ -15,10 +15,12 @@ from infra.postgres.trading import positions
 from infra.postgres.users import rule_status, user_ranges
 from infra.postgres.users.configs import SharedConfig
 from infra.postgres.users.rule_status import RuleStatus
+from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.postgres.users.user_ranges import UserRange
 from infra.workflows import asking
 
-# Of the processor's time, for all positions that a range of its users hold.
+# Of the processor's time, for whatever a config's rules say of the market; and as much again for
+# all that a range of its users hold, which bounds each of these users, too.
 SECONDS_PER_CONFIG = 2.0
 
 
@@ -37,6 +39,14 @@ class Decision:
         """Join a status with what the same rule said of the same symbol before."""
         key = (status.rule_id, status.symbol)
         self.statuses[key] = rule_status.merged(self.statuses.get(key), status)
+
+    def explain_missing(self, defective: Sequence[SetAsideRow]) -> None:
+        """Say of rules without facts which fact was set aside."""
+        reasons = {row.symbol: f"market fact {row.name}: {row.reason}" for row in defective}
+        for key, status in self.statuses.items():
+            if status.outcome == "no_data" and status.symbol in reasons:
+                observed = {"reason": reasons[status.symbol]}
+                self.statuses[key] = replace(status, outcome="set_aside", observed=observed)
 
 
 def decide(tx: Transaction, shared: SharedConfig, moment: EvaluationContext) -> Decision:

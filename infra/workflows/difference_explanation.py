@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from common.holdings.corporate_actions import CorporateAction, ratio_of_books
+from common.holdings.corporate_actions import CorporateAction, ratio_of_records
 from common.holdings.differences import can_be_coin_fee, shared
 from common.holdings.positions import Execution, Fill, Holding, apply_fill
 from common.market import trading_day
@@ -112,7 +112,7 @@ class _Difference:
             return False
         units = sum((each.trade.qty for each in self.held), _NONE)
         brokers = (self.holding.qty, self.holding.avg_entry_price)
-        rates = ratio_of_books((units, self._entry()), brokers)
+        rates = ratio_of_records((units, self._entry()), brokers)
         if rates is None:
             return False
         today = trading_day(self.now)

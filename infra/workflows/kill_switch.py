@@ -7,9 +7,10 @@ from common.orders.order import Order
 from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.scheduler import ENABLED, PAUSED, CloudScheduler
 from infra.postgres.database import Database
-from infra.postgres.trading import controls, orders
+from infra.postgres.trading import controls, order_lists
 from infra.postgres.trading.controls import EVERYBODY, ControlChange
 from infra.runtime.clock import Clock
+from infra.workflows import isolation
 
 # Everything that ends in an order begins with market data. What looks after orders and reports runs
 # on: it places none.
@@ -56,9 +57,11 @@ def cancel_open(database: Database, trading: AlpacaTrading, user: str | None) ->
     still arrive.
     """
     with database.transaction() as tx:
-        open_orders = orders.open_orders(tx, user)
-    problems = [problem for order in open_orders if (problem := _cancel(trading, order))]
-    return Cancelled(len(open_orders), tuple(problems))
+        open_ids = order_lists.open_ids(tx, user)
+    open_orders, unreadable = isolation.read(database, open_ids, order_lists.of_ids)
+    problems = [f"{order_id}: {reason}" for order_id, reason in unreadable.items()]
+    problems += [problem for order in open_orders if (problem := _cancel(trading, order))]
+    return Cancelled(len(open_ids), tuple(problems))
 
 
 def _cancel(trading: AlpacaTrading, order: Order) -> str | None:

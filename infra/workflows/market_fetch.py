@@ -1,6 +1,7 @@
 """What a tick of `ingest` brings home, and how stocks and crypto are fetched."""
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,9 @@ from common.options import OptionSnapshot
 from infra.alpaca.batches import Issue
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.spot import SpotData
+from infra.workflows import isolation
+
+log = logging.getLogger(__name__)
 
 SpotInput = StockInput | CryptoInput
 Cursors = Mapping[str, datetime]
@@ -54,11 +58,14 @@ def merge(results: Iterator[FetchResult]) -> FetchResult:
 
 
 def fetch_isolated(subject: str, fetch: Callable[[], FetchResult]) -> FetchResult:
-    """Fetch one group; its failure must not lose the others."""
+    """Fetch one group; its failure, whatever it is, must not lose the others."""
     try:
         return fetch()
     except (TransientError, BrokerRefusedError) as error:
         return FetchResult(failures=(Issue(subject, str(error)),))
+    except Exception as error:
+        log.exception("%s cannot be fetched", subject)
+        return FetchResult(failures=(Issue(subject, isolation.reason_of(error)),))
 
 
 def fetch_spot(

@@ -55,6 +55,15 @@ class Relay:
             log.warning("left in the outbox: %s", error)
         raise first
 
+    def set_misdirected_aside(self) -> int:
+        """Give up the messages on topics that there are not; return how many there were."""
+        with self._database.transaction() as tx:
+            now = self._clock.now()
+            taken = outbox.take_misdirected(tx, TOPICS, BATCH_SIZE, now)
+            for message in taken:
+                self._give_up(tx, message, f"there is no topic {message.topic}")
+        return len(taken)
+
     def publish_committed(self) -> None:
         """Publish what was just committed; what fails stays in the outbox for `relay_outbox`."""
         try:
@@ -107,21 +116,19 @@ class Relay:
 
     def _send(
         self, topic: str, messages: Sequence[OutboxMessage]
-    ) -> Iterator[tuple[OutboxMessage, MessageRefusedError]]:
+    ) -> Iterator[tuple[OutboxMessage, str]]:
         """Publish in order; yield what is refused, for which a refused batch is halved."""
         try:
             self._publisher.publish(topic, [_message(each) for each in messages])
         except MessageRefusedError as error:
             if len(messages) == 1:
-                yield messages[0], error
+                yield messages[0], str(error)
                 return
             middle = len(messages) // 2
             yield from self._send(topic, messages[:middle])
             yield from self._send(topic, messages[middle:])
 
-    def _give_up(
-        self, tx: Transaction, message: OutboxMessage, reason: MessageRefusedError
-    ) -> None:
+    def _give_up(self, tx: Transaction, message: OutboxMessage, reason: str) -> None:
         log.error(
             "relay_outbox gave up message %s: %s",
             message.message_id,
@@ -134,7 +141,7 @@ class Relay:
             message_id=message.message_id,
             ordering_key=message.ordering_key,
             payload=message.payload,
-            error=str(reason),
+            error=reason,
         )
         dead_letters.keep(tx, letter, self._clock.now())
         outbox.remove(tx, message)

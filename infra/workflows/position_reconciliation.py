@@ -16,7 +16,8 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import corporate_actions, differences, positions
-from infra.workflows import restatement
+from infra.postgres.users.set_aside_rows import SetAsideRow
+from infra.workflows import isolation, restatement
 from infra.workflows.difference_explanation import explain
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,10 @@ def reconcile_positions(
     except (TransientError, BrokerRefusedError) as error:
         log.warning("positions are not compared: %s", error)
         return []
-    explained = _explain(database, found, at_broker, executions, now)
+    explained, failed = _explain(database, found, at_broker, executions, now)
     _store(database, at_broker, now)
+    with database.transaction() as tx:
+        isolation.set_aside(tx, "symbol", failed, now)
     return [_reported(drift, explained.get(drift.symbol)) for drift in found]
 
 
@@ -85,21 +88,29 @@ def _explain(
     at_broker: Mapping[str, Holding | None],
     executions: Sequence[Execution],
     now: datetime,
-) -> dict[str, str]:
-    """Explain each symbol in a transaction of its own; return what explained it."""
+) -> tuple[dict[str, str], list[SetAsideRow]]:
+    """Explain each symbol in a transaction of its own; return what explained it.
+
+    A symbol that cannot be explained for its rows costs itself alone: it stays different.
+    """
     explained = {}
-    for drift in found:
+
+    def work(drift: Drift) -> None:
         own = [each for each in executions if each.symbol == drift.symbol]
-        holding = at_broker.get(drift.symbol)
         with database.transaction() as tx:
-            why = explain(tx, drift.symbol, holding, own, now)
+            why = explain(tx, drift.symbol, at_broker.get(drift.symbol), own, now)
         if why is not None:
             explained[drift.symbol] = why
-    return explained
+
+    failed = [
+        SetAsideRow(drift.symbol, reason, symbol=drift.symbol)
+        for drift, reason in isolation.one_by_one(found, work)
+    ]
+    return explained, failed
 
 
 def _store(database: Database, at_broker: Mapping[str, Holding | None], now: datetime) -> None:
-    """Remember what is still different; a gap of an earlier day with equal books was a move."""
+    """Remember what is still different; a gap of an earlier day with equal records was a move."""
     rest = _differences(database, at_broker, now)
     with database.transaction() as tx:
         differences.store(tx, rest, _uncertain(tx, at_broker, now), now)

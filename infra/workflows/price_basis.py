@@ -39,7 +39,7 @@ class PriceBasis:
         """Apply what is due before the facts are stored, and look into implausible prices."""
         with self.database.transaction() as tx:
             held = positions.held_stocks(tx)
-            fetched = market_data.last_fetches(tx)
+            fetched = market_data.last_fetches(tx, self.now)
         today = trading_day(self.now)
         due = sorted(
             symbol

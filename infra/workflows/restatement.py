@@ -3,11 +3,15 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
+from common.holdings.corporate_actions import CorporateAction
 from common.market import trading_day
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.postgres.database import Database
 from infra.postgres.trading import corporate_actions
+from infra.postgres.users.set_aside_rows import SetAsideRow
+from infra.workflows import isolation
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +41,26 @@ def apply_due(database: Database, now: datetime) -> int:
     """Apply what is known and due, each action in a transaction of its own."""
     with database.transaction() as tx:
         due = corporate_actions.due(tx, trading_day(now))
-    for action in due:
-        with database.transaction() as tx:
-            restated = corporate_actions.apply(tx, action, now)
-        log.warning(
-            "%s of %s on %s: %d trades restated",
-            action.kind,
-            action.symbol,
-            action.ex_date,
-            restated,
-            extra={"event": "corporate_action", "symbol": action.symbol, "kind": action.kind},
-        )
-    return len(due)
+    failed = dict(isolation.one_by_one(due, partial(_apply, database, now=now)))
+    with database.transaction() as tx:
+        for action in failed:  # what cannot be applied is not on one basis: deny it
+            corporate_actions.report_gap(tx, action.symbol, trading_day(now), now)
+        rows = [
+            SetAsideRow(action.id, reason, symbol=action.symbol)
+            for action, reason in failed.items()
+        ]
+        isolation.set_aside(tx, "corporate action", rows, now)
+    return len(due) - len(failed)
+
+
+def _apply(database: Database, action: CorporateAction, now: datetime) -> None:
+    with database.transaction() as tx:
+        restated = corporate_actions.apply(tx, action, now)
+    log.warning(
+        "%s of %s on %s: %d trades restated",
+        action.kind,
+        action.symbol,
+        action.ex_date,
+        restated,
+        extra={"event": "corporate_action", "symbol": action.symbol, "kind": action.kind},
+    )

@@ -121,6 +121,11 @@ REFUSED = {
         questions("CHECK (pipeline_step IN ('propose', 'confirm', 'idle'))"),
         "check constraint",
     ),
+    "only the first step": (
+        USERS,
+        questions("CHECK (pipeline_step LIKE '%:await_confirm')"),
+        "check constraint",
+    ),
     "one question per user": (USERS, questions("UNIQUE (firebase_uid)"), "unique constraint"),
     "answers of one digit": (
         USERS,

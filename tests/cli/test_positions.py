@@ -25,7 +25,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["positions", *arguments])
 
 
-def said(*arguments: str) -> str:
+def output_of(*arguments: str) -> str:
     done = run(*arguments)
     assert done.exit_code == 0, done.output
     return done.output
@@ -76,7 +76,7 @@ def two_holders(
 @pytest.mark.usefixtures("two_holders")
 class TestASaleOfSeveralHolders:
     def test_it_is_listed_with_those_who_hold_the_symbol(self) -> None:
-        assert said("list").splitlines() == [
+        assert output_of("list").splitlines() == [
             "SPY: 4 with us, 1 at the broker",
             "    user-1: 2",
             "    user-2: 2",
@@ -85,7 +85,7 @@ class TestASaleOfSeveralHolders:
     def test_it_is_booked_for_each_as_a_person_says(
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
-        said("resolve", "SPY", "--sold", "user-1=1", "--sold", "user-2=2", *WHY)
+        output_of("resolve", "SPY", "--sold", "user-1=1", "--sold", "user-2=2", *WHY)
 
         assert units(db) == {"user-1": 1}
         (sale,) = [each for each in simulator.ledger.orders() if each.side == "sell"]
@@ -97,10 +97,10 @@ class TestASaleOfSeveralHolders:
             )
             assert "said so on the phone" in row["reference"]
         assert reconcile()["position_drift"] == []
-        assert said("list") == "no position differs from the broker's\n"
+        assert output_of("list") == "no position differs from the broker's\n"
 
     def test_its_holders_can_close_again(self, db: Database, simulator: SimulatedBroker) -> None:
-        said("resolve", "SPY", "--sold", "user-1=1", "--sold", "user-2=2", *WHY)
+        output_of("resolve", "SPY", "--sold", "user-1=1", "--sold", "user-2=2", *WHY)
         simulator.market.set_price("SPY", 460, prev_close=500, live=True)
 
         order = approved(db)
@@ -112,7 +112,7 @@ class TestASaleOfSeveralHolders:
     def test_a_later_sale_is_not_mixed_with_it(
         self, db: Database, simulator: SimulatedBroker, broker_url: str
     ) -> None:
-        said("resolve", "SPY", "--sold", "user-1=1", "--sold", "user-2=2", *WHY)
+        output_of("resolve", "SPY", "--sold", "user-1=1", "--sold", "user-2=2", *WHY)
         by_hand(simulator, broker_url, "sell", "1")
 
         (drift,) = reconcile()["position_drift"]
@@ -171,7 +171,7 @@ def test_where_nothing_differs_nothing_is_resolved(
 def test_units_of_unknown_origin_become_nobodys(db: Database, simulator: SimulatedBroker) -> None:
     hold_with_a_difference(db, simulator, -1)
 
-    assert "1 held by hand" in said("resolve", "SPY", *WHY)
+    assert "1 held by hand" in output_of("resolve", "SPY", *WHY)
 
     assert units(db) == {"user-1": 1}
     assert reconcile()["position_drift"] == []
@@ -181,7 +181,7 @@ def test_a_loss_without_a_sale_needs_its_price(db: Database, simulator: Simulate
     hold_with_a_difference(db, simulator, 1)
 
     assert "say --price" in refused("resolve", "SPY", "--sold", "user-1=1", *WHY)
-    said("resolve", "SPY", "--sold", "user-1=1", "--price", "490", *WHY)
+    output_of("resolve", "SPY", "--sold", "user-1=1", "--price", "490", *WHY)
 
     assert [(row["sold"], row["price"]) for row in stored(db)] == [(1, 490)]
     assert units(db) == {"user-1": 2}

@@ -202,11 +202,11 @@ def test_the_orders_of_a_deleted_user_are_kept_under_a_pseudonym(db: Database, u
     with db.transaction() as tx:
         tx.run("UPDATE trade_orders SET status = 'rejected', reason = 'test'")
 
-    said = done("user", "delete", user, "--yes")
+    output = done("user", "delete", user, "--yes")
 
     (order,) = rows(db, "SELECT firebase_uid FROM trade_orders WHERE id = :id", id=order_id)
     assert order["firebase_uid"].startswith("deleted-")
-    assert order["firebase_uid"] in said
+    assert order["firebase_uid"] in output
     for table in OWNED:
         assert owned(db, table, user) == []
     with db.transaction() as tx:  # nothing of ours keeps the app from deleting its own row

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from infra.local.app_backend import answer_running_stack, signed_headers
+from infra.local.stack import FIREBASE_KEY
 from infra.postgres.database import Database, connector
 from tests.conftest import rows
 from tests.e2e.test_demo import COUNTERSIGN, countersign
@@ -79,6 +81,15 @@ def test_the_stack_says_where_everything_is_and_everything_answers(tmp_path: Pat
         for function in ("ingest", "reconcile_orders", "relay_outbox", "push_snapshot"):
             assert httpx.post(f"{stack['functions']}/{function}").status_code == 200, function
         assert all(user["id_token"].count(".") == 2 for user in stack["users"])
+
+
+def test_what_holds_secrets_is_its_owners_alone(tmp_path: Path) -> None:
+    with dev(tmp_path):
+        folder = tmp_path / ".countersign"
+        secrets = [folder / "stack.json", folder / FIREBASE_KEY]
+        modes = {each.name: stat.filemode(each.stat().st_mode) for each in secrets}
+
+    assert modes == {each.name: "-rw-------" for each in secrets}
 
 
 def test_an_app_developer_answers_a_question_and_data_outlives_a_restart(tmp_path: Path) -> None:

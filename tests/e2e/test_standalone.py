@@ -1,6 +1,8 @@
 """Each function runs alone, as `functions-framework --source functions/main.py --target …`."""
 
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,9 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from infra.local.functions_server import NAMES
 from infra.postgres.database import Database
 from tests.conftest import ROOT, rows
+from tests.security.deployed import deployed
+from tests.unit.test_deployed import deployed_files
 
+PAGES = ("templates", "static")
 pytestmark = [pytest.mark.usefixtures("environment", "user"), pytest.mark.timeout(300)]
 
 
@@ -67,22 +73,61 @@ def test_ingest_runs_alone(db: Database) -> None:
     assert len(rows(db, "SELECT 1 FROM market_data_snapshots")) == 9
 
 
-@pytest.mark.parametrize(
+each_function = pytest.mark.parametrize(
     ("target", "body", "status"),
     [
+        ("ingest", {}, 200),
         ("answer", {}, 401),
         ("reconcile_orders", {}, 200),
         ("relay_outbox", {}, 200),
         ("push_snapshot", {"date": "never"}, 422),
         ("evaluate", {}, 200),
+        ("ask", {}, 200),
         ("submit_order", {}, 200),
+        ("account_api", {}, 404),
+        ("console", {}, 405),
     ],
 )
+
+
+@each_function
 def test_every_function_runs_alone(target: str, body: dict[str, str], status: int) -> None:
     with alone(target) as client:
         reply = client.post("/", json=body)
 
     assert reply.status_code == status, reply.text
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Terraform packs, laid out in a folder."""
+    folder = tmp_path_factory.mktemp("archive")
+    pages = (file for kind in PAGES for file in (ROOT / "functions/pages" / kind).iterdir())
+    for file in (*deployed_files(), *(page.relative_to(ROOT) for page in pages)):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+    text = (ROOT / "terraform/artifacts.tf").read_text()
+    [entry_point] = re.findall(r'^  entry_point = (".*")$', text, re.MULTILINE)
+    (folder / "main.py").write_text(json.loads(entry_point))
+    return folder
+
+
+@each_function
+def test_every_function_runs_from_the_archive_under_gunicorn(
+    target: str, body: dict[str, str], status: int, archive: Path, tmp_path: Path
+) -> None:
+    application = f"functions_framework:create_app({target!r}, 'main.py')"
+
+    with deployed(tmp_path, application, archive) as server:
+        reply = httpx.post(server.url, json=body, timeout=60, trust_env=False)
+
+    assert reply.status_code == status, reply.text
+
+
+def test_every_function_is_run() -> None:
+    [cases] = each_function.args[1:]
+
+    assert {case[0] for case in cases} == set(NAMES)
 
 
 @pytest.mark.parametrize("folder", ["functions", "."], ids=["checkout", "archive"])

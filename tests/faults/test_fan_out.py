@@ -125,7 +125,7 @@ def everything(db: Database) -> dict[str, list[dict[str, Any]]]:
         "orders": rows(
             db, "SELECT firebase_uid, rule_id, status FROM trade_orders ORDER BY 1, 2, 3"
         ),
-        "told": rows(
+        "messages": rows(
             db,
             "SELECT topic, ordering_key, count(*) AS n FROM outbox"
             " WHERE topic IN ('questions-created', 'orders-approved') GROUP BY 1, 2 ORDER BY 1, 2",

@@ -46,6 +46,27 @@ def test_what_is_local_is_not_there(path: str) -> None:
     assert function("console").post(path, data=form).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("simulator/run", {"speed": "1e400"}),
+        ("simulator/run", {"speed": "1000000"}),
+        ("simulator/run", {"speed": "nan"}),
+        ("simulator/price", {"symbol": "SPY", "last": "1e-20000"}),
+        ("simulator/price", {"symbol": "SPY", "last": "sNaN"}),
+        (f"questions/{NO_ID}/answer", {"user": "user-1", "answer": "NaN"}),
+        (f"questions/{NO_ID}/answer", {"user": "user-1", "answer": "1e-20000"}),
+    ],
+)
+def test_a_number_out_of_bounds_is_the_visitors_mistake(
+    environment: pytest.MonkeyPatch, path: str, form: dict[str, str]
+) -> None:
+    environment.setenv("APP_BACKEND_URL", "http://127.0.0.1:9")
+    wiring.reset()
+
+    assert function("console").post(f"/{path}", data=form).status_code == 400
+
+
 def test_nobody_answers_for_a_user(db: Database) -> None:
     tick()
     (question,) = rows(db, "SELECT question_id FROM confirmations WHERE status = 'pending'")

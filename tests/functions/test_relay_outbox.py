@@ -484,6 +484,7 @@ KEPT = {
     "trading_config_templates": "by name",
     "config_inputs": "replaced by each ingestion",
     "set_aside_configs": "replaced by each evaluation",
+    "set_aside_rows": "replaced by each run",
     "market_sessions": "one row a day",
     **dict.fromkeys(("market_fixtures", "fake_orders"), "of test mode"),
     "market_data_corrections": "goes with its snapshot",

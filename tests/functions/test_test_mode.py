@@ -68,6 +68,25 @@ def test_an_order_is_asked_approved_and_filled_without_a_broker(db: Database) ->
 
 
 @pytest.mark.usefixtures("deployed")
+def test_the_plans_scenario_asks_in_its_words_and_is_quiet_at_the_next_tick(db: Database) -> None:
+    enroll(db, USER)
+    asked = "SELECT question_text, pipeline_key, pipeline_step FROM questions"
+
+    tick()
+    (before,) = rows(db, asked)
+    answered = swipe(question(db), 10, answered_at=SystemClock().now().isoformat())
+    submit(answered.get_json()["order_id"])
+    tick()
+
+    assert before["question_text"].startswith("SPY is down 1.6% vs yesterday")
+    assert (before["pipeline_key"], before["pipeline_step"]) == (
+        "trading",
+        "dip_confirm:await_confirm",
+    )
+    assert [row["pipeline_step"] for row in rows(db, asked)] == ["dip_confirm:done"]
+
+
+@pytest.mark.usefixtures("deployed")
 def test_a_second_delivery_and_a_reconciliation_find_the_order_again(db: Database) -> None:
     enroll(db, USER)
     tick()

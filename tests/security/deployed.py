@@ -1,4 +1,4 @@
-"""All functions under gunicorn with threads, as deployed."""
+"""Functions under gunicorn with threads, as deployed."""
 
 import os
 import socket
@@ -24,17 +24,25 @@ class Deployed:
 
 
 @contextmanager
-def deployed(folder: Path) -> Iterator[Deployed]:
-    """Run the functions with the environment of this process until the block ends."""
+def deployed(
+    folder: Path,
+    application: str = "infra.local.functions_server:application()",
+    source: Path = ROOT,
+) -> Iterator[Deployed]:
+    """Run an application of `source`, all functions if not told otherwise, until the block ends.
+
+    It has the environment of this process; its log is written into `folder`.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
     log = folder / "gunicorn.log"
     arguments = ["--threads", "8", "--timeout", "120", "--bind", f"fd://{listening.fileno()}"]
     command = [sys.executable, "-m", "gunicorn", *arguments, "--worker-class", "gthread"]
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603 (our own command)
-            [*command, "infra.local.functions_server:application()"],
+            [*command, application],
+            cwd=source,
             pass_fds=[listening.fileno()],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},  # noqa: TID251 (what the test has set)
+            env=os.environ | {"PYTHONPATH": str(source)},  # noqa: TID251 (what the test has set)
             stdout=out,
             stderr=out,
         )

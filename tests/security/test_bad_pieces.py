@@ -105,14 +105,14 @@ def test_a_config_that_fails_while_it_is_evaluated_is_undone_alone(db: Database)
     enroll(db, "bad", rules=[RULE | {"id": "first"}, RULE | {"id": "second", "symbol": "AAPL"}])
     enroll(db, "good")
     assert function("ingest").post("/").status_code == OK
-    with db.transaction() as tx:  # a fact that no comparison can take
-        tx.run("UPDATE market_data_snapshots SET price = 'NaN' WHERE symbol = 'AAPL'")
+    with db.transaction() as tx:  # what only the database has against it
+        tx.run("ALTER TABLE rule_status ADD CHECK (rule_id <> 'second' OR outcome = 'set_aside')")
 
     deliver("evaluate", SnapshotsIngested(ingested_at=NOON, stored=1))
 
     assert asked(db) == ["good"]
     (found,) = set_aside(db)
-    assert "InvalidOperation" in found["reason"]
+    assert "rule_status_check" in found["reason"]
     outcomes = rows(db, "SELECT DISTINCT outcome FROM rule_status WHERE rule_id = 'second'")
     assert [each["outcome"] for each in outcomes] == ["set_aside"]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from common.errors import TransientError
 from functions import pubsub, wiring
 from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres.database import Database
@@ -180,6 +181,18 @@ class TestOurOwnFaults:
         logged = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
         assert ["LookupError" in each["stack_trace"] for each in logged if "stack_trace" in each]
 
+    def test_an_error_of_ours_tells_no_secret_either(self, environment: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> None:
+            raise TransientError("postgresql://user:hunter2@host cannot be reached")
+
+        environment.setattr("functions.answer.take_answer", broken)
+
+        reply = answer(answer_body())
+
+        assert reply.status_code == 503
+        assert "cannot be reached" in reply.get_json()["error"]["message"]
+        assert "hunter2" not in reply.text
+
 
 @pytest.mark.usefixtures("environment")
 class TestMethodsAndHeaders:
@@ -239,6 +252,11 @@ class TestBodies:
 
         assert reply.status_code == 413
         assert endless.read_bytes <= 65 * 1024 * 1024
+
+    def test_a_signed_one_of_very_many_keys_is_not_even_parsed(self) -> None:
+        body = b"{" + b",".join(b'"%d":0' % n for n in range(700_000)) + b"}"
+
+        assert answer(body).status_code == 413
 
     def test_one_of_the_largest_size_is_read(self) -> None:
         body = b" " * LARGEST_BODY

@@ -72,6 +72,7 @@ def test_what_must_be_watched_is_watched(deployment: Deployment) -> None:
         "orders_of_unknown_outcome",
         "dead_letters_kept",
         "configs_set_aside",
+        "rows_set_aside",
         "snapshots_pushed",
         "snapshots_skipped",
         "snapshots_incomplete",

@@ -123,7 +123,7 @@ def options(underlyings: list[str], **more: object) -> dict[str, Any]:
 
 
 def test_crypto_pairs_count_among_the_symbols() -> None:
-    whole = document([], *(crypto(number, 100) for number in range(45)))
+    whole = document([], *(crypto(number, 96) for number in range(45)))  # 4,320 pairs
 
     with pytest.raises(MalformedMessageError, match="distinct symbols: must be at most 30"):
         validate(whole, LIMITS)
@@ -162,3 +162,16 @@ def test_a_stored_config_says_what_of_it_is_too_expensive() -> None:
     assert too_expensive(heavy, LIMITS) is None
     problem = too_expensive(heavy, server(max_evaluation_cost=1000))
     assert problem == "rules: cost of evaluation is 2531, the server allows 1000"
+
+
+def test_days_to_expiry_that_are_left_out_cost_nothing() -> None:
+    chain = {"id": "o", "source": "alpaca", "asset_class": "us_option", "underlyings": ["SPY"]}
+    near = chain | {"min_days_to_expiry": 0, "max_days_to_expiry": 30, "strike_window_pct": 50}
+    far = near | {"min_days_to_expiry": 900, "max_days_to_expiry": 930}
+
+    costs = [
+        data_requests_per_minute(TradingConfig.from_document(document([], each)))
+        for each in (near, far)
+    ]
+
+    assert costs[0] == costs[1]

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from common.market import NEW_YORK, Quote, is_fresh, trading_day, trading_day_start
+from common.market import NEW_YORK, Quote, Snapshot, is_fresh, trading_day, trading_day_start
 from tests.unit.samples import NOON
 
 
@@ -61,3 +63,34 @@ def test_a_quote_that_others_recorded(
 
     assert quote.is_crossed is crossed
     assert crossed or quote.mid == mid
+
+
+def fact(**changes: Any) -> Snapshot:
+    sound = Snapshot(
+        "SPY", "us_equity", "iex", "last_trade", Decimal("1e-9"), Decimal(0), NOON, {}, 1
+    )
+    return replace(sound, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "defect"),
+    [
+        ({}, None),
+        ({"volume": None}, None),
+        ({"as_of": NOON + timedelta(days=1)}, None),
+        ({"price": None}, "its price is None"),
+        ({"price": Decimal(0)}, "its price is 0"),
+        ({"price": Decimal(-1)}, "its price is -1"),
+        ({"price": Decimal("NaN")}, "its price is NaN"),
+        ({"volume": Decimal("-0.1")}, "its volume is -0.1"),
+        ({"volume": Decimal("Infinity")}, "its volume is Infinity"),
+        ({"as_of": NOON + timedelta(days=1, microseconds=1)}, "which has not come yet"),
+    ],
+)
+def test_nothing_is_computed_from_a_fact_that_should_not_be_there(
+    changes: dict[str, Any], defect: str | None
+) -> None:
+    found = fact(**changes).defect(NOON)
+
+    assert (found is None) == (defect is None)
+    assert (defect or "") in (found or "")

@@ -296,3 +296,13 @@ def test_an_order_that_only_waits_for_the_next_open_has_not_ended(status: str) -
     assert news is not None
     assert news.status not in TERMINAL
     assert may_follow(news.status, "filled")
+
+
+def test_the_brokers_own_document_stays_with_what_was_read_of_it() -> None:
+    document = {"id": "b-1", "status": "new", "filled_qty": "much", "legs": None}
+
+    read = BrokerOrder.model_validate(document)
+    news = read.model_copy(update={"status": "canceled"})
+
+    assert read.unread
+    assert (read.document, news.document) == (document, document)

@@ -21,6 +21,7 @@ from common.questions import (
     settle,
     terms,
     try_again_text,
+    waiting_step,
 )
 from common.rules.base import Fired
 from common.templates import render, variables
@@ -175,3 +176,7 @@ def test_rendering_touches_nothing_but_known_variables(text: str) -> None:
 
     assert render(harmless, {}) == harmless
     assert variables(harmless) == frozenset()
+
+
+def test_a_question_waits_in_a_step_of_its_rule() -> None:
+    assert waiting_step("dip_confirm") == "dip_confirm:await_confirm"

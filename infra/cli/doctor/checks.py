@@ -21,6 +21,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("app tables", internal_checks.tables_of_the_app, "see to the database first"),
     ("kpi views", internal_checks.kpi_views, "see to the database first"),
     ("configs", internal_checks.configs, "see to the database first"),
+    ("rows", internal_checks.rows_set_aside, "see to the database first"),
     ("kill switch", internal_checks.switches, "see to the database first"),
     ("positions", internal_checks.positions, "see to the database first"),
     ("broker", external_checks.broker, "check the keys, and whether the broker can be reached"),

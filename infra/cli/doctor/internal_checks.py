@@ -8,7 +8,7 @@ from infra.postgres import app_tables
 from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending
 from infra.postgres.trading import controls, differences
-from infra.postgres.users import set_aside_configs
+from infra.postgres.users import set_aside_configs, set_aside_rows
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import SettingsError
 from infra.workflows.kpis import snapshot as kpi_snapshot
@@ -152,3 +152,15 @@ def configs(environment: Clients) -> Iterator[CheckResult]:
         yield CheckResult("configs", "warn", message, "its users can replace it; see GET config")
     if not found:
         yield CheckResult("configs", "ok", "no config is set aside")
+
+
+def rows_set_aside(environment: Clients) -> Iterator[CheckResult]:
+    """Name the rows that a function left out so that the rest went on, and why."""
+    with environment.database.transaction() as tx:
+        found = set_aside_rows.all_of_them(tx)
+    for each in found:
+        whose = f" of {each['firebase_uid']}" if each["firebase_uid"] else ""
+        message = f"{each['kind']} {each['name']}{whose} is set aside: {each['reason']}"
+        yield CheckResult("rows", "warn", message, "see docs/operations.md, Row set aside")
+    if not found:
+        yield CheckResult("rows", "ok", "no row is set aside")

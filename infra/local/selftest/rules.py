@@ -89,14 +89,14 @@ SCENARIOS: Mapping[str, RuleScenario] = {
 
 @dataclass
 class Watcher:
-    """A user with one rule of the type; `heard` is what it said, minute by minute."""
+    """A user with one rule of the type; `received` are its outcomes, minute by minute."""
 
     type: str
     trader: Trader
     received: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
-        """Read what the rule said at this tick; a question must have reached the app, too."""
+        """Read the outcome of the rule at this tick; a question must have reached the app, too."""
         asked = any(each.rule_id == _WATCHED for each in self.trader.new_questions())
         self.received.append("asks" if asked else self._outcome())
 
@@ -115,14 +115,14 @@ class Watcher:
 
 
 def judge(rule_type: str, received: Sequence[str]) -> Result:
-    """Compare what was heard, minute by minute, with what had to be."""
+    """Compare the outcomes, minute by minute, with the expected ones."""
     scenario = SCENARIOS[rule_type]
-    expected = _told(scenario.asks_at, "not_met")
+    expected = _sequence(scenario.asks_at, "not_met")
     asked = received.index("asks") if "asks" in received else None
     if asked is None:
         seen = f"never asks ({received[-1]})"
     else:
-        seen = _told(asked, received[asked - 1] if asked else "nothing")
+        seen = _sequence(asked, received[asked - 1] if asked else "nothing")
     return Result("rule", rule_type, f"{rule_type}: {scenario.tried}", expected, seen)
 
 
@@ -180,5 +180,5 @@ def _enroll(stack: Stack, number: int, rule_type: str) -> Trader:
     return Trader.enroll(stack, number, document(symbol, rules, metrics=list(_METRICS)))
 
 
-def _told(minute: int, before: str) -> str:
+def _sequence(minute: int, before: str) -> str:
     return f"{before}, then asks in minute {minute}"

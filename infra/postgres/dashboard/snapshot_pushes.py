@@ -43,19 +43,23 @@ class LastPush:
     result: Result
 
 
-def last_push(tx: Transaction, report_date: date) -> LastPush | None:
+def last_push(tx: Transaction, report_date: date, now: datetime) -> LastPush | None:
     """Read what the dashboard may hold of a day; None when nothing was ever sent.
 
-    Attempts of unknown result count: a lost answer does not mean that nothing arrived.
+    Attempts of unknown result count: a lost answer does not mean that nothing arrived. One that is
+    more than a day ahead of us was not sent by us: it would stop every push to come.
     """
     row = tx.row(
         """
         SELECT updated_at, content_sha256, result FROM snapshot_pushes
         WHERE report_date = :day
           AND result IN ('sending', 'unknown', 'accepted', 'unreachable', 'stored_in_d1')
+          AND updated_at BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
+                             AND CAST(:now AS timestamptz) + interval '1 day'
         ORDER BY updated_at DESC, id DESC LIMIT 1
         """,
         day=report_date,
+        now=now,
     )
     return LastPush(**row) if row else None
 

@@ -103,6 +103,9 @@ def latest(
         CROSS JOIN LATERAL (
             SELECT * FROM market_data_snapshots s
             WHERE s.symbol = k.symbol AND s.metric = k.metric AND s.feed = k.feed
+              -- Beyond these years nothing can be computed, nor read.
+              AND s.as_of BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
+                              AND TIMESTAMPTZ '2199-12-31 00:00Z'
             ORDER BY s.as_of DESC LIMIT k.wanted
         ) AS fact
         LEFT JOIN LATERAL (
@@ -123,12 +126,20 @@ def latest(
     return {key: tuple(facts) for key, facts in found.items()}
 
 
-def last_fetches(tx: Transaction) -> dict[str, datetime]:
-    """Read when each input was last fetched, by its key."""
-    return {
-        r["input_key"]: r["last_fetch_at"]
-        for r in tx.rows("SELECT input_key, last_fetch_at FROM ingest_cursors")
-    }
+def last_fetches(tx: Transaction, now: datetime) -> dict[str, datetime]:
+    """Read when each input was last fetched, by its key.
+
+    An instant that no clock of ours can have written is none: the input is due.
+    """
+    rows = tx.rows(
+        """
+        SELECT input_key, last_fetch_at FROM ingest_cursors
+        WHERE last_fetch_at BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
+                                AND CAST(:now AS timestamptz) + interval '1 day'
+        """,
+        now=now,
+    )
+    return {row["input_key"]: row["last_fetch_at"] for row in rows}
 
 
 def mark_fetched(tx: Transaction, input_keys: Sequence[str], now: datetime) -> None:
@@ -138,7 +149,10 @@ def mark_fetched(tx: Transaction, input_keys: Sequence[str], now: datetime) -> N
         INSERT INTO ingest_cursors (input_key, last_fetch_at)
         SELECT DISTINCT unnest(CAST(:keys AS text[])), CAST(:now AS timestamptz) ORDER BY 1
         ON CONFLICT (input_key) DO UPDATE
-        SET last_fetch_at = greatest(ingest_cursors.last_fetch_at, excluded.last_fetch_at)
+        SET last_fetch_at = CASE
+            WHEN ingest_cursors.last_fetch_at < excluded.last_fetch_at + interval '1 day'
+            THEN greatest(ingest_cursors.last_fetch_at, excluded.last_fetch_at)
+            ELSE excluded.last_fetch_at END
         """,
         keys=list(input_keys),
         now=now,

@@ -8,6 +8,12 @@ from common.market import Session, trading_day, trading_day_start
 from common.sessions import CalendarDay
 from infra.postgres.database import Transaction, to_json
 
+# Hours of another day, or of none, are not believed: the day is unknown, and is fetched again.
+_IS_SOUND = " AND ".join(
+    f"({each} IS NULL OR CAST({each} AT TIME ZONE 'America/New_York' AS date) = trading_day)"
+    for each in ("opens_at", "closes_at", "extended_opens_at", "extended_closes_at")
+)
+
 
 def today(tx: Transaction, now: datetime) -> Session | None:
     """Return the regular session of the day in New York.
@@ -22,9 +28,9 @@ def today(tx: Transaction, now: datetime) -> Session | None:
 def day(tx: Transaction, now: datetime) -> CalendarDay | None:
     """Return what the calendar says of today; None when it is unknown."""
     row = tx.row(
-        """
+        f"""
         SELECT trading_day, opens_at, closes_at, extended_opens_at, extended_closes_at
-        FROM market_sessions WHERE trading_day = :today
+        FROM market_sessions WHERE trading_day = :today AND {_IS_SOUND}
         """,
         today=trading_day(now),
     )
@@ -34,7 +40,8 @@ def day(tx: Transaction, now: datetime) -> CalendarDay | None:
 def is_due(tx: Transaction, now: datetime) -> bool:
     """Tell whether the calendar has not been fetched yet on this trading day."""
     return not tx.rows(
-        "SELECT 1 FROM market_sessions WHERE trading_day = :today AND fetched_at >= :midnight",
+        "SELECT 1 FROM market_sessions WHERE trading_day = :today AND fetched_at >= :midnight"
+        f" AND {_IS_SOUND}",
         today=trading_day(now),
         midnight=trading_day_start(now),
     )

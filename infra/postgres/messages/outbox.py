@@ -179,6 +179,33 @@ def take_of_key(
     return _messages(rows)
 
 
+def take_misdirected(
+    tx: Transaction, topics: Sequence[str], limit: int, now: datetime
+) -> list[OutboxMessage]:
+    """Take unpublished messages on topics that there are not, which no relay would ever take."""
+    rows = tx.rows(
+        """
+        -- From one topic to the next by the index, whatever the number of messages.
+        WITH RECURSIVE known AS (
+            (SELECT topic FROM outbox WHERE published_at IS NULL ORDER BY topic LIMIT 1)
+            UNION ALL
+            SELECT (SELECT o.topic FROM outbox o
+                    WHERE o.published_at IS NULL AND o.topic > known.topic
+                    ORDER BY o.topic LIMIT 1)
+            FROM known WHERE known.topic IS NOT NULL
+        )
+        UPDATE outbox SET published_at = :now WHERE id = ANY(ARRAY(
+            SELECT o.id FROM known JOIN outbox o USING (topic)
+            WHERE o.published_at IS NULL AND topic <> ALL(CAST(:topics AS text[])) LIMIT :limit))
+        RETURNING id, message_id, topic, ordering_key, CAST(payload AS text) AS payload
+        """,
+        topics=list(topics),
+        limit=limit,
+        now=now,
+    )
+    return _messages(rows)
+
+
 def put_back(tx: Transaction, taken: Sequence[OutboxMessage]) -> None:
     """Leave messages that were taken to the next relay."""
     tx.run(

@@ -35,6 +35,7 @@ CREATE TABLE config_inputs (
     input_id   text NOT NULL,
     input_key  text NOT NULL,
     symbols    text[] NOT NULL,
+    poll_interval_seconds integer NOT NULL,
     PRIMARY KEY (config_key, input_id)
 );
 

@@ -1,5 +1,6 @@
 -- The last outcome of each rule, per distinct config and symbol: why it fired or why it did not,
--- with the numbers it saw, and how many users it could and could not ask.
+-- with the numbers it saw, and how many users it could and could not ask. `fires` counts the
+-- evaluations of that New York day at which it fired.
 CREATE TABLE rule_status (
     config_key   text NOT NULL,
     rule_id      text NOT NULL,
@@ -8,6 +9,7 @@ CREATE TABLE rule_status (
     observed     jsonb NOT NULL DEFAULT '{}',
     asked        integer NOT NULL DEFAULT 0,
     held_back    jsonb NOT NULL DEFAULT '{}',
+    fires        integer NOT NULL DEFAULT 0,
     evaluated_at timestamptz NOT NULL,
     PRIMARY KEY (config_key, rule_id, symbol)
 );
@@ -21,3 +23,16 @@ CREATE TABLE set_aside_configs (
     reason     text NOT NULL,
     since      timestamptz NOT NULL
 );
+
+-- Rows of other tables that a function left out, so that the rest went on: which, whose and why.
+CREATE TABLE set_aside_rows (
+    kind         text NOT NULL,
+    name         text NOT NULL,
+    firebase_uid text,
+    symbol       text,
+    rule_id      text,
+    reason       text NOT NULL,
+    since        timestamptz NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+CREATE INDEX set_aside_rows_of_user ON set_aside_rows (firebase_uid);

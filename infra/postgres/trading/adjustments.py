@@ -8,6 +8,13 @@ from typing import Any, Literal
 from common.holdings.positions import Trade
 from infra.postgres.database import Transaction
 
+# What a position must be to be counted with. NaN is above every number to Postgres.
+IS_SOUND = """
+    abs(t.qty) < 1e16 AND t.avg_entry_price > 0 AND t.avg_entry_price < 1e16
+    AND abs(t.realized_pnl) < 1e16
+    AND t.opened_at BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z' AND TIMESTAMPTZ '2200-01-01 00:00Z'
+"""
+
 Kind = Literal["corporate_action", "coin_fee", "manual", "cash_in_lieu"]
 
 
@@ -41,9 +48,9 @@ def open_trades(tx: Transaction, symbol: str, before: datetime | None = None) ->
     Only what was opened before an instant, where one is given. The rows are read after the locks
     are held: whoever waited for one sees what its holder has made of it.
     """
-    where = """
+    where = f"""
         replace(t.symbol, '/', '') = replace(:symbol, '/', '') AND t.closed_at IS NULL
-        AND (CAST(:before AS timestamptz) IS NULL OR t.opened_at < :before)
+        AND {IS_SOUND} AND (CAST(:before AS timestamptz) IS NULL OR t.opened_at < :before)
     """
     tx.rows(
         f"""

@@ -32,7 +32,7 @@ def store(tx: Transaction, answers: Mapping[str, Any], now: datetime) -> None:
         """
         INSERT INTO broker_answers (path, answer, read_at)
         SELECT path, answer, :now
-        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS said (path text, answer jsonb)
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given (path text, answer jsonb)
         ON CONFLICT (path) DO UPDATE
         SET (answer, read_at) = (excluded.answer, excluded.read_at)
         WHERE broker_answers.read_at < excluded.read_at

@@ -13,6 +13,7 @@ from common.questions import (
     Terms,
     consequence,
     follow_up_terms,
+    waiting_step,
 )
 from infra.postgres.database import Row, Transaction, to_json
 from infra.postgres.messages import outbox
@@ -84,7 +85,7 @@ def follow_up(tx: Transaction, question: QuestionState, text: str, now: datetime
         INSERT INTO trading_questions (id, firebase_uid, question_text, correct_answer, source_tag,
                                pipeline_key, pipeline_step, metadata)
         SELECT question_id, firebase_uid, :text, correct_answer, source_tag, pipeline_key,
-               pipeline_step, CAST(:terms AS jsonb)
+               :pipeline_step, CAST(:terms AS jsonb)
         FROM pending JOIN questions q ON q.id = pending.follow_up_of
         RETURNING id
         """,
@@ -96,6 +97,7 @@ def follow_up(tx: Transaction, question: QuestionState, text: str, now: datetime
         now=now,
         expires_at=terms.expires_at,
         text=text,
+        pipeline_step=waiting_step(terms.rule_id),
         terms=terms.model_dump_json(),
     )
     if followed is None:

@@ -79,12 +79,12 @@ def new_manual_fills(tx: Transaction, executions: Sequence[Execution]) -> list[E
     """Keep the executions that no order of ours made, and that were not booked before."""
     rows = tx.rows(
         """
-        SELECT said.id FROM jsonb_to_recordset(CAST(:said AS jsonb))
-            AS said (id text, order_id text)
-        WHERE NOT EXISTS (SELECT FROM manual_fills m WHERE m.activity_id = said.id)
-          AND NOT EXISTS (SELECT FROM trade_orders o WHERE o.alpaca_order_id = said.order_id)
+        SELECT given.id FROM jsonb_to_recordset(CAST(:executions AS jsonb))
+            AS given (id text, order_id text)
+        WHERE NOT EXISTS (SELECT FROM manual_fills m WHERE m.activity_id = given.id)
+          AND NOT EXISTS (SELECT FROM trade_orders o WHERE o.alpaca_order_id = given.order_id)
         """,
-        said=to_json([{"id": each.id, "order_id": each.order_id} for each in executions]),
+        executions=to_json([{"id": each.id, "order_id": each.order_id} for each in executions]),
     )
     wanted = {row["id"] for row in rows}
     return [each for each in executions if each.id in wanted]

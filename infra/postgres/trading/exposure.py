@@ -43,7 +43,7 @@ def of(
         outcome_pending=_pending_before(tx, order, now),
         opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
         controls=controls.active_controls(tx, order.firebase_uid, now),
-        **_books(tx, order, now),
+        **_of_symbol(tx, order, now),
         all_users=reserved_by_all(tx, now, without=order.id),
     )
 
@@ -153,7 +153,7 @@ def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None
     return pnl
 
 
-def _books(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
+def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
     """Read what is known of the symbol beside the user's own position."""
     row = tx.rows(
         f"""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.messages import Audience, Firing, OrderApproved, QuestionCreated
-from common.questions import PIPELINE_KEY, consequence
+from common.questions import PIPELINE_KEY, consequence, waiting_step
 from infra.postgres.database import Row, Transaction, to_json
 from infra.postgres.trading import order_columns
 
@@ -35,7 +35,7 @@ def ask(tx: Transaction, audience: Audience, firing: Firing) -> AskResult:
         "consequence": consequence(terms),
         "source_tag": f"trading:rule:{terms.rule_id}",
         "pipeline_key": PIPELINE_KEY,
-        "pipeline_step": f"{terms.rule_id}:await_confirm",
+        "pipeline_step": waiting_step(terms.rule_id),
         "terms": to_json(terms.model_dump(mode="json")),
         "topic": QuestionCreated.topic,
     }

@@ -15,9 +15,6 @@ from common.orders.status import (
     APPROVED,
     CANCELED,
     DENIED,
-    ENDED_BY_BROKER,
-    IN_TRANSIT,
-    KNOWN,
     REJECTED,
     SUBMITTING,
     may_follow,
@@ -172,68 +169,9 @@ def mark_unknown(tx: Transaction, order_id: UUID, now: datetime) -> None:
     )
 
 
-def open_orders(tx: Transaction, firebase_uid: str | None = None) -> list[Order]:
-    """Read what the broker has or may have and can still change, of a user or of everybody."""
-    rows = tx.rows(
-        SELECT
-        + f"""
-        WHERE {IS_OPEN} AND status <> :approved
-          AND (CAST(:uid AS text) IS NULL OR firebase_uid = :uid)
-        ORDER BY created_at
-        """,
-        uid=firebase_uid,
-        approved=APPROVED,
-    )
-    return [Order(**row) for row in rows]
-
-
-def lately_ended(tx: Transaction, since: datetime) -> list[Order]:
-    """Read what the broker ended unfilled since an instant: an execution may still be reported."""
-    rows = tx.rows(
-        SELECT
-        + """
-        WHERE status = ANY(CAST(:ended AS text[])) AND updated_at >= :since
-          AND alpaca_order_id IS NOT NULL
-        ORDER BY created_at
-        """,
-        ended=sorted(ENDED_BY_BROKER - {"filled"}),
-        since=since,
-    )
-    return [Order(**row) for row in rows]
-
-
-def approved(tx: Transaction) -> list[Order]:
-    """Read the approved orders that nobody has claimed yet."""
-    rows = tx.rows(SELECT + " WHERE status = :approved ORDER BY created_at", approved=APPROVED)
-    return [Order(**row) for row in rows]
-
-
 def announce_approval(tx: Transaction, order: Order, now: datetime) -> None:
     """Ask for the submission of an order; asking twice does no harm."""
     outbox.add(tx, OrderApproved(order_id=order.id), order.firebase_uid, now)
-
-
-def stuck(tx: Transaction, before: datetime) -> list[Row]:
-    """Read the orders that should have got on before an instant.
-
-    Those are ours, those in transit, and those whose status is a word that nobody knows.
-    """
-    return tx.rows(
-        f"""
-        SELECT id, status, since
-        FROM (SELECT id, status,
-                     CASE WHEN status IN (:approved, :submitting)
-                          THEN coalesce(reserved_at, created_at) ELSE updated_at END AS since
-              FROM trade_orders WHERE {IS_OPEN}) AS orders
-        WHERE since < :before AND (status = ANY(CAST(:watched AS text[]))
-                                   OR status <> ALL(CAST(:known AS text[]))) ORDER BY since
-        """,
-        before=before,
-        approved=APPROVED,
-        submitting=SUBMITTING,
-        watched=[APPROVED, SUBMITTING, *sorted(IN_TRANSIT)],
-        known=[APPROVED, SUBMITTING, *sorted(KNOWN)],
-    )
 
 
 def _move(

@@ -11,7 +11,9 @@ from common.orders.status import APPROVED
 from common.rules.base import Position
 from infra.postgres.database import Row, Transaction
 from infra.postgres.trading import orders
+from infra.postgres.trading.adjustments import IS_SOUND
 from infra.postgres.trading.order_columns import IS_OPEN
+from infra.postgres.users.set_aside_rows import SetAsideRow
 
 
 def record(
@@ -39,7 +41,7 @@ def held_in_range(
     """Read the distinct positions that a range of the users of a config hold, by symbol."""
     held: dict[str, list[Position]] = {}
     for row in tx.rows(
-        """
+        f"""
         SELECT DISTINCT t.symbol, t.qty, t.avg_entry_price, NOT EXISTS (
                    SELECT FROM corporate_actions a
                    WHERE a.symbol = t.symbol AND a.effect = 'unexplained'
@@ -47,7 +49,7 @@ def held_in_range(
                      AND t.opened_at < a.ex_date AT TIME ZONE 'America/New_York'
                ) AS is_explained
         FROM trades t JOIN user_trading_config c USING (firebase_uid)
-        WHERE c.enabled AND c.config_key = :config_key AND t.closed_at IS NULL
+        WHERE c.enabled AND c.config_key = :config_key AND t.closed_at IS NULL AND {IS_SOUND}
           AND c.firebase_uid BETWEEN :first_uid AND :last_uid
         ORDER BY t.symbol, t.avg_entry_price, t.qty
         """,
@@ -62,10 +64,23 @@ def held_in_range(
 def totals(tx: Transaction) -> dict[str, Decimal]:
     """Sum what all users hold: signed units by symbol, written as the broker lists positions."""
     rows = tx.rows(
-        "SELECT replace(symbol, '/', '') AS symbol, sum(qty) AS qty FROM trades"
-        " WHERE closed_at IS NULL GROUP BY 1"
+        "SELECT replace(symbol, '/', '') AS symbol, sum(qty) AS qty FROM trades t"
+        f" WHERE closed_at IS NULL AND {IS_SOUND} GROUP BY 1"
     )
     return {row["symbol"]: row["qty"] for row in rows}
+
+
+def unsound(tx: Transaction) -> list[SetAsideRow]:
+    """Read the open positions that cannot be counted with: nothing of ours wrote them so."""
+    rows = tx.rows(
+        f"""
+        SELECT CAST(t.id AS text) AS name, t.firebase_uid, t.symbol,
+               concat_ws(' ', 'no position: qty', t.qty, 'at', t.avg_entry_price, 'opened',
+                         t.opened_at, 'realized', t.realized_pnl) AS reason
+        FROM trades t WHERE t.closed_at IS NULL AND NOT ({IS_SOUND}) ORDER BY t.id LIMIT 1000
+        """
+    )
+    return [SetAsideRow(**row) for row in rows]
 
 
 def held_stocks(tx: Transaction) -> set[str]:

@@ -8,16 +8,20 @@ from infra.postgres.users.configs import SharedConfig
 
 _GIVEN = """
     WITH given AS (
-        SELECT config_key, input_id, input_key, symbols
+        SELECT config_key, input_id, input_key, symbols, poll_interval_seconds
         FROM jsonb_to_recordset(CAST(:inputs AS jsonb)) AS i (
-            config_key text, input_id text, input_key text, symbols text[])
+            config_key text, input_id text, input_key text, symbols text[],
+            poll_interval_seconds integer)
     )
 """
 _STORE = """
-    INSERT INTO config_inputs AS known (config_key, input_id, input_key, symbols)
-    SELECT config_key, input_id, input_key, symbols FROM given ORDER BY config_key, input_id
+    INSERT INTO config_inputs AS known
+        (config_key, input_id, input_key, symbols, poll_interval_seconds)
+    SELECT config_key, input_id, input_key, symbols, poll_interval_seconds
+    FROM given ORDER BY config_key, input_id
     ON CONFLICT (config_key, input_id) DO UPDATE
-    SET input_key = excluded.input_key, symbols = excluded.symbols
+    SET input_key = excluded.input_key, symbols = excluded.symbols,
+        poll_interval_seconds = excluded.poll_interval_seconds
     WHERE known.input_key <> excluded.input_key
 """
 _REPLACE = (
@@ -77,6 +81,7 @@ def _rows(configs: Sequence[SharedConfig]) -> str:
                 "input_id": each.id,
                 "input_key": each.key,
                 "symbols": each.all_symbols,
+                "poll_interval_seconds": each.poll_interval_seconds,
             }
             for shared in configs
             for each in shared.config.data_inputs

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from common.market import trading_day_start
 from infra.postgres.database import Transaction, to_json
 
 
@@ -25,16 +26,20 @@ def store(tx: Transaction, statuses: Sequence[RuleStatus], now: datetime) -> Non
     tx.run(
         """
         INSERT INTO rule_status AS known (config_key, rule_id, symbol, outcome, observed, asked,
-                                          held_back, evaluated_at)
-        SELECT config_key, rule_id, symbol, outcome, observed, asked, held_back, :now
+                                          held_back, fires, evaluated_at)
+        SELECT config_key, rule_id, symbol, outcome, observed, asked, held_back,
+               CAST(outcome = 'fired' AS integer), :now
         FROM jsonb_to_recordset(CAST(:statuses AS jsonb)) AS s (
             config_key text, rule_id text, symbol text, outcome text, observed jsonb,
             asked integer, held_back jsonb)
         ORDER BY config_key, rule_id, symbol
         ON CONFLICT (config_key, rule_id, symbol) DO UPDATE
         SET outcome = excluded.outcome, observed = excluded.observed, asked = excluded.asked,
-            held_back = excluded.held_back, evaluated_at = excluded.evaluated_at
+            held_back = excluded.held_back, evaluated_at = excluded.evaluated_at,
+            fires = excluded.fires
+                + CASE WHEN known.evaluated_at >= :midnight THEN known.fires ELSE 0 END
         """,
+        midnight=trading_day_start(now),
         statuses=to_json([vars(status) for status in statuses]),
         now=now,
     )

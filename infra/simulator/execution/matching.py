@@ -57,7 +57,7 @@ class Matching:
         faults: Faults,
         corporate_actions: CorporateActions,
     ) -> None:
-        self._books, self._market, self._calendar = ledger, market, calendar
+        self._ledger, self._market, self._calendar = ledger, market, calendar
         self._clock, self._switches, self._faults = clock, switches, faults
         self._corporate_actions = corporate_actions
         self._valuation = Valuation(ledger, market, switches)
@@ -65,10 +65,10 @@ class Matching:
 
     def work(self) -> None:
         """Bring every open order up to the clock's time."""
-        with self._books.transaction():
+        with self._ledger.transaction():
             self.settle()
             now = self._worked
-            for order in self._books.open_orders():
+            for order in self._ledger.open_orders():
                 if order.status == Status.PENDING_CANCEL:
                     self.end(order, Status.CANCELED, now)
             self._mark_close(now)
@@ -76,12 +76,12 @@ class Matching:
     def settle(self) -> None:
         """Do the same without ending cancellations: what happens just before a price changes."""
         now = self._clock.now_ns()
-        with self._books.transaction():
-            orders = self._books.open_orders()
+        with self._ledger.transaction():
+            orders = self._ledger.open_orders()
             # After the clock was reset to an earlier instant there is nothing in between.
             for moment in self._moments(orders, min(self._worked, now), now) if orders else ():
                 self._apply_corporate_actions(moment)
-                for order in self._books.open_orders():
+                for order in self._ledger.open_orders():
                     self._advance(order, moment)
             self._apply_corporate_actions(now)
         self._worked = now
@@ -131,7 +131,7 @@ class Matching:
     def _activated(self, order: Order, moment: int) -> Order:
         if order.status in (Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL):
             return order
-        return self._save(order, Status.NEW, moment, submitted_at=self._books.stamp(moment))
+        return self._save(order, Status.NEW, moment, submitted_at=self._ledger.stamp(moment))
 
     def _trade(self, order: Order, order_fault: OrderFault, moment: int) -> None:
         """Execute what the market and the order's fate let execute; the rest may wait."""
@@ -150,9 +150,9 @@ class Matching:
         """Let the broker end an open order: canceled, expired or rejected, at once or then."""
         if status not in _ENDED_AT:
             raise ValueError(f"the broker does not end an order as {status}")
-        stamp = self._books.stamp(self._worked if moment is None else moment)
+        stamp = self._ledger.stamp(self._worked if moment is None else moment)
         ended: dict[str, Any] = {_ENDED_AT[status]: stamp}
-        self._books.save(replace(order, status=status, updated_at=stamp, **ended))
+        self._ledger.save(replace(order, status=status, updated_at=stamp, **ended))
 
     def overtake(self, order: Order) -> bool:
         """Fill an open order at once, at its limit if need be; False when the market is closed."""
@@ -167,18 +167,18 @@ class Matching:
     def _apply_corporate_actions(self, moment: int) -> None:
         """Restate what is held; what is still open of the old shares is canceled first."""
         for action in self._corporate_actions.take_due(moment):
-            for order in self._books.open_orders(action.symbol):
+            for order in self._ledger.open_orders(action.symbol):
                 self.end(order, Status.CANCELED, moment)
-            restate(self._books, action)
+            restate(self._ledger, action)
 
     def _execute(
         self, order: Order, qty: Decimal, price: Decimal, moment: int, leaves: Decimal
     ) -> Order:
         """Fill a quantity; of coins that are bought the broker keeps its fee."""
-        order = self._books.execute(order, qty, price, moment, leaves=leaves)
+        order = self._ledger.execute(order, qty, price, moment, leaves=leaves)
         if order.is_buy and is_crypto(order.symbol):
             fee = (qty * self._switches.coin_fee_rate).quantize(_SMALLEST_PART, ROUND_HALF_UP)
-            self._books.charge_coins(order.symbol, fee, moment)
+            self._ledger.charge_coins(order.symbol, fee, moment)
         return order
 
     def _expire(self, order: Order) -> None:
@@ -186,8 +186,8 @@ class Matching:
         self.end(order, Status.EXPIRED if expires else Status.CANCELED, order.expires_at)
 
     def _save(self, order: Order, status: str, moment: int, **times: Any) -> Order:
-        changed = replace(order, status=status, updated_at=self._books.stamp(moment), **times)
-        self._books.save(changed)
+        changed = replace(order, status=status, updated_at=self._ledger.stamp(moment), **times)
+        self._ledger.save(changed)
         return changed
 
     def _execution_price(self, order: Order, moment: int) -> Decimal | None:
@@ -204,13 +204,13 @@ class Matching:
 
     def _quantity(self, order: Order, price: Decimal) -> Decimal:
         wanted = order.remaining(price)
-        held = self._books.position(order.symbol)
+        held = self._ledger.position(order.symbol)
         if order.position_intent == "sell_to_close" and held:
             return min(wanted, held.qty)
         return wanted
 
     def _mark_close(self, now: int) -> None:
         session = self._calendar.last_closed(to_datetime(now))
-        if self._books.account().balance_asof < session.date.isoformat():
+        if self._ledger.account().balance_asof < session.date.isoformat():
             equity = self._valuation.values(from_datetime(session.close)).equity
-            self._books.mark_close(session.date, equity)
+            self._ledger.mark_close(session.date, equity)

@@ -1,4 +1,4 @@
-"""Whether the account may place an order now: accepted into the books, or refused in words.
+"""Whether the account may place an order now: accepted into the ledger, or refused in words.
 
 Refusals come as HTTP errors at submission, never as a later `rejected`. Only facts
 about account, asset and market are looked at here; the form of the order was checked before.
@@ -39,7 +39,7 @@ _SMALLEST_COST, _SMALLEST_COIN_COST = Decimal(1), Decimal(10)
 
 @dataclass(frozen=True, slots=True)
 class OrderValidation:
-    """Accepts orders into the books."""
+    """Accepts orders into the ledger."""
 
     ledger: Ledger
     market: Market

@@ -68,16 +68,16 @@ class Valuation:
     """Prices positions and open orders from the market."""
 
     def __init__(self, ledger: Ledger, market: Market, switches: Switches) -> None:
-        self._books, self._market, self._switches = ledger, market, switches
+        self._ledger, self._market, self._switches = ledger, market, switches
 
     def values(self, at: int | None = None) -> AccountValues:
         """Return the account's figures at an instant (default: now)."""
-        values = [cents(p.qty * self.price(p, at)) for p in self._books.positions()]
+        values = [cents(p.qty * self.price(p, at)) for p in self._ledger.positions()]
         return AccountValues(
-            account=self._books.account(),
+            account=self._ledger.account(),
             long_value=sum((v for v in values if v > 0), Decimal(0)),
             short_value=sum((v for v in values if v < 0), Decimal(0)),
-            reserved=sum((self.reserved(o) for o in self._books.open_orders()), Decimal(0)),
+            reserved=sum((self.reserved(o) for o in self._ledger.open_orders()), Decimal(0)),
             multiplier=self._switches.multiplier,
         )
 
@@ -110,7 +110,7 @@ class Valuation:
 
     def held_for_orders(self, symbol: str, side: str) -> tuple[Decimal, list[Order]]:
         """Return the quantity that open orders of a side will take, and these orders."""
-        orders = [o for o in self._books.open_orders(symbol) if o.side == side]
+        orders = [o for o in self._ledger.open_orders(symbol) if o.side == side]
         view = self._market.view(symbol)
         price = view.trade.price if view else Decimal(1)
         return sum((o.remaining(price) for o in orders), Decimal(0)), orders

@@ -1,4 +1,4 @@
-"""Whether the books agree with themselves: each sum taken again from the executions."""
+"""Whether the ledger agrees with itself: each sum taken again from the executions."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from common.bounds import FIRST_YEAR, LAST_YEAR
 from infra.simulator.market.timestamps import from_datetime
 
 # The broker's stamps have nanoseconds that a datetime cannot hold: clients must survive them.
@@ -75,6 +76,8 @@ class SimulatedClock:
         self._listeners.append(listener)
 
     def _restart(self, at: datetime, speed: float) -> None:
+        if not FIRST_YEAR <= at.year <= LAST_YEAR:
+            raise ValueError(f"the clock goes from {FIRST_YEAR} to {LAST_YEAR}")
         self._state = (self._wall(), _aware(at), speed)
         for listener in self._listeners:
             listener()

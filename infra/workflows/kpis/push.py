@@ -108,7 +108,7 @@ def _push(
 ) -> tuple[str, str | None]:
     with session.transaction() as tx:
         snapshot_pushes.give_up_lost(tx)
-        last = snapshot_pushes.last_push(tx, built.snapshot.date)
+        last = snapshot_pushes.last_push(tx, built.snapshot.date, built.updated_at)
         if last is not None and _is_newer(last, built):
             push_audit.record(tx, built, "superseded")
             return "a newer one was sent", None

@@ -21,7 +21,7 @@ def test_the_mark_of_a_fetch_goes_forward_only(db: Database) -> None:
             market_data.mark_fetched(tx, ["spy", "spy"], at)
         market_data.mark_fetched(tx, ["qqq"], NOON)
 
-        assert market_data.last_fetches(tx) == {"spy": NOON + MINUTE, "qqq": NOON}
+        assert market_data.last_fetches(tx, NOON) == {"spy": NOON + MINUTE, "qqq": NOON}
 
 
 def test_the_last_push_is_the_newest_of_its_day_whenever_it_was_recorded(db: Database) -> None:
@@ -42,7 +42,7 @@ def test_the_last_push_is_the_newest_of_its_day_whenever_it_was_recorded(db: Dat
         ):
             snapshot_pushes.store(tx, push, "accepted")
         snapshot_pushes.store(tx, replace(newest, updated_at=NOON + 3 * MINUTE), "refused")
-        found = snapshot_pushes.last_push(tx, day)
+        found = snapshot_pushes.last_push(tx, day, NOON + 60 * MINUTE)
 
     assert found is not None
     assert (found.updated_at, found.content_sha256) == (NOON + MINUTE, "newest")

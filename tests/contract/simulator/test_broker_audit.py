@@ -1,4 +1,4 @@
-"""The simulator's books add up, whatever went wrong; and their audit finds what does not."""
+"""The simulator's ledger adds up, whatever went wrong; and its audit finds what does not."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -93,6 +93,62 @@ class TestControl:
         assert reply.json()["message"]
 
 
+# Each was taken, and made later requests fail or hang, or is of such a kind.
+OUT_OF_BOUNDS: list[tuple[str, str, str]] = [
+    ("PUT", "/sim/clock", '{"speed": "nan"}'),
+    ("PUT", "/sim/clock", '{"speed": 1e300}'),
+    ("PUT", "/sim/clock", '{"speed": null}'),
+    ("PUT", "/sim/clock", '{"advance_seconds": "-inf"}'),
+    ("PUT", "/sim/clock", '{"advance_seconds": 1e11}'),
+    ("PUT", "/sim/clock", '{"now": "9999-12-31T23:59:59Z"}'),
+    ("PUT", "/sim/clock", '{"now": "2026-10-08T15:00:00Z", "speed": 1}'),
+    ("POST", "/sim/reset", '{"now": "0001-01-01T00:00:00+23:59"}'),
+    ("PUT", "/sim/market/AAPL", '{"last": "1e-20000"}'),
+    ("PUT", "/sim/market/AAPL", '{"last": "1e20000"}'),
+    ("PUT", "/sim/market/AAPL", '{"last": "NaN"}'),
+    ("PUT", "/sim/market/AAPL", '{"last": 1, "volume": -5}'),
+    ("PUT", "/sim/market/AAPL", '{"last": 1, "live": "perhaps"}'),
+    ("PUT", "/sim/market/AAPL", '{"last": 1, "last": 2}'),
+    ("PUT", "/sim/market/AAPL", '{"last": \uff11}'),
+    ("PUT", "/sim/assets/AAPL", '{"min_order_size": 0}'),
+    ("PUT", "/sim/assets/AAPL", '{"tradable": "no"}'),
+    ("PUT", "/sim/options/SPY261016C00500000", '{"bid": "Infinity"}'),
+    ("PUT", "/sim/options/SPY261016C00500000", '{"bid": 1, "greeks": {"delta": "sNaN"}}'),
+    ("POST", "/sim/faults", '{"kind": "slow", "delay": 1e9}'),
+    ("POST", "/sim/faults", '{"kind": "slow", "delay": "long"}'),
+    ("POST", "/sim/faults", '{"kind": "status", "status": 503, "path": 5}'),
+    ("POST", "/sim/faults", '{"kind": "status", "status": 10000}'),
+    ("POST", "/sim/faults", '{"kind": "status", "status": 503, "headers": {"a": "b\\r\\nc: d"}}'),
+    ("POST", "/sim/faults", '{"kind": "partial_fill", "fraction": "1e-39"}'),
+    ("POST", "/sim/faults", '{"kind": "stale_order", "client_order_id": 7}'),
+    ("PATCH", "/sim/switches", '{"fill_delay_seconds": "soon"}'),
+    ("PATCH", "/sim/switches", '{"multiplier": 1e30}'),
+    ("PATCH", "/sim/switches", '{"currency": "US\\u0000D"}'),
+    ("PATCH", "/sim/switches", "[" * 5000 + "]" * 5000),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), OUT_OF_BOUNDS)
+def test_a_value_out_of_bounds_is_refused_and_the_broker_goes_on(
+    http: httpx.Client, broker: SimulatedBroker, method: str, path: str, body: str
+) -> None:
+    refused = http.request(method, path, content=body.encode())
+
+    assert refused.status_code == 400, refused.text
+    assert broker.faults.waiting() == []
+    assert placed(http, qty="1")["status"] in {"accepted", "pending_new", "new", "filled"}
+    assert http.get("/v2/account").status_code == 200
+    assert http.get("/v2/stocks/AAPL/snapshot").status_code == 200
+    assert http.get("/sim/clock").json()["now"] == "2026-10-08T14:30:00Z"
+
+
+def test_a_body_that_is_too_large_is_not_read(http: httpx.Client) -> None:
+    body = b'{"speed": 1' + b" " * 64 * 1024 + b"}"
+
+    assert http.put("/sim/clock", content=body).status_code == 413
+    assert http.get("/sim/clock").json()["speed"] == 0
+
+
 CHILD = """
 import sys, time
 from datetime import UTC, datetime
@@ -114,7 +170,7 @@ class TestRestart:
     @pytest.fixture
     def child(self, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process = subprocess.Popen(  # noqa: S603 (our own text)
-            [sys.executable, "-c", CHILD, str(tmp_path / "books.sqlite")],
+            [sys.executable, "-c", CHILD, str(tmp_path / "ledger.sqlite")],
             cwd=Path(__file__).parents[3],
             stdout=subprocess.PIPE,
             text=True,
@@ -136,7 +192,7 @@ class TestRestart:
         process.wait()
         clock = SimulatedClock(at=IN_SESSION + MINUTE)
         with (
-            SimulatedBroker(clock, database=tmp_path / "books.sqlite") as broker,
+            SimulatedBroker(clock, database=tmp_path / "ledger.sqlite") as broker,
             HttpServer(broker.app) as server,
             httpx.Client(base_url=server.url, headers=KEYS) as http,
         ):

@@ -84,3 +84,17 @@ def test_a_malformed_answer_names_the_field(
 
     assert reply.status_code == 422
     assert [each["path"] for each in reply.get_json()["error"]["problems"]] == [path]
+
+
+def test_a_parameter_that_there_is_not_is_named_and_nothing_is_answered(
+    account: Account, db: Database
+) -> None:
+    question_id = asked(db)
+
+    reply = account.call(
+        "POST", f"/v1/me/questions/{question_id}/answer?uid=me", json={"answer": 10}
+    )
+
+    assert reply.status_code == 422
+    assert [each["path"] for each in reply.get_json()["error"]["problems"]] == ["uid"]
+    assert rows(db, "SELECT status FROM confirmations") == [{"status": "pending"}]

@@ -1,12 +1,14 @@
 """The server's cap of symbols counts what all users watch together."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from functions import wiring
 from infra.postgres.database import Database
-from tests.conftest import rows
+from infra.simulator.broker import SimulatedBroker
+from tests.conftest import enroll, rows
 from tests.functions.account.account import Account
 from tests.functions.account.test_account_api_config import problems
 from tests.functions.ingest.test_ingest_inputs import crypto, ingest, stocks, watch
@@ -68,6 +70,27 @@ def test_a_config_of_a_user_who_left_makes_room(db: Database) -> None:
     ingest()
 
     assert "SPY" in stored_symbols(db)
+
+
+def test_what_a_changed_template_watches_replaces_what_it_watched(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, "first")
+    ingest()
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE trading_config_templates SET config ="
+            " jsonb_set(config, '{data_inputs,0,symbols}', '[\"SPY\", \"AAPL\"]')"
+        )
+    simulator.clock.advance(timedelta(minutes=1))
+
+    ingest()
+
+    assert [row["symbols"] for row in rows(db, "SELECT symbols FROM config_inputs")] == [
+        ["SPY", "AAPL"]
+    ]
+    (state,) = rows(db, "SELECT last_ingest_at FROM user_trading_state")
+    assert state["last_ingest_at"] == simulator.clock.now()
 
 
 def test_a_config_above_the_cap_is_refused_when_it_is_saved(account: Account, db: Database) -> None:

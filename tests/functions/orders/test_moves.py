@@ -12,9 +12,10 @@ from common.orders.order import Order
 from common.orders.request_budget import RateLimit
 from functions import wiring
 from functions.orders import stalled
+from functions.orders.order_by_order import OrderByOrder
 from functions.submit_order import Submission
 from infra.postgres.database import Database, Transaction
-from infra.postgres.trading import controls, orders, request_budget
+from infra.postgres.trading import controls, order_lists, orders, request_budget
 from infra.postgres.trading.controls import ControlChange
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER
@@ -83,7 +84,7 @@ def test_an_order_that_got_on_while_others_were_looked_at_is_not_given_up(
     submit(order_id)
     before = order_row(db, order_id)
 
-    recovered = stalled.recover(db, [sending], MUCH_LATER)
+    recovered = stalled.recover(OrderByOrder(db), [sending], MUCH_LATER)
 
     assert recovered["given_up"] == 0
     assert before["status"] == "pending_new"
@@ -100,7 +101,7 @@ def test_an_order_that_is_being_sent_is_not_denied_as_one_that_waits(db: Databas
         )
     before = order_row(db, order_id)
 
-    assert not stalled._give_up(db, waiting, MUCH_LATER)
+    assert not stalled._give_up(OrderByOrder(db), waiting, MUCH_LATER)
 
     assert order_row(db, order_id) == before
 
@@ -127,13 +128,13 @@ def test_a_turn_that_comes_too_late_denies_only_what_still_waits(db: Database) -
 def test_what_only_waits_is_not_open_at_the_broker(db: Database) -> None:
     order_id = approved(db)
     with db.transaction() as tx:
-        waiting = orders.open_orders(tx)
+        waiting = order_lists.open_ids(tx)
     submit(order_id)
     with db.transaction() as tx:
-        sent = orders.open_orders(tx)
+        sent = order_lists.open_ids(tx)
 
     assert waiting == []
-    assert [each.id for each in sent] == [order_id]
+    assert sent == [order_id]
 
 
 def test_a_breaker_waits_for_who_is_halting_and_leaves_the_halt(db: Database) -> None:

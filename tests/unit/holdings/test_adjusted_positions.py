@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.holdings.corporate_actions import CorporateAction, ratio_of_books, restate
+from common.holdings.corporate_actions import CorporateAction, ratio_of_records, restate
 from common.holdings.differences import can_be_coin_fee, shared
 from common.holdings.positions import Fill, Trade, apply_fill
 
@@ -98,12 +98,12 @@ def test_shares_that_end_for_cash_realize_it() -> None:
 def test_other_units_at_the_same_cost_are_a_split() -> None:
     ours = (Decimal(2), Decimal(492))
 
-    assert ratio_of_books(ours, (Decimal(20), Decimal("49.2"))) == (Decimal(20), Decimal(2))
-    assert ratio_of_books(ours, (Decimal(1), Decimal(492))) is None  # sold
-    assert ratio_of_books(ours, (Decimal(4), Decimal(492))) is None  # bought
-    assert ratio_of_books(ours, (Decimal(-20), Decimal("49.2"))) is None
-    assert ratio_of_books(ours, ours) is None
-    assert ratio_of_books((Decimal(2), Decimal(0)), (Decimal(20), Decimal(0))) is None
+    assert ratio_of_records(ours, (Decimal(20), Decimal("49.2"))) == (Decimal(20), Decimal(2))
+    assert ratio_of_records(ours, (Decimal(1), Decimal(492))) is None  # sold
+    assert ratio_of_records(ours, (Decimal(4), Decimal(492))) is None  # bought
+    assert ratio_of_records(ours, (Decimal(-20), Decimal("49.2"))) is None
+    assert ratio_of_records(ours, ours) is None
+    assert ratio_of_records((Decimal(2), Decimal(0)), (Decimal(20), Decimal(0))) is None
 
 
 # alpaca-py issue 374 (0.1 bought, 0.09975 held), alpaca-java issue 148 (0.5 and 0.4956233), and the

@@ -20,7 +20,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import days_before, firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 DIP = {"type": "price_below_pct_of_ref", "ref_metric": "prev_close", "threshold_pct": -1}
 REBOUND = {"type": "price_above_pct_of_ref", "ref_metric": "day_low", "threshold_pct": 1}
@@ -151,16 +151,16 @@ def test_it_is_the_conjunction_of_its_parts(price: int, low: int, closes: bool, 
     assert (reason(all_of(*parts).evaluate(known)) == "fired") == (set(each) == {"fired"})
 
 
-def test_on_recorded_minutes_it_fires_where_both_hold() -> None:
-    close = days_before("SPY", "2013-10-08")[-1].close
+def test_on_minutes_it_fires_where_both_hold(market_days: MarketDays) -> None:
+    close = market_days.days_before("SPY", "2013-10-08")[-1].close
     both = all_of(
         DIP | {"threshold_pct": Decimal("-0.7")}, REBOUND | {"threshold_pct": Decimal("0.2")}
     )
     low, expected = close, []
-    for row in minutes_of("SPY", "2013-10-08"):
+    for row in market_days.minutes_of("SPY", "2013-10-08"):
         low = min(low, row.low)
         if 1000 * row.close <= 993 * close and 1000 * row.close >= 1002 * low:
             expected.append(row.ends)
 
-    assert firings(both, "SPY", "2013-10-08") == expected
+    assert market_days.firings(both, "SPY", "2013-10-08") == expected
     assert 0 < len(expected) < 390

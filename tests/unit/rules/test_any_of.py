@@ -21,7 +21,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import days_before, firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 FALL = {"type": "price_below_pct_of_ref", "ref_metric": "prev_close", "threshold_pct": -2}
 RISE = {"type": "price_above_pct_of_ref", "ref_metric": "prev_close", "threshold_pct": 2}
@@ -89,15 +89,15 @@ def test_it_is_the_disjunction_of_its_parts(price: int, closes: bool, entry: int
     assert (reason(any_of(*parts).evaluate(known)) == "fired") == ("fired" in each)
 
 
-def test_on_recorded_minutes_it_fires_where_one_holds() -> None:
+def test_on_minutes_it_fires_where_one_holds(market_days: MarketDays) -> None:
     level = Decimal("166.4")
     either = any_of(FALL | {"threshold_pct": -1}, LEVEL | {"level": level})
-    evening = days_before("SPY", "2013-10-08")[-1]
+    evening = market_days.days_before("SPY", "2013-10-08")[-1]
     expected = [
         row.ends
-        for before, row in pairwise([evening, *minutes_of("SPY", "2013-10-08")])
+        for before, row in pairwise([evening, *market_days.minutes_of("SPY", "2013-10-08")])
         if 100 * row.close <= 99 * evening.close or before.close < level <= row.close
     ]
 
-    assert firings(either, "SPY", "2013-10-08") == expected
+    assert market_days.firings(either, "SPY", "2013-10-08") == expected
     assert 0 < len(expected) < 390

@@ -17,7 +17,7 @@ import talib
 
 from common.rules.rsi_threshold import SETTLED, closes_until, rsi_of
 from tests.unit.rules.facts import condition, fired, minutes, trades, view
-from tests.unit.rules.recorded import days_before, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 PERIODS = (2, 5, 14, 30)
 
@@ -82,8 +82,10 @@ def test_prices_that_never_moved_are_the_one_difference() -> None:
 
 
 @pytest.mark.parametrize(("symbol", "day"), [("BAC", "2013-10-09"), ("SPY", "2013-10-08")])
-def test_on_recorded_minutes_and_days_the_index_is_talibs(symbol: str, day: str) -> None:
-    for rows in (minutes_of(symbol, day), days_before(symbol, day)):
+def test_on_minutes_and_days_the_index_is_talibs(
+    market_days: MarketDays, symbol: str, day: str
+) -> None:
+    for rows in (market_days.minutes_of(symbol, day), market_days.days_before(symbol, day)):
         closes = [row.close for row in rows]
         theirs = talib.RSI(floats(closes), 14)
         for count in range(15, len(closes) + 1, 11):

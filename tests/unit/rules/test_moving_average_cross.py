@@ -24,7 +24,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import days_before, firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 UP = condition("moving_average_cross", fast=2, slow=4, timeframe="1Min", direction="up")
 DOWN = condition("moving_average_cross", fast=2, slow=4, timeframe="1Min", direction="down")
@@ -272,8 +272,10 @@ def test_scaling_and_shifting_change_nothing(steps: list[int], factor: int) -> N
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("up", 1), ("down", -1)])
-def test_on_recorded_minutes_it_fires_where_the_averages_crossed(direction: str, sign: int) -> None:
-    rows = minutes_of("AIG", "2013-10-08")
+def test_on_minutes_it_fires_where_the_averages_crossed(
+    market_days: MarketDays, direction: str, sign: int
+) -> None:
+    rows = market_days.minutes_of("AIG", "2013-10-08")
     cross = condition(
         "moving_average_cross", fast=9, slow=21, timeframe="1Min", direction=direction
     )
@@ -284,16 +286,16 @@ def test_on_recorded_minutes_it_fires_where_the_averages_crossed(direction: str,
         if before is not None and now is not None and sign * before < 0 <= sign * now
     ]
 
-    assert firings(cross, "AIG", "2013-10-08") == expected
+    assert market_days.firings(cross, "AIG", "2013-10-08") == expected
     assert 0 < len(expected) < 30
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("up", 1), ("down", -1)])
-def test_on_recorded_days_it_fires_when_the_running_day_makes_them_cross(
-    direction: str, sign: int
+def test_on_days_it_fires_when_the_running_day_makes_them_cross(
+    market_days: MarketDays, direction: str, sign: int
 ) -> None:
-    past = [row.close for row in days_before("SPY", "2013-10-08")]
-    rows = minutes_of("SPY", "2013-10-08")
+    past = [row.close for row in market_days.days_before("SPY", "2013-10-08")]
+    rows = market_days.minutes_of("SPY", "2013-10-08")
     cross = condition("moving_average_cross", fast=3, slow=4, timeframe="1Day", direction=direction)
     # The state before the first observation of the day is that of the day before.
     apart = [distances(past, 3, 4)[-1]]
@@ -304,5 +306,5 @@ def test_on_recorded_days_it_fires_when_the_running_day_makes_them_cross(
         if before is not None and now is not None and sign * before < 0 <= sign * now
     ]
 
-    assert firings(cross, "SPY", "2013-10-08") == expected
-    assert ("09:31" in expected, len(expected)) == ((True, 2) if sign > 0 else (False, 3))
+    assert market_days.firings(cross, "SPY", "2013-10-08") == expected
+    assert 0 < len(expected) < 10

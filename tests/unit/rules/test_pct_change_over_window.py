@@ -19,7 +19,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 FALL = condition("pct_change_over_window", window_minutes=30, threshold_pct=-2)
 RISE = condition("pct_change_over_window", window_minutes=30, threshold_pct=2)
@@ -122,8 +122,8 @@ def test_shifting_all_times_changes_nothing(steps: list[int], shift: int) -> Non
 
 
 @pytest.mark.parametrize("threshold", [Decimal("-0.4"), Decimal("0.25")])
-def test_on_recorded_minutes_it_fires_where_spy_moved(threshold: Decimal) -> None:
-    rows = minutes_of("SPY", "2013-10-08")
+def test_on_minutes_it_fires_where_spy_moved(market_days: MarketDays, threshold: Decimal) -> None:
+    rows = market_days.minutes_of("SPY", "2013-10-08")
     change = condition("pct_change_over_window", window_minutes=20, threshold_pct=threshold)
     expected = []
     for then, row in zip(rows, rows[20:], strict=False):
@@ -132,5 +132,5 @@ def test_on_recorded_minutes_it_fires_where_spy_moved(threshold: Decimal) -> Non
         if moved <= bound if threshold < 0 else moved >= bound:
             expected.append(row.ends)
 
-    assert firings(change, "SPY", "2013-10-08") == expected
+    assert market_days.firings(change, "SPY", "2013-10-08") == expected
     assert 0 < len(expected) < 200

@@ -16,7 +16,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 FIVE = condition("position_gain_pct", threshold_pct=5)
 
@@ -77,16 +77,16 @@ def test_scaling_all_prices_changes_nothing(
     assert reason(plain) == reason(scaled)
 
 
-def test_on_recorded_minutes_it_fires_while_the_position_is_ahead() -> None:
+def test_on_minutes_it_fires_while_the_position_is_ahead(market_days: MarketDays) -> None:
     # Sold short at 167.50 on a day when SPY fell.
     expected = [
         row.ends
-        for row in minutes_of("SPY", "2013-10-08")
+        for row in market_days.minutes_of("SPY", "2013-10-08")
         if 1000 * (Decimal("167.5") - row.close) >= 8 * Decimal("167.5")
     ]
     gain = condition("position_gain_pct", threshold_pct=Decimal("0.8"))
 
-    found = firings(gain, "SPY", "2013-10-08", position=held(-2, "167.5"))
+    found = market_days.firings(gain, "SPY", "2013-10-08", position=held(-2, "167.5"))
 
     assert found == expected
     assert 0 < len(found) < 390

@@ -15,7 +15,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 FIVE = condition("position_loss_pct", threshold_pct=5)
 
@@ -70,15 +70,15 @@ def test_what_gains_long_loses_short(price: Decimal, entry: Decimal, qty: int) -
     assert reason(lost) == reason(gained)
 
 
-def test_on_recorded_minutes_it_fires_while_the_position_is_behind() -> None:
+def test_on_minutes_it_fires_while_the_position_is_behind(market_days: MarketDays) -> None:
     expected = [
         row.ends
-        for row in minutes_of("SPY", "2013-10-08")
+        for row in market_days.minutes_of("SPY", "2013-10-08")
         if 1000 * (Decimal("167.5") - row.close) >= 9 * Decimal("167.5")
     ]
     loss = condition("position_loss_pct", threshold_pct=Decimal("0.9"))
 
-    found = firings(loss, "SPY", "2013-10-08", position=held(2, "167.5"))
+    found = market_days.firings(loss, "SPY", "2013-10-08", position=held(2, "167.5"))
 
     assert found == expected
     assert 0 < len(found) < 390

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.rules.facts import NOON, condition, fact, fired, held, reason, refusal, silent, view
-from tests.unit.rules.recorded import firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 REFERENCES = ["day_open", "day_high", "day_low"]
 
@@ -65,15 +65,15 @@ def test_scaling_all_prices_changes_nothing(
     assert reason(plain) == reason(scaled)
 
 
-def test_on_recorded_minutes_it_fires_while_ibm_is_above_its_low() -> None:
+def test_on_minutes_it_fires_while_ibm_is_above_its_low(market_days: MarketDays) -> None:
     rebound = condition(
         "price_above_pct_of_ref", ref_metric="day_low", threshold_pct=Decimal("0.8")
     )
     low, expected = Decimal(10**6), []
-    for row in minutes_of("IBM", "2013-10-09"):
+    for row in market_days.minutes_of("IBM", "2013-10-09"):
         low = min(low, row.low)
         if row.close * 1000 >= low * 1008:
             expected.append(row.ends)
 
-    assert firings(rebound, "IBM", "2013-10-09") == expected
+    assert market_days.firings(rebound, "IBM", "2013-10-09") == expected
     assert 0 < len(expected) < 390

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from common.market import NEW_YORK
 from common.rules.base import Fired, SymbolView
 from tests.unit.rules.facts import NOON, condition, fact, fired, reason, refusal, silent, view
-from tests.unit.rules.recorded import days_before, firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 MIDNIGHT_BEFORE = datetime(2026, 2, 9, 0, 0, tzinfo=NEW_YORK)
 RULE = condition("price_below_pct_of_ref", ref_metric="prev_close", threshold_pct=Decimal("-1.5"))
@@ -116,15 +116,17 @@ def test_scaling_all_prices_changes_nothing(
         assert plain.pct == scaled.pct
 
 
-def test_on_recorded_minutes_it_fires_while_spy_is_one_percent_down() -> None:
+def test_on_minutes_it_fires_while_spy_is_one_percent_down(market_days: MarketDays) -> None:
     one = condition("price_below_pct_of_ref", ref_metric="prev_close", threshold_pct=-1)
-    close = days_before("SPY", "2013-10-08")[-1].close
+    close = market_days.days_before("SPY", "2013-10-08")[-1].close
     expected = [
-        row.ends for row in minutes_of("SPY", "2013-10-08") if row.close <= close * 99 / 100
+        row.ends
+        for row in market_days.minutes_of("SPY", "2013-10-08")
+        if row.close <= close * 99 / 100
     ]
 
-    found = firings(one, "SPY", "2013-10-08")
+    found = market_days.firings(one, "SPY", "2013-10-08")
 
     assert found == expected
     assert 0 < len(found) < 390
-    assert fired(one.evaluate(market("165.74", close))).reference == Decimal("167.42")
+    assert fired(one.evaluate(market("165.74", close))).reference == close == Decimal("167.42")

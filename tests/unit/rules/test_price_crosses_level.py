@@ -18,7 +18,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import days_before, firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 LEVELS = {
     d: condition("price_crosses_level", level=500, direction=d) for d in ("up", "down", "either")
@@ -137,17 +137,17 @@ def test_it_never_fires_twice_without_having_been_on_the_other_side(prices: list
 
 
 @pytest.mark.parametrize("direction", ["up", "down", "either"])
-def test_on_recorded_minutes_it_fires_where_spy_crossed(direction: str) -> None:
+def test_on_minutes_it_fires_where_spy_crossed(market_days: MarketDays, direction: str) -> None:
     level = Decimal("166.4")
     expected = []
-    evening = days_before("SPY", "2013-10-08")[-1]
-    for before, row in pairwise([evening, *minutes_of("SPY", "2013-10-08")]):
+    evening = market_days.days_before("SPY", "2013-10-08")[-1]
+    for before, row in pairwise([evening, *market_days.minutes_of("SPY", "2013-10-08")]):
         up = before.close < level <= row.close
         down = before.close > level >= row.close
         if {"up": up, "down": down, "either": up or down}[direction]:
             expected.append(row.ends)
 
-    found = firings(
+    found = market_days.firings(
         condition("price_crosses_level", level=level, direction=direction), "SPY", "2013-10-08"
     )
 

@@ -24,7 +24,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import days_before, firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 # The prices of a well-known worked example of Wilder's index with 14 periods: its first values are
 # 70.53, 66.32, 66.55, 69.41 (with prices rounded to two places: 70.46, 66.25, 66.48, 69.35).
@@ -207,10 +207,10 @@ def test_shifting_all_times_changes_nothing(shift: int) -> None:
 
 
 @pytest.mark.parametrize(("direction", "threshold"), [("below", 25), ("above", 70)])
-def test_on_recorded_minutes_it_fires_where_the_index_was_extreme(
-    direction: str, threshold: int
+def test_on_minutes_it_fires_where_the_index_was_extreme(
+    market_days: MarketDays, direction: str, threshold: int
 ) -> None:
-    rows = minutes_of("BAC", "2013-10-09")
+    rows = market_days.minutes_of("BAC", "2013-10-09")
     extreme = condition("rsi_threshold", timeframe="1Min", threshold=threshold, direction=direction)
     expected = []
     for count in range(15, len(rows) + 1):
@@ -218,20 +218,20 @@ def test_on_recorded_minutes_it_fires_where_the_index_was_extreme(
         if index <= threshold if direction == "below" else index >= threshold:
             expected.append(rows[count - 1].ends)
 
-    assert firings(extreme, "BAC", "2013-10-09") == expected
+    assert market_days.firings(extreme, "BAC", "2013-10-09") == expected
     assert 0 < len(expected) < 200
 
 
-def test_on_recorded_days_it_fires_while_the_running_day_is_weak() -> None:
-    past = [row.close for row in days_before("SPY", "2013-10-08")]
+def test_on_days_it_fires_while_the_running_day_is_weak(market_days: MarketDays) -> None:
+    past = [row.close for row in market_days.days_before("SPY", "2013-10-08")]
     weak = condition(
         "rsi_threshold", timeframe="1Day", threshold=Decimal("41.5"), direction="below"
     )
     expected = [
         row.ends
-        for row in minutes_of("SPY", "2013-10-08")
+        for row in market_days.minutes_of("SPY", "2013-10-08")
         if wilder([*past[-(closes_until(14, SETTLED) - 1) :], row.close], 14) <= Decimal("41.5")
     ]
 
-    assert firings(weak, "SPY", "2013-10-08") == expected
+    assert market_days.firings(weak, "SPY", "2013-10-08") == expected
     assert 0 < len(expected) < 390

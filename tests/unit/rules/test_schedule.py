@@ -18,7 +18,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import firings
+from tests.unit.rules.market_days import MarketDays
 
 MONDAYS = condition("schedule", weekdays=["mon"], time="10:00")
 EVERY_DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -158,9 +158,9 @@ def test_crypto_trades_on_sundays_and_at_night() -> None:
         (["tue"], "17:00", []),
     ],
 )
-def test_on_recorded_minutes_of_a_tuesday_it_fires_at_the_minute(
-    weekdays: list[str], time: str, expected: list[str]
+def test_on_minutes_of_a_tuesday_it_fires_at_the_minute(
+    market_days: MarketDays, weekdays: list[str], time: str, expected: list[str]
 ) -> None:
     schedule = condition("schedule", weekdays=weekdays, time=time)
 
-    assert firings(schedule, "SPY", "2013-10-08") == expected
+    assert market_days.firings(schedule, "SPY", "2013-10-08") == expected

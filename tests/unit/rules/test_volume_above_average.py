@@ -18,7 +18,7 @@ from tests.unit.rules.facts import (
     trades,
     view,
 )
-from tests.unit.rules.recorded import days_before, firings, minutes_of
+from tests.unit.rules.market_days import MarketDays
 
 BUSY = condition("volume_above_average", factor=Decimal("1.5"), days=3)
 VOLUMES = [500, 1000, 1500]
@@ -90,15 +90,17 @@ def test_more_volume_never_silences_it(volume: int, more: int) -> None:
     assert reason(today(volume)) == "not_met" or reason(today(volume + more)) == "fired"
 
 
-def test_on_recorded_minutes_it_fires_from_the_minute_on_that_exceeds_it() -> None:
-    average = sum(row.volume for row in days_before("SPY", "2013-10-08")[-20:]) / Decimal(20)
+def test_on_minutes_it_fires_from_the_minute_on_that_exceeds_it(market_days: MarketDays) -> None:
+    average = sum(
+        row.volume for row in market_days.days_before("SPY", "2013-10-08")[-20:]
+    ) / Decimal(20)
     total, expected = 0, []
-    for row in minutes_of("SPY", "2013-10-08"):
+    for row in market_days.minutes_of("SPY", "2013-10-08"):
         total += row.volume
         if total >= average * 12 / 10:
             expected.append(row.ends)
 
-    found = firings(
+    found = market_days.firings(
         condition("volume_above_average", factor=Decimal("1.2"), days=20), "SPY", "2013-10-08"
     )
 

@@ -9,26 +9,34 @@ GET    /sim/orders           every order ever placed, oldest first, as in the tr
 POST   /sim/orders/OURS/end  {["status"]}: the broker ends the order with the client's id OURS of
                              its own accord: canceled (default), expired or rejected
 GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills",
-                             "problems": what does not fit together in the books, none as a rule}
+                             "problems": what does not fit together in the ledger, none as a rule}
 GET    /sim/faults           {"waiting": [...], "injected": {KIND: COUNT}}
 POST   /sim/faults           {"kind", ["times", "method", "path", ...parameters]}; see faults.py
 DELETE /sim/faults           forget faults and counts
 DELETE /sim/faults/waiting   forget the faults only: what is left of the orders goes well
 GET    /sim/switches         the switches of switches.py
 PATCH  /sim/switches         change some of them
-POST   /sim/reset            {["now": TIME]}; empty books, no faults, only recorded prices
+POST   /sim/reset            {["now": TIME]}; empty ledger, no faults, only recorded prices
 
 TIME is RFC 3339. Prices are numbers or text, both exact. A mistake is answered 400 with "message".
 Looking (GET) lets no order be worked; setting the clock or a price does.
 """
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import flask
 from flask.typing import ResponseReturnValue
 
-from infra.simulator.api.control.control_script import Json, bad_script, body, time_of
+from common.errors import MalformedMessageError
+from infra.simulator.api.control.control_script import Json, bad_script, changes, document
+from infra.simulator.api.control.documents import (
+    ClockChange,
+    End,
+    FaultRequest,
+    Reset,
+    SwitchChange,
+)
 from infra.simulator.api.trading import wire_orders
 from infra.simulator.decimals import money
 from infra.simulator.errors import bad_data_request
@@ -45,7 +53,7 @@ def blueprint(broker: BrokerState) -> flask.Blueprint:
     _book_routes(routes, broker)
     _fault_routes(routes, broker)
     # A wrong name or value in a script is the script's mistake, not the simulator's.
-    for kind in (ValueError, TypeError, ArithmeticError):
+    for kind in (ValueError, TypeError, ArithmeticError, MalformedMessageError):
         routes.register_error_handler(kind, bad_script)
     return routes
 
@@ -65,21 +73,18 @@ def _clock_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
 
     @routes.put("/clock")
     def set_clock() -> Json:
-        match body():
-            case {"now": str(now)}:
-                broker.clock.set(time_of(now))
-            case {"advance_seconds": seconds}:
-                broker.clock.skip(timedelta(seconds=float(seconds)))
-            case {"speed": speed}:
-                broker.clock.run(float(speed)) if speed else broker.clock.stop()
-            case _:
-                raise bad_data_request("give one of now, advance_seconds, speed")
+        match document(ClockChange):
+            case ClockChange(now=datetime() as now):
+                broker.clock.set(now)
+            case ClockChange(advance_seconds=float(seconds)):
+                broker.clock.skip(timedelta(seconds=seconds))
+            case ClockChange(speed=speed):
+                broker.clock.run(speed) if speed else broker.clock.stop()
         return clock()
 
     @routes.post("/reset")
     def reset() -> Json:
-        now = body().get("now")
-        broker.reset(time_of(now) if now else None)
+        broker.reset(document(Reset).now)
         return clock()
 
 
@@ -93,7 +98,7 @@ def _book_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
         order = broker.ledger.order_by_client_id(client_order_id)
         if order is None or not order.is_open:
             raise bad_data_request(f"no open order {client_order_id}")
-        broker.matching.end(order, Status(body().get("status", Status.CANCELED)))
+        broker.matching.end(order, Status(document(End).status))
         return book()
 
     @routes.get("/book")
@@ -119,9 +124,7 @@ def _fault_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
 
     @routes.post("/faults")
     def add_fault() -> Json:
-        wanted = body()
-        times = {name: time_of(wanted[name]) for name in wanted.keys() & {"since", "until"}}
-        broker.faults.add(wanted.pop("kind", ""), **wanted | times)
+        broker.faults.add(**changes(FaultRequest))
         return faults()
 
     @routes.delete("/faults")
@@ -140,10 +143,7 @@ def _fault_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
 
     @routes.patch("/switches")
     def switch() -> Json:
-        wanted = body()
-        if unknown := wanted.keys() - {field.name for field in fields(broker.switches)}:
-            raise bad_data_request(f"unknown switch {', '.join(sorted(unknown))}")
-        for name, value in wanted.items():
+        for name, value in changes(SwitchChange).items():
             setattr(broker.switches, name, value)
         return switches()
 

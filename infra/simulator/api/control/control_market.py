@@ -16,7 +16,8 @@ from dataclasses import asdict
 import flask
 
 from common.errors import MalformedMessageError
-from infra.simulator.api.control.control_script import Json, bad_script, body, time_of
+from infra.simulator.api.control.control_script import Json, bad_script, changes
+from infra.simulator.api.control.documents import AssetChange, OptionPrice, StockPrice
 from infra.simulator.api.data import wire_crypto, wire_data, wire_options
 from infra.simulator.market.symbols import is_crypto
 from infra.simulator.market.tape import View
@@ -42,14 +43,14 @@ def _market_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
 
     @routes.put("/market/<path:symbol>")
     def set_price(symbol: str) -> Json:
-        changes = _changes()
-        broker.market.set_price(symbol, changes.pop("last", 0), **changes)
+        price = changes(StockPrice)
+        broker.market.set_price(symbol, price.pop("last"), **price)
         view = broker.market.view(symbol)
         return _snapshot(symbol, view) if view else {}
 
     @routes.put("/assets/<path:symbol>")
     def change_asset(symbol: str) -> Json:
-        broker.assets.put(symbol, **body())
+        broker.assets.put(symbol, **changes(AssetChange))
         return asdict(broker.assets.get(symbol))  # type: ignore[arg-type]
 
 
@@ -63,16 +64,9 @@ def _option_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
 
     @routes.put("/options/<contract>")
     def put_option(contract: str) -> Json:
-        broker.options.put(contract, **_changes())
+        broker.options.put(contract, **changes(OptionPrice))
         view = broker.options.view(contract)
         return wire_options.snapshot(view) if view else {}
-
-
-def _changes() -> Json:
-    changes = body()
-    if "at" in changes:
-        changes["at"] = time_of(changes["at"])
-    return changes
 
 
 def _snapshot(symbol: str, view: View) -> Json:

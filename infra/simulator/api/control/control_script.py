@@ -1,15 +1,15 @@
 """Reading what a script sends to the control routes; its mistakes are answered in words."""
 
-from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import flask
 from flask.typing import ResponseReturnValue
 
-from infra.simulator.errors import bad_data_request
-from infra.simulator.market.timestamps import parse, to_datetime
+from common.bounds import LARGEST_BODY
+from common.model import Model
 
 Json = dict[str, Any]
+_Document = TypeVar("_Document", bound=Model)
 
 
 def bad_script(error: Exception) -> ResponseReturnValue:
@@ -17,16 +17,15 @@ def bad_script(error: Exception) -> ResponseReturnValue:
     return {"message": str(error)}, 400
 
 
-def body() -> Json:
-    """Return the request's JSON object; nothing at all is an empty one."""
-    found = flask.request.get_json(force=True, silent=True)
-    if found is None and not flask.request.get_data():
-        return {}
-    if not isinstance(found, dict):
-        raise bad_data_request("the body must be a JSON object")
-    return found
+def document(kind: type[_Document]) -> _Document:
+    """Read the request's JSON object; nothing at all is an empty one.
+
+    Raises MalformedMessageError, and RequestEntityTooLarge.
+    """
+    flask.request.max_content_length = LARGEST_BODY
+    return kind.from_json(flask.request.get_data() or b"{}")
 
 
-def time_of(text: Any) -> datetime:
-    """Read an RFC 3339 time."""
-    return to_datetime(parse(str(text)))
+def changes(kind: type[Model]) -> Json:
+    """Read what a script wants to change; null changes nothing."""
+    return document(kind).model_dump(exclude_none=True)

@@ -11,19 +11,19 @@ from infra.simulator.state import BrokerState
 
 
 class ShownOrders:
-    """The orders of the books, spoilt by the faults that the request has met."""
+    """The orders of the ledger, spoilt by the faults that the request has met."""
 
     def __init__(self, broker: BrokerState) -> None:
-        self._books, self._faults = broker.ledger, broker.faults
+        self._ledger, self._faults = broker.ledger, broker.faults
 
     def shown(self, order: Order) -> Order:
         """Return an order that was asked for, possibly as it was before."""
-        fault, before = _met("lag", order), self._books.before(order.id)
+        fault, before = _met("lag", order), self._ledger.before(order.id)
         return before if fault and before and self._faults.hit(fault) else order
 
     def found(self, client_order_id: str) -> Order | None:
         """Return the order with the client's id, or None, also when it is there."""
-        order = self._books.order_by_client_id(client_order_id)
+        order = self._ledger.order_by_client_id(client_order_id)
         if order is None:
             return None
         fault = _met("lookup", order)
@@ -31,11 +31,11 @@ class ShownOrders:
 
     def listed(self, arguments: Mapping[str, str]) -> list[Order]:
         """Return the list that was asked for, one of its orders possibly spoilt."""
-        orders = order_list.select(self._books.orders(), arguments)
+        orders = order_list.select(self._ledger.orders(), arguments)
         return self._listed_wrongly(self._lagging(orders), order_list.limit(arguments))
 
     def _lagging(self, orders: list[Order]) -> list[Order]:
-        changed = [order for order in orders if self._books.before(order.id)]
+        changed = [order for order in orders if self._ledger.before(order.id)]
         chosen = _chosen("lag", changed)
         return [self.shown(order) if order is chosen else order for order in orders]
 
@@ -49,7 +49,7 @@ class ShownOrders:
         place = orders.index(chosen)
         if fault.kind == "missing_in_list":
             return [*orders[:place], *orders[place + 1 :]]
-        former = self._books.before(chosen.id) or chosen
+        former = self._ledger.before(chosen.id) or chosen
         return [*orders[: place + 1], former, *orders[place + 1 :]][:limit]
 
 

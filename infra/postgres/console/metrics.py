@@ -1,0 +1,48 @@
+"""Ingest lag, rule fires and order latency, which logs carry as metrics, from what is stored."""
+
+from datetime import datetime
+
+from common.market import trading_day_start
+from infra.postgres.database import Row, Transaction
+
+
+def ingest_lag(tx: Transaction, now: datetime) -> float | None:
+    """Return for how many seconds the most overdue input has been due; None without any fetch."""
+    lag: float | None = tx.rows(
+        """
+        SELECT CAST(max(greatest(0, extract(epoch FROM :now - c.last_fetch_at)
+                                    - i.poll_interval_seconds)) AS double precision) AS seconds
+        FROM (SELECT DISTINCT input_key, poll_interval_seconds FROM config_inputs) AS i
+        JOIN ingest_cursors c USING (input_key)
+        """,
+        now=now,
+    )[0]["seconds"]
+    return lag
+
+
+def rule_fires(tx: Transaction, now: datetime) -> int:
+    """Count how often rules fired since New York's midnight, whether anybody could be asked."""
+    fires: int = tx.rows(
+        "SELECT coalesce(sum(fires), 0) AS fires FROM rule_status WHERE evaluated_at >= :midnight",
+        midnight=trading_day_start(now),
+    )[0]["fires"]
+    return fires
+
+
+def order_latency(tx: Transaction, now: datetime) -> Row:
+    """Return median and longest seconds of today's orders: yes to accepted, accepted to filled."""
+    return tx.rows(
+        """
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY accepted) AS accept_median,
+               max(accepted) AS accept_longest,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY filled) AS fill_median,
+               max(filled) AS fill_longest
+        FROM (SELECT CAST(greatest(0, extract(epoch FROM submitted_at - created_at))
+                          AS double precision) AS accepted,
+                     CASE WHEN filled_at IS NOT NULL
+                          THEN CAST(greatest(0, extract(epoch FROM filled_at - submitted_at))
+                                    AS double precision) END AS filled
+              FROM trade_orders WHERE created_at >= :midnight AND submitted_at IS NOT NULL) AS today
+        """,
+        midnight=trading_day_start(now),
+    )[0]

@@ -1,0 +1,88 @@
+"""The metrics on the console's first page."""
+
+import re
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from infra.postgres.database import Database
+from infra.simulator.broker import SimulatedBroker
+from tests.conftest import USER, enroll, function
+from tests.functions.steps import asked, submit, swipe, tick
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def metrics() -> dict[str, tuple[str, str]]:
+    text = function("console").get("/").text
+    pattern = r'<dt>(.*?)</dt><dd>(.*?) <span class="quiet">(.*?)</span></dd>'
+    return {name: (value, meaning) for name, value, meaning in re.findall(pattern, text)}
+
+
+def test_without_anything_there_is_nothing_to_measure() -> None:
+    shown = {name: value for name, (value, _) in metrics().items()}
+
+    assert shown == {
+        "Ingest lag": "none",
+        "Rule fires": "0",
+        "Yes to accepted": "none",
+        "Accepted to filled": "none",
+    }
+
+
+@pytest.mark.usefixtures("user")
+def test_the_lag_counts_from_when_an_input_was_due(simulator: SimulatedBroker) -> None:
+    tick()
+    fresh = metrics()["Ingest lag"][0]
+    simulator.clock.advance(timedelta(seconds=150))
+
+    assert (fresh, metrics()["Ingest lag"][0]) == ("0.0 s", "90.0 s")
+
+
+def test_a_rule_fires_whether_its_user_can_be_asked_or_not(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, USER)
+    asked(db)
+    once = metrics()["Rule fires"][0]
+    simulator.clock.advance(timedelta(minutes=1))
+    simulator.market.set_price("SPY", 491, live=True)
+    tick()  # it fires again, and its question still waits
+    twice = metrics()["Rule fires"][0]
+    simulator.clock.advance(timedelta(days=1))
+
+    assert (once, twice, metrics()["Rule fires"][0]) == ("1", "2", "0")
+
+
+def test_the_count_begins_anew_with_the_day(db: Database, simulator: SimulatedBroker) -> None:
+    enroll(db, USER)
+    asked(db)
+    simulator.clock.advance(timedelta(days=1))
+    simulator.market.set_price("SPY", 470, live=True)
+
+    tick()
+
+    assert metrics()["Rule fires"][0] == "1"
+
+
+@pytest.mark.usefixtures("user")
+def test_latencies_are_those_of_todays_orders(db: Database, simulator: SimulatedBroker) -> None:
+    question_id = asked(db)
+    order_id = UUID(swipe(question_id, 10).get_json()["order_id"])
+    with db.transaction() as tx:
+        tx.run("UPDATE trade_orders SET created_at = created_at - interval '7.5 seconds'")
+    submit(order_id)
+    accepted = metrics()
+    function("reconcile_orders").post("/")
+    with db.transaction() as tx:
+        tx.run("UPDATE trade_orders SET filled_at = submitted_at + interval '2 seconds'")
+
+    shown = metrics()
+    simulator.clock.advance(timedelta(days=1))
+    tomorrow = metrics()
+
+    assert accepted["Accepted to filled"][0] == "none"
+    assert shown["Yes to accepted"] == ("7.5 s", "median today; longest 7.5 s")
+    assert shown["Accepted to filled"] == ("2.0 s", "median today; longest 2.0 s")
+    assert tomorrow["Yes to accepted"][0] == "none"
