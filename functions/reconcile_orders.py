@@ -12,7 +12,6 @@ from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
 from functions.orders.order_by_order import OrderByOrder
-from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, order_lists, positions
 from infra.runtime import log_context
 from infra.workflows import account_snapshots, config_store, isolation
