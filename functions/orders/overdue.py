@@ -36,9 +36,9 @@ def cancel(
     not taken is asked for again in a minute.
     """
     overdue = {
-        order: said.broker_order_id
-        for order, said in found
-        if said.status not in _ENDING and now > order.expires_at
+        order: broker_order.broker_order_id
+        for order, broker_order in found
+        if broker_order.status not in _ENDING and now > order.expires_at
     }
 
     def step(order: Order) -> bool:

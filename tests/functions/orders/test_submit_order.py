@@ -98,7 +98,7 @@ def test_a_row_that_somebody_else_inserts_without_terms_is_never_sent(
             uid=USER,
         )
 
-    assert denied(db, simulator, order_id) == "QUESTION_EXPIRED"
+    assert denied(db, simulator, order_id) == "TRADING_DISABLED"
 
 
 @pytest.mark.usefixtures("user")
