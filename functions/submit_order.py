@@ -115,7 +115,10 @@ class Submission:
         )
 
     def claim(self, tx: Transaction, order_id: UUID, broker: BrokerFacts) -> Order | None:
-        """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
+        """Under the user's lock: deny the order, or reserve its slot and cost for sending.
+
+        Raises TransientError while it waits for the outcome of an earlier order.
+        """
         order = orders.lock(tx, order_id)
         if order.status != APPROVED:  # its owner cancelled it meanwhile
             return None
@@ -127,6 +130,8 @@ class Submission:
             return orders.reserve(tx, order, broker.quote, broker.asset, self.now)
         if denied is None:
             raise AssertionError("an order passed its guardrails without a quote or its asset")
+        if denied.code is DenialCode.OUTCOME_PENDING:  # it passes, and the yes still counts
+            raise TransientError(f"order {order.id} waits for an outcome: {denied.reason}")
         self.deny(tx, order, denied)
         return None
 

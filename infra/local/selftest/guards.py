@@ -165,7 +165,7 @@ SCENARIOS: tuple[DenialScenario, ...] = (
     ),
     DenialScenario(
         DenialCode.OUTCOME_PENDING,
-        "the broker's answer to an order is lost; then a second order",
+        "the broker's answer to an order is lost; a second order waits until its yes expires",
         scenarios.unknown,
     ),
     DenialScenario(

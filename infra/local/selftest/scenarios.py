@@ -10,6 +10,7 @@ from common.holdings.drift import SETTLED_AFTER
 from common.market import next_trading_day_start
 from common.messages import OrderApproved, QuestionCreated
 from common.orders.request_budget import USUAL_LIMIT
+from common.orders.status import APPROVED
 from common.questions import Answer, Decision
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
@@ -142,20 +143,24 @@ def recovering(trader: Trader) -> UUID:
 
 
 def unknown(trader: Trader) -> UUID:
-    """Lose the broker's answer to one order, and deliver another one before that is known.
+    """Lose the broker's answer to one order; another waits for it until its yes has expired.
 
     The bus keeps a user's orders in line: the second overtakes as it may when a delivery is
     repeated, or once the first was given up.
     """
-    trader.change(rules=[rule(trader.symbol, "again")])
+    trader.change(rules=[rule(trader.symbol, "again") | {"question_ttl_seconds": 30}])
     trader.drive.ingest()
-    first, then = trader.new_questions()
+    questions = trader.new_questions()
+    first, then = sorted(questions, key=lambda each: each.expires_at, reverse=True)
     trader.simulator.faults.add("status", status=503, method="POST", path="/v2/orders", times=1000)
     try:
         lost = _send_yes(trader, first)
         _wait_until(lambda: bool(trader.order(lost)["outcome_unknown_at"]), "no answer was lost")
         order_id = _send_yes(trader, then)
         _deliver(trader, order_id)
+        if trader.order(order_id)["status"] == APPROVED:
+            trader.drive.advance(MINUTE)
+            trader.stack.call("reconcile_orders")
     finally:
         no_faults(trader)
     _settle(trader)
