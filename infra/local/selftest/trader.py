@@ -89,12 +89,17 @@ class Trader:
         return new
 
     def ask(self) -> QuestionCreated:
-        """Tick, and return what the user is asked."""
+        """Tick, and return what the user is asked last."""
+        return self.ask_all()[-1]
+
+    def ask_all(self) -> list[QuestionCreated]:
+        """Tick, and return what the user is asked, in the order of their rules."""
         self.drive.ingest()
         new = self.new_questions()
         if not new:
             raise RunError("no question was asked")
-        return new[-1]
+        order = [rule["id"] for rule in self.config["rules"]]
+        return sorted(new, key=lambda question: order.index(question.rule_id))
 
     def say_yes(self, question: QuestionCreated) -> UUID:
         """Swipe +10, see it through, and return the order."""
@@ -103,9 +108,12 @@ class Trader:
             raise RunError(f"+10 was read as {reply['decision']}")
         return UUID(reply["order_id"])
 
-    def buy(self) -> None:
-        """Ask, say yes, and let the broker fill; a minute later the next tick is due."""
-        order_id = self.say_yes(self.ask())
+    def trade(self, question: QuestionCreated | None = None) -> None:
+        """Ask, unless asked before, say yes, and let the broker fill.
+
+        A minute later the next tick is due.
+        """
+        order_id = self.say_yes(question or self.ask())
         self.drive.advance(MINUTE)
         self.drive.reconcile()
         if (order := self.order(order_id))["status"] != "filled":
