@@ -1,18 +1,22 @@
 """Asks users what rules that fired propose, a bounded number of users at a time."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import Literal
 
 from common.config import TradingConfig
-from common.guardrails.facts import DenialCode, Exposure
+from common.guardrails.facts import DenialCode, Denied, Exposure
 from common.guardrails.proposals import deny_proposal
 from common.messages import Audience, Firing
 from common.questions import Terms
+from common.rules.base import Position
 from common.server_limits import ServerLimits
 from infra.postgres.database import Transaction
-from infra.postgres.trading import before_asking, opportunities
+from infra.postgres.trading import before_asking, controls, opportunities
 from infra.postgres.trading.before_asking import KnownExposures
 from infra.postgres.trading.opportunities import AskResult, Denials
 from infra.postgres.users import user_ranges
@@ -48,26 +52,32 @@ def ask(
     ]
     if not standing:
         return []
-    exposures = _exposures(tx, standing, configs, now)
-    return [
-        _ask(tx, audience, firing, denials)
-        for audience, firing in standing
-        for denials in [
-            _denials(firing.terms, configs[audience.config_key], exposures, server, now)
-        ]
-    ]
+    ranges = {(each.config_key, each.first_uid, each.last_uid) for each, _ in standing}
+    keys = user_ranges.config_keys(tx, ranges)
+    exposures = _exposures(tx, standing, keys, configs, now)
+    uids = defaultdict[str, list[str]](list)
+    for uid, key in keys.items():
+        uids[key].append(uid)
+    statuses = []
+    for audience, firing in standing:
+        judge = partial(_judged, firing.terms, configs[audience.config_key], server, now)
+        own = _own(exposures, firing, uids[audience.config_key])
+        found = {uid: judge(exposure) for uid, exposure in own.items()}
+        _trip_breakers(tx, found, now)
+        others = judge(exposures.of_others(firing.terms.symbol))
+        denials = Denials(_reason(others), {uid: _reason(each) for uid, each in found.items()})
+        statuses.append(_ask(tx, audience, firing, denials))
+    return statuses
 
 
 def _exposures(
     tx: Transaction,
     standing: Sequence[tuple[Audience, Firing]],
+    keys: Mapping[str, str],
     configs: Mapping[str, TradingConfig],
     now: datetime,
 ) -> KnownExposures:
-    """Read once what is known of everybody who may be asked."""
-    audiences = {id(audience): audience for audience, _ in standing}.values()
-    ranges = [(each.config_key, each.first_uid, each.last_uid) for each in audiences]
-    keys = user_ranges.config_keys(tx, ranges)
+    """Read once what is known of everybody who may be asked, each with the key of their config."""
     limited = {
         key for key, config in configs.items() if config.guardrails.daily_loss_limit_usd is not None
     }
@@ -81,26 +91,42 @@ def _exposures(
     )
 
 
-def _denials(
-    terms: Terms,
-    config: TradingConfig,
-    exposures: KnownExposures,
-    server: ServerLimits,
+def _own(exposures: KnownExposures, firing: Firing, uids: Sequence[str]) -> dict[str, Exposure]:
+    """Pick those of whom something is stored, and who hold what the rule fired for."""
+    known = exposures.known(firing.terms.symbol, uids)
+    if firing.held_qty is None:
+        return known
+    held = Position(firing.held_qty, firing.entry_price or Decimal(0))
+    return {uid: own for uid, own in known.items() if own.position == held}
+
+
+def _judged(
+    terms: Terms, config: TradingConfig, server: ServerLimits, now: datetime, exposure: Exposure
+) -> Denied | Literal["set_aside"] | None:
+    """Ask the guardrails; a number stored of a user that is none costs them alone."""
+    try:
+        return deny_proposal(terms, config, exposure, server, now)
+    except ArithmeticError:
+        return "set_aside"
+
+
+def _reason(judged: Denied | Literal["set_aside"] | None) -> str | None:
+    return judged.code.value if isinstance(judged, Denied) else judged
+
+
+def _trip_breakers(
+    tx: Transaction,
+    found: Mapping[str, Denied | Literal["set_aside"] | None],
     now: datetime,
-) -> Denials:
-    """Judge the proposal for each user of whom something is stored, and once for all others."""
-
-    def code(exposure: Exposure) -> DenialCode | Literal["set_aside"] | None:
-        try:
-            denied = deny_proposal(terms, config, exposure, server, now)
-        except ArithmeticError:  # a number stored of this user is none; others go on
-            return "set_aside"
-        return denied.code if denied else None
-
-    known = exposures.known(terms.symbol)
-    return Denials(
-        code(exposures.of_others(terms.symbol)), {uid: code(own) for uid, own in known.items()}
-    )
+) -> None:
+    """Let positions only shrink for the rest of the day, as a denied order does."""
+    changes = [
+        controls.breaker(uid, denied, now)
+        for uid, denied in found.items()
+        if isinstance(denied, Denied) and denied.code is DenialCode.DAILY_LOSS_LIMIT
+    ]
+    if changes:
+        controls.restrict(tx, changes, now)
 
 
 def _ask(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> RuleStatus:

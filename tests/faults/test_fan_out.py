@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -46,13 +47,13 @@ _CONFIGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "full": {"rules": [_RULE | {"id": f"r{n}"} for n in range(3)], "max_queued_questions": 2},
     "unasked": {"guardrails": {"require_question_before_order": False}},
-    "holding": {"rules": [_LOSS]},
+    "holding": {"rules": [_LOSS], "guardrails": {"max_notional_usd_per_4h": 5000}},
 }
 
 
 def limits() -> ServerLimits:
-    """The server's own limits, with trading switched on."""
-    return replace(default_limits(), trading_enabled=True)
+    """The server's own limits, with trading switched on and room for five shares an order."""
+    return replace(default_limits(), trading_enabled=True, max_order_notional_usd=Decimal(2500))
 
 
 class Crashing(Database):
@@ -203,7 +204,7 @@ def test_a_piece_asks_its_own_users_and_nobody_else(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 5)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     piece = next(each for each in announced(crowd) if len(each.audiences) == 1)
     (audience,) = piece.audiences
     everybody = [row["firebase_uid"] for row in rows(crowd, "SELECT firebase_uid FROM users")]
@@ -311,6 +312,8 @@ def test_the_function_asks_what_its_message_says_and_publishes(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 12)
+    monkeypatch.setenv("HARD_MAX_ORDER_NOTIONAL_USD", "2500")
+    wiring.reset()
     ask_all(crowd, limits(), simulator.clock.now())
 
     replies = [deliver("ask", piece).status_code for piece in announced(crowd)]

@@ -127,14 +127,22 @@ def recovering(trader: Trader) -> UUID:
     _see_breaker(trader)
     trader.price(PRICE)
     trader.drive.advance(MINUTE)
+    trader.drive.ingest()
     return trader.say_yes(later)
 
 
 def _lose_after_more(trader: Trader) -> list[QuestionCreated]:
-    """Lose more than the user allows; return two more questions, asked before that."""
+    """Lose more than the user allows; return two more questions, asked before that.
+
+    The tick that sees the loss asks nothing, or the breaker would trip without a yes.
+    """
     further = [rule(trader.symbol, each, max_price_drift_pct=100) for each in ("again", "more")]
     trader.change(rules=further)
-    return lose(trader)
+    others = lose(trader)
+    silent = [{"id": each["id"], "threshold_pct": -50} for each in trader.config["rules"]]
+    trader.change(rules=silent)
+    trader.drive.ingest()
+    return others
 
 
 def lose(trader: Trader) -> list[QuestionCreated]:

@@ -4,7 +4,7 @@ What is read here only spares people a question that could not lead to an order:
 judge the order itself, under the lock of its user.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -47,10 +47,10 @@ class KnownExposures:
             drift=Drift(held["drift_symbol"], held["ours"], held["brokers"]) if differs else None,
         )
 
-    def known(self, symbol: str) -> Mapping[str, Exposure]:
-        """Return, by uid, the exposures that are not that of all others."""
-        uids = self.by_uid.keys() | self.holders.get(symbol, {}).keys()
-        return {uid: self.of(uid, symbol) for uid in sorted(uids)}
+    def known(self, symbol: str, uids: Iterable[str]) -> dict[str, Exposure]:
+        """Return those of these users' exposures that are not that of all others, by uid."""
+        holders = self.holders.get(symbol, {})
+        return {uid: self.of(uid, symbol) for uid in uids if uid in self.by_uid or uid in holders}
 
 
 def read(

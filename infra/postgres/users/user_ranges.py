@@ -1,6 +1,6 @@
 """The users of a config, cut into ranges that are worked through one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from infra.postgres.database import Transaction
@@ -44,10 +44,10 @@ def of_config(
     return [UserRange(**row) for row in rows]
 
 
-def config_keys(tx: Transaction, ranges: Sequence[tuple[str, str, str]]) -> dict[str, str]:
-    """Read the enabled users of some ranges, each a config's key, a first and a last uid.
+def config_keys(tx: Transaction, ranges: Collection[tuple[str, str, str]]) -> dict[str, str]:
+    """Read the enabled users of some ranges: the key of each one's config by their uid.
 
-    Returns the key of each user's config by their uid.
+    A range is a config's key, a first and a last uid.
     """
     keys, first_uids, last_uids = (list(column) for column in zip(*ranges, strict=True))
     rows = tx.rows(
