@@ -173,9 +173,11 @@ def day_pnl_of_each(
     rows = tx.rows(
         """
         SELECT holder.firebase_uid, day.pnl
-        FROM (SELECT DISTINCT firebase_uid FROM trades
-              WHERE firebase_uid = ANY(CAST(:uids AS text[]))
-                AND (closed_at IS NULL OR closed_at >= :day_start)) AS holder
+        FROM (SELECT firebase_uid FROM trades
+              WHERE firebase_uid = ANY(CAST(:uids AS text[])) AND closed_at IS NULL
+              UNION
+              SELECT firebase_uid FROM trades
+              WHERE firebase_uid = ANY(CAST(:uids AS text[])) AND closed_at >= :day_start) AS holder
         CROSS JOIN LATERAL (
             SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
             FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), holder.firebase_uid)

@@ -140,6 +140,20 @@ def test_each_check_has_its_code_and_each_code_its_scenario() -> None:
     assert len(GUARDS) == len(GUARDRAILS)
 
 
+def test_each_check_before_asking_has_its_silence_or_another_test() -> None:
+    silent = {GUARDS[each.code] for each in SILENCES}
+    # What a config says is refused when it is saved, or is not evaluated; the others need a day.
+    elsewhere = {
+        consent.trading_is_enabled,
+        consent.symbol_is_watched,
+        market.money_is_usd,
+        market.price_is_not_split,
+    }
+
+    assert silent | elsewhere == set(proposals.BEFORE_ASKING)
+    assert not silent & elsewhere
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
 def test_the_guard_denies_and_the_user_is_told(stack: Stack, scenario: DenialScenario) -> None:
     result = trip(stack, 0, scenario)
