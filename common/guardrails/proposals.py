@@ -86,4 +86,6 @@ def deny_proposal(
         ),
         exposure=exposure,
     )
-    return deny(facts.reduced(order), facts, BEFORE_ASKING)
+    unasked = not config.guardrails.require_question_before_order
+    checks = (consent.question_is_approved, *BEFORE_ASKING) if unasked else BEFORE_ASKING
+    return deny(facts.reduced(order), facts, checks)

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 USERS_A_PIECE = 1000
 _FLOWS_A_LINE = 1000
 
+# Why a user is not asked: a guardrail, or that what is stored of them cannot be worked with.
+_Judgement = Denied | Literal["set_aside"] | None
+
 
 def ask(
     tx: Transaction,
@@ -58,16 +61,17 @@ def ask(
     uids = defaultdict[str, list[str]](list)
     for uid, key in keys.items():
         uids[key].append(uid)
-    statuses = []
+    judged = []
     for audience, firing in standing:
-        judge = partial(_judged, firing.terms, configs[audience.config_key], server, now)
+        judge = partial(_judge, firing.terms, configs[audience.config_key], server, now)
         own = _own(exposures, firing, uids[audience.config_key])
         found = {uid: judge(exposure) for uid, exposure in own.items()}
-        _trip_breakers(tx, found, now)
-        others = judge(exposures.of_others(firing.terms.symbol))
-        denials = Denials(_reason(others), {uid: _reason(each) for uid, each in found.items()})
-        statuses.append(_ask(tx, audience, firing, denials))
-    return statuses
+        judged.append((judge(exposures.of_others(firing.terms.symbol)), found))
+    _trip_breakers(tx, [found for _, found in judged], now)
+    return [
+        _ask(tx, audience, firing, _denials(others, found))
+        for (audience, firing), (others, found) in zip(standing, judged, strict=True)
+    ]
 
 
 def _exposures(
@@ -100,9 +104,9 @@ def _own(exposures: KnownExposures, firing: Firing, uids: Sequence[str]) -> dict
     return {uid: own for uid, own in known.items() if own.position == held}
 
 
-def _judged(
+def _judge(
     terms: Terms, config: TradingConfig, server: ServerLimits, now: datetime, exposure: Exposure
-) -> Denied | Literal["set_aside"] | None:
+) -> _Judgement:
     """Ask the guardrails; a number stored of a user that is none costs them alone."""
     try:
         return deny_proposal(terms, config, exposure, server, now)
@@ -110,23 +114,30 @@ def _judged(
         return "set_aside"
 
 
-def _reason(judged: Denied | Literal["set_aside"] | None) -> str | None:
-    return judged.code.value if isinstance(judged, Denied) else judged
+def _denials(others: _Judgement, found: Mapping[str, _Judgement]) -> Denials:
+    def reason(judged: _Judgement) -> str | None:
+        return judged.code.value if isinstance(judged, Denied) else judged
+
+    return Denials(reason(others), {uid: reason(each) for uid, each in found.items()})
 
 
 def _trip_breakers(
-    tx: Transaction,
-    found: Mapping[str, Denied | Literal["set_aside"] | None],
-    now: datetime,
+    tx: Transaction, judged: Sequence[Mapping[str, _Judgement]], now: datetime
 ) -> None:
-    """Let positions only shrink for the rest of the day, as a denied order does."""
-    changes = [
-        controls.breaker(uid, denied, now)
+    """Let the positions of who lost too much only shrink that day, as a denied order does.
+
+    A loss that cannot be told keeps a question back, and trips nothing.
+    """
+    changes = {
+        uid: controls.breaker(uid, denied, now)
+        for found in judged
         for uid, denied in found.items()
-        if isinstance(denied, Denied) and denied.code is DenialCode.DAILY_LOSS_LIMIT
-    ]
+        if isinstance(denied, Denied)
+        and denied.code is DenialCode.DAILY_LOSS_LIMIT
+        and denied.context["day_pnl"] is not None
+    }
     if changes:
-        controls.restrict(tx, changes, now)
+        controls.restrict(tx, list(changes.values()), now)
 
 
 def _ask(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> RuleStatus:

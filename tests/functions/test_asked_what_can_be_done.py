@@ -172,6 +172,21 @@ def test_a_loss_that_keeps_a_question_back_stays_for_the_day(
     assert status(db)["held_back"] == {"TRADING_HALTED": 1}
 
 
+def test_a_loss_that_cannot_be_told_keeps_a_question_back_and_trips_nothing(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    say(db, USER, rules=[AGAIN], guardrails=ROOM | {"daily_loss_limit_usd": 10})
+    with db.transaction() as tx:
+        tx.run("UPDATE trades SET symbol = 'NONE'")
+    next_price(simulator, 491)
+
+    tick()
+
+    assert status(db)["held_back"] == {"DAILY_LOSS_LIMIT": 1}
+    assert rows(db, "SELECT 1 FROM trading_controls") == []
+
+
 def test_a_number_that_is_none_costs_its_user_alone(
     db: Database, simulator: SimulatedBroker
 ) -> None:

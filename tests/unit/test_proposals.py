@@ -199,6 +199,19 @@ def test_a_sale_of_what_is_held_is_asked(case: dict[str, Any]) -> None:
     assert denied is None
 
 
+@pytest.mark.parametrize(("allowed", "code"), [(True, None), (False, "QUESTION_NOT_APPROVED")])
+def test_live_money_is_not_spent_unasked_unless_the_server_allows_it(
+    *, allowed: bool, code: str | None
+) -> None:
+    live = {"allow_live": True, "broker_is_live": True, "allow_unasked_live": allowed}
+
+    denied = judged(
+        said={"mode": "live"} | guardrails(require_question_before_order=False), allowed=live
+    )
+
+    assert (denied.code if denied else None) == code
+
+
 def test_the_numbers_behind_a_denial_are_told() -> None:
     denied = judged(stored={"orders_today": 3})
 
