@@ -89,6 +89,18 @@ def approved(db: Database, uid: str = USER) -> UUID:
     return UUID(reply.get_json()["order_id"])
 
 
+def limit(db: Database, uid: str = USER, **guardrails: Any) -> None:
+    """Change what a user allows, after they were asked."""
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE user_trading_config SET config = jsonb_set(config, '{guardrails}',"
+            " coalesce(config -> 'guardrails', '{}') || CAST(:guardrails AS jsonb))"
+            " WHERE firebase_uid = :uid",
+            guardrails=json.dumps(guardrails),
+            uid=uid,
+        )
+
+
 def submit(order_id: UUID) -> TestResponse:
     """Deliver the order's approval."""
     return deliver("submit_order", OrderApproved(order_id=order_id))

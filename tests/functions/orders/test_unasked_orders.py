@@ -6,7 +6,7 @@ from common.messages import OrderApproved
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
-from tests.functions.steps import messages, submit, tick
+from tests.functions.steps import limit, messages, submit, tick
 from tests.functions.test_rule_status import status
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -51,11 +51,7 @@ def test_the_same_guardrails_stand_in_its_way(db: Database, simulator: Simulated
     enroll(db, USER, guardrails={"require_question_before_order": False})
     tick()
     (order,) = rows(db, "SELECT id FROM trade_orders")
-    with db.transaction() as tx:
-        tx.run(
-            "UPDATE user_trading_config"
-            " SET config = jsonb_set(config, '{guardrails,max_orders_per_day}', '0')"
-        )
+    limit(db, max_orders_per_day=0)
 
     submit(order["id"])
 
