@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 
 from common.guardrails import GUARDRAILS, Guardrail, consent, holdings, limits, market, proposals
-from common.guardrails.facts import Control, DenialCode, Denied, Exposure, ServerExposure
+from common.guardrails.facts import Control, DenialCode, Denied
 from common.guardrails.proposals import BEFORE_ASKING, deny_proposal
 from common.holdings.drift import Drift
 from common.questions import Terms
 from common.rules.base import Position
-from tests.unit.samples import NOON, config, document, server
-
-_NOBODY = ServerExposure(orders_today=0, notional_today=Decimal(0), notional_in_window=Decimal(0))
+from tests.unit.samples import NOON, config, document, exposure, server
 
 
 def terms(**changes: Any) -> Terms:
@@ -42,18 +40,6 @@ def terms(**changes: Any) -> Terms:
     return Terms(**values | changes)
 
 
-def exposed(**changes: Any) -> Exposure:
-    values: dict[str, Any] = {
-        "orders_today": 0,
-        "notional_in_window": Decimal(0),
-        "position": None,
-        "day_pnl": Decimal(0),
-        "outcome_pending": None,
-        "all_users": _NOBODY,
-    }
-    return Exposure(**values | changes)
-
-
 def guardrails(**changes: Any) -> dict[str, Any]:
     return {"guardrails": document()["guardrails"] | changes}
 
@@ -67,7 +53,7 @@ def judged(
     return deny_proposal(
         terms(**asked or {}),
         config(**said or {}),
-        exposed(**stored or {}),
+        exposure(**stored or {}),
         server(**allowed or {}),
         NOON,
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from common.guardrails.facts import DenialCode
-from infra.local.driver import RunError
 from infra.local.selftest import scenarios
 from infra.local.selftest.conditions import (
     Attempt,
@@ -29,7 +28,7 @@ from infra.local.selftest.conditions import (
     tradable,
 )
 from infra.local.selftest.result import Result, untried
-from infra.local.selftest.trader import PREVIOUS_CLOSE, PRICE, RULE, Trader
+from infra.local.selftest.trader import RULE, live_through
 from infra.local.stack import Stack
 
 _TEN_SHARES = {"action": "propose_order", "side": "buy", "qty": 10, "notional_usd": None}
@@ -204,14 +203,7 @@ SCENARIOS: tuple[DenialScenario, ...] = (
 
 def trip(stack: Stack, number: int, scenario: DenialScenario) -> Result:
     """Live through a scenario with a fresh user."""
-    trader = Trader.enroll(stack, number)
-    trader.price(PRICE, prev_close=PREVIOUS_CLOSE)
-    try:
-        seen = trader.outcome(scenario.attempt(trader))
-    except RunError as error:
-        seen = str(error)
-    finally:
-        trader.leave()
+    seen = live_through(stack, number, lambda trader: trader.outcome(scenario.attempt(trader)))
     code = scenario.code.value
     return Result("guardrail", code, scenario.tried, f"denied {code}", seen)
 

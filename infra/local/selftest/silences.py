@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from common.guardrails.facts import DenialCode
-from infra.local.driver import RunError
 from infra.local.selftest import scenarios
 from infra.local.selftest.conditions import (
     Condition,
@@ -19,7 +18,7 @@ from infra.local.selftest.conditions import (
 )
 from infra.local.selftest.result import Result
 from infra.local.selftest.scenarios import wait_until
-from infra.local.selftest.trader import MINUTE, PREVIOUS_CLOSE, PRICE, RULE, Trader
+from infra.local.selftest.trader import MINUTE, RULE, Trader, live_through
 from infra.local.stack import Stack
 from infra.postgres.database import Row
 
@@ -122,14 +121,7 @@ SILENCES: tuple[Silence, ...] = (
 
 def listen(stack: Stack, number: int, silence: Silence) -> Result:
     """Bring a fresh user there, tick, and see whether they are asked, or why not."""
-    trader = Trader.enroll(stack, number)
-    trader.price(PRICE, prev_close=PREVIOUS_CLOSE)
-    try:
-        seen = _tick(trader, silence)
-    except RunError as error:
-        seen = str(error)
-    finally:
-        trader.leave()
+    seen = live_through(stack, number, lambda trader: _tick(trader, silence))
     code = silence.code.value
     return Result("silence", code, silence.tried, f"not asked: {code}", seen)
 

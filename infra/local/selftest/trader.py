@@ -1,6 +1,6 @@
 """A fresh user with a symbol of their own, so that no scenario touches another."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -135,6 +135,18 @@ class Trader:
         if self.simulator.ledger.order_by_client_id(row["client_order_id"]) is not None:
             outcome += ", at the broker"
         return outcome
+
+
+def live_through(stack: Stack, number: int, story: Callable[[Trader], str]) -> str:
+    """Return what a fresh user saw in a story, or what went wrong in it."""
+    trader = Trader.enroll(stack, number)
+    trader.price(PRICE, prev_close=PREVIOUS_CLOSE)
+    try:
+        return story(trader)
+    except RunError as error:
+        return str(error)
+    finally:
+        trader.leave()
 
 
 def symbol_of(number: int) -> str:
