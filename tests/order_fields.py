@@ -85,7 +85,7 @@ PLACES = (
         "CHECK ((",
         r"^    (?P<name>[a-z_]+) .*,\n",
     ),
-    Place("KEPT", _COLUMNS, "KEPT = (", "\n", r'"(?P<name>\w+)"(?:, |(?=\)))'),
+    Place("KEPT", _COLUMNS, "KEPT = (", "\n", r'"(?P<name>\w+)",'),
     Place("MADE_WITH", _COLUMNS, "MADE_WITH:", "\n}", r'^    "(?P<name>\w+)": .*\n'),
     Place("LATER", _COLUMNS, "LATER = (", "\n)", r'^    "(?P<name>\w+)",\n'),
     Place("SHOWN", _COLUMNS, "SHOWN = (", "\n)", r'"(?P<name>\w+)(?: AS \w+)?"(?:, |(?=\)))'),

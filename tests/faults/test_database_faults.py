@@ -33,7 +33,7 @@ Call = Callable[[], TestResponse]
 Questions = list[tuple[str, UUID]]
 
 # More than any function makes.
-MOST_COMMITS = 16
+MOST_COMMITS = 24
 
 
 @pytest.fixture

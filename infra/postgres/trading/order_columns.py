@@ -18,8 +18,8 @@ SELECT = f"SELECT {', '.join(READ)} FROM trade_orders"
 # What is still going on, in the words of the index over open orders.
 IS_OPEN = f"status NOT IN ({', '.join(repr(status) for status in sorted(TERMINAL))})"
 
-# Kept with an order and not read back with it.
-KEPT = ("config_hash", "opportunity_id", "updated_at")
+# Of the terms, what is kept with an order and not read back with it.
+KEPT = ("config_hash",)
 # What an order gets when it is made, beside its terms. The expressions are those of an order that
 # nobody was asked about: its id is the one that its question would have had.
 MADE_WITH: Mapping[str, str] = {
