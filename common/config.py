@@ -17,6 +17,7 @@ from common.rules.base import Symbol
 from common.server_limits import USER_CAPS, ServerLimits
 
 WatchedInput = StockInput | CryptoInput
+MOST_INPUTS, MOST_RULES = 50, 100
 
 
 class Guardrails(Model):
@@ -41,8 +42,8 @@ class TradingConfig(Model):
     version: Annotated[StrictInt, Field(ge=1, le=1)]
     enabled: StrictBool
     mode: Literal["paper", "live"] = "paper"
-    data_inputs: Annotated[tuple[DataInput, ...], Field(min_length=1, max_length=50)]
-    rules: Annotated[tuple[Rule, ...], Field(max_length=100)]
+    data_inputs: Annotated[tuple[DataInput, ...], Field(min_length=1, max_length=MOST_INPUTS)]
+    rules: Annotated[tuple[Rule, ...], Field(max_length=MOST_RULES)]
     guardrails: Guardrails
     max_staleness_seconds: Annotated[StrictInt, Field(ge=1, le=86_400)] = 180
     max_spread_pct: Annotated[Exact, Field(gt=0, le=100)] = Decimal(1)

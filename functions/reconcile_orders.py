@@ -63,18 +63,19 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
 
 def record(work: OrderByOrder, fetched: BrokerOrders, now: datetime) -> int:
     """Record what is news, each order in a transaction of its own; return how many changed."""
-    said = dict(fetched.found)
+    reported = dict(fetched.found)
 
     def step(order: Order) -> bool:
-        return said[order].is_news_of(order) and record_one(work, order, said[order], now)
+        news = reported[order]
+        return news.is_news_of(order) and record_one(work, order, news, now)
 
-    return work.count(list(said), step)
+    return work.count(list(reported), step)
 
 
 def record_one(work: OrderByOrder, order: Order, broker_order: BrokerOrder, now: datetime) -> bool:
     """Record the broker's word on one order, unless somebody else has done so."""
     with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
-        with work.impatient(work.database) as tx:
+        with work.with_lock_timeout(work.database) as tx:
             is_news = outcomes.record(tx, order.id, broker_order, now)
         if is_news:
             log.info("the broker says %s", broker_order.status, extra={"event": "order_changed"})

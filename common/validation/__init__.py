@@ -10,7 +10,7 @@ from itertools import islice
 
 from common.actions import ProposeOrder
 from common.bounds import is_ordinary
-from common.config import Guardrails, TradingConfig, with_default_feed
+from common.config import TradingConfig, with_default_feed
 from common.costs import data_requests_per_minute, evaluation_cost
 from common.errors import MalformedMessageError
 from common.model import MOST_PROBLEMS
@@ -27,7 +27,7 @@ def validate(document: object, limits: ServerLimits) -> TradingConfig:
     except MalformedMessageError as error:
         raise MalformedMessageError(*_all_problems(document, error, limits)) from error
     found = [
-        *_over_caps(config.guardrails, limits),
+        *_over_caps(vars(config.guardrails), limits),
         *_over_totals(config, dict(enumerate(config.rules)), limits),
         *_unasked_live(config.mode, config.guardrails.require_question_before_order, limits),
     ]
@@ -48,7 +48,7 @@ def _all_problems(
     yield from references
     paths = {_path(problem) for problem in malformed}
     ceilings = (
-        *_high_numbers(document, limits),
+        *_over_caps(_guardrails_of(document), limits),
         *_over_totals(partial.config, partial.rules, limits),
         *_unasked_live(*_mode_and_asking(document), limits),
     )
@@ -84,10 +84,12 @@ def _costs(
     )
 
 
-def _over_caps(guardrails: Guardrails, limits: ServerLimits) -> Iterator[str]:
+def _over_caps(guardrails: Mapping[str, object], limits: ServerLimits) -> Iterator[str]:
+    """Yield each limit that is too high, also where the rest of the document is malformed."""
     for name in USER_CAPS:
-        if getattr(guardrails, name) > getattr(limits, name):
-            yield _over(f"guardrails.{name}", getattr(limits, name))
+        value, ceiling = guardrails.get(name), getattr(limits, name)
+        if isinstance(value, int | Decimal) and is_ordinary(Decimal(value)) and value > ceiling:
+            yield _over(f"guardrails.{name}", ceiling)
 
 
 def _over_totals(
@@ -114,14 +116,6 @@ def _over_totals(
 
 def _over(path: str, ceiling: Decimal | int) -> str:
     return f"{path}: must be at most {ceiling}, the server's ceiling"
-
-
-def _high_numbers(document: object, limits: ServerLimits) -> Iterator[str]:
-    """Yield each limit that is too high, in a document that is malformed."""
-    for name in USER_CAPS:
-        value, ceiling = _guardrails_of(document).get(name, 0), getattr(limits, name)
-        if isinstance(value, int | Decimal) and is_ordinary(Decimal(value)) and value > ceiling:
-            yield _over(f"guardrails.{name}", ceiling)
 
 
 def _mode_and_asking(document: object) -> tuple[object, object]:

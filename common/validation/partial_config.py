@@ -8,11 +8,9 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from common.config import Guardrails, TradingConfig, repeats
+from common.config import MOST_INPUTS, MOST_RULES, Guardrails, TradingConfig, repeats
 from common.inputs import DataInput
 from common.rules import Rule
-
-_MOST_INPUTS, _MOST_RULES = 50, 100
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class PartialConfig:
     def of(cls, document: object) -> Self:
         """Read the inputs and rules of a document one by one."""
         inputs, rules = _items(document, "data_inputs"), _items(document, "rules")
-        sound_inputs = _sound(_inputs(), inputs[:_MOST_INPUTS])
-        sound_rules = _sound(_rules(), rules[:_MOST_RULES])
+        sound_inputs = _sound(_inputs(), inputs[:MOST_INPUTS])
+        sound_rules = _sound(_rules(), rules[:MOST_RULES])
         odd = [each for number, each in enumerate(inputs) if number not in sound_inputs]
         repeated = (
             *repeats("data_inputs", list(_ids(inputs))),

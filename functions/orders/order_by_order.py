@@ -10,7 +10,7 @@ from uuid import UUID
 
 from common.errors import LockedError
 from common.orders.order import Order
-from infra.postgres.database import Database, Session, Transaction
+from infra.postgres.database import LOCK_TIMEOUT, Database, Session, Transaction
 from infra.postgres.trading import order_lists
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.workflows import isolation
@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 # Of one run, for all orders of a user; what is left of them is the next run's, a minute later.
 SECONDS_PER_USER = 10.0
-# How long a row that somebody else has locked is waited for.
-_PATIENCE = "1s"
 
 
 @dataclass
@@ -55,10 +53,10 @@ class OrderByOrder:
 
     @staticmethod
     @contextmanager
-    def impatient(where: Database | Session) -> Iterator[Transaction]:
+    def with_lock_timeout(where: Database | Session) -> Iterator[Transaction]:
         """Open a transaction that does not wait long for a row that somebody else has locked."""
         with where.transaction() as tx:
-            tx.rows("SELECT set_config('lock_timeout', :patience, true)", patience=_PATIENCE)
+            tx.rows(f"SELECT {LOCK_TIMEOUT}")
             yield tx
 
     def record(self, now: datetime) -> None:

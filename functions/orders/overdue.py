@@ -42,7 +42,7 @@ def cancel(
     }
 
     def step(order: Order) -> bool:
-        with work.impatient(work.database) as tx:
+        with work.with_lock_timeout(work.database) as tx:
             orders.note_reason(tx, order.id, _REASON, now)
         return _cancel(order, overdue[order], trading)
 

@@ -75,7 +75,7 @@ def _give_up(work: OrderByOrder, order: Order, now: datetime) -> bool:
     with work.database.exclusive(orders.delivery_of(order.id)) as session:
         if session is None:
             return False
-        with work.impatient(session) as tx:
+        with work.with_lock_timeout(session) as tx:
             locked = orders.lock(tx, order.id)
             if locked.status != order.status:
                 return False

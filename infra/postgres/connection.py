@@ -18,7 +18,7 @@ from typing import Any
 import pg8000.dbapi
 
 from common.errors import LockedError, OutcomeUnknownError, TradingError, TransientError
-from infra.postgres.driver import leaving_nothing_open
+from infra.postgres.driver import leaving_nothing_open, send_at_once
 
 pg8000.dbapi.paramstyle = "named"
 
@@ -61,6 +61,7 @@ class Connection:
         driver.register_in_adapter(_JSONB, _exact_json)
         try:
             with self._asking():
+                send_at_once(driver)
                 driver.execute_simple(_SESSION)
         except BaseException:
             self.discard()

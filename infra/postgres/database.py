@@ -17,6 +17,8 @@ from infra.runtime.database_url import connection_arguments
 
 # Any text names a lock; the hash spreads the names over the 64-bit key space.
 _LOCK_KEY = "hashtextextended(:name, 0)"
+# To be selected: until the transaction ends, a lock is waited for no longer; then LockedError.
+LOCK_TIMEOUT = "set_config('lock_timeout', '1s', true)"
 # Of an even number of backslashes before it, each pair is one that is written.
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 

@@ -49,14 +49,15 @@ class Proxy:
         """Break every connection there is, as a server that fails over does."""
         with self._lock:
             while self._open:
-                _close(self._open.pop())
+                _shut_down(self._open.pop())
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        _close(self._listener)
+        _shut_down(self._listener)
+        self._listener.close()
         self.drop_everything()
 
     def _accept(self) -> None:
@@ -64,15 +65,23 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 if self.is_down:
-                    _close(client)
+                    client.close()
                     continue
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self._server)
                 with self._lock:
                     self._open += [client, server]
-                for source, sink in ((client, server), (server, client)):
-                    arguments = (source, sink, source is client)
-                    threading.Thread(target=self._pump, args=arguments, daemon=True).start()
+                threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
+
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=self._pump, args=(server, client, False), daemon=True)
+        back.start()
+        self._pump(client, server, True)
+        back.join()
+        # Not before: another socket would be given the number that a pump is still reading from.
+        client.close()
+        server.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket, to_server: bool) -> None:  # noqa: FBT001
         with suppress(OSError):
@@ -80,8 +89,8 @@ class Proxy:
                 if self._is_now(data, to_server=to_server):
                     break
                 sink.sendall(data)
-        _close(source)
-        _close(sink)
+        _shut_down(source)
+        _shut_down(sink)
 
     def _is_now(self, data: bytes, *, to_server: bool) -> bool:
         """Tell whether this is the moment; it comes once."""
@@ -103,7 +112,6 @@ class Proxy:
             return moment
 
 
-def _close(end: socket.socket) -> None:
+def _shut_down(end: socket.socket) -> None:
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    end.close()

@@ -5,6 +5,7 @@ nobody knows (`OutcomeUnknownError`). Either way it is run again as a whole by w
 Pub/Sub, Cloud Scheduler, or the app backend.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from common.errors import OutcomeUnknownError, TransientError
 from common.messages import SnapshotsIngested
 from functions import wiring
 from infra.local.postgres import embedded_postgres
+from infra.postgres.connection import Connection
 from infra.postgres.database import Database, connector
 from infra.postgres.messages import outbox
 from infra.postgres.migrate import migrate
@@ -82,8 +84,19 @@ def cut_each_commit(prepare: Callable[[int], Call], cut: Cut, proxy: Proxy) -> i
             return number - 1
         if reply.status_code != 200:
             reply = call()
+            while reply.status_code == 503:  # the server has yet to see that a connection is lost
+                reply = call()
             assert reply.status_code == 200, reply.text
     raise AssertionError("it never ended")
+
+
+def test_no_statement_over_tcp_waits_for_an_acknowledgement(proxy: Proxy) -> None:
+    driver = connector(proxy.url)()
+    connection = Connection(driver)
+    try:
+        assert driver._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("cut", list(Cut))

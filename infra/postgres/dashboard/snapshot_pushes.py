@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
+from infra.postgres import instants
 from infra.postgres.database import Transaction, to_json
 
 Result = Literal[
@@ -50,12 +51,11 @@ def last_push(tx: Transaction, report_date: date, now: datetime) -> LastPush | N
     more than a day ahead of us was not sent by us: it would stop every push to come.
     """
     row = tx.row(
-        """
+        f"""
         SELECT updated_at, content_sha256, result FROM snapshot_pushes
         WHERE report_date = :day
           AND result IN ('sending', 'unknown', 'accepted', 'unreachable', 'stored_in_d1')
-          AND updated_at BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
-                             AND CAST(:now AS timestamptz) + interval '1 day'
+          AND updated_at {instants.HAS_COME}
         ORDER BY updated_at DESC, id DESC LIMIT 1
         """,
         day=report_date,

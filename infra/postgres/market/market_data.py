@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from common.market import Metric, Snapshot
+from infra.postgres import instants
 from infra.postgres.database import Transaction, to_json
 
 MarketDataKey = tuple[str, Metric, str]
@@ -94,7 +95,7 @@ def latest(
         for (symbol, metric, feed), count in needs.items()
     ]
     rows = tx.rows(
-        """
+        f"""
         SELECT fact.id, fact.symbol, fact.asset_class, fact.feed, fact.metric,
                coalesce(fact.price * basis.ratio, fact.price) AS price,
                coalesce(fact.volume / basis.ratio, fact.volume) AS volume, fact.as_of, fact.raw
@@ -102,11 +103,11 @@ def latest(
             AS k (symbol text, metric text, feed text, wanted integer)
         CROSS JOIN LATERAL (
             SELECT * FROM market_data_snapshots s
-            WHERE s.symbol = k.symbol AND s.metric = k.metric AND s.feed = k.feed
-              -- Beyond these years nothing can be computed, nor read.
-              AND s.as_of BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
-                              AND TIMESTAMPTZ '2199-12-31 00:00Z'
-            ORDER BY s.as_of DESC LIMIT k.wanted
+            WHERE s.symbol = k.symbol AND s.metric = k.metric
+              -- Beyond these years nothing can be computed, nor read. The order by feed, too,
+              -- leaves the planner no index but that of the key.
+              AND (s.feed, s.as_of) BETWEEN (k.feed, {instants.FIRST}) AND (k.feed, {instants.LAST})
+            ORDER BY s.feed DESC, s.as_of DESC LIMIT k.wanted
         ) AS fact
         LEFT JOIN LATERAL (
             SELECT utils_statistics.product(a.old_rate) / utils_statistics.product(a.new_rate)
@@ -132,10 +133,9 @@ def last_fetches(tx: Transaction, now: datetime) -> dict[str, datetime]:
     An instant that no clock of ours can have written is none: the input is due.
     """
     rows = tx.rows(
-        """
+        f"""
         SELECT input_key, last_fetch_at FROM ingest_cursors
-        WHERE last_fetch_at BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z'
-                                AND CAST(:now AS timestamptz) + interval '1 day'
+        WHERE last_fetch_at {instants.HAS_COME}
         """,
         now=now,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.messages import Message
-from infra.postgres.database import Row, Transaction
+from infra.postgres.database import LOCK_TIMEOUT, Row, Transaction
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,6 @@ _LANE_OF_KEY = f"hashtext(:key) & {_LANES - 1}"
 _LANES_A_RELAY = 8
 # Of payloads, which grow by a third on the wire; Pub/Sub takes 10 MB a request.
 _BYTES_A_REQUEST = 6_000_000
-_PATIENCE = "1s"
 
 
 def _lock_of(lane: str) -> str:
@@ -155,10 +154,9 @@ def take_of_key(
     """
     tx.rows(
         f"""
-        SELECT set_config('lock_timeout', :patience, true),
+        SELECT {LOCK_TIMEOUT},
                pg_advisory_xact_lock({_lock_of(_LANE_OF_KEY)})
         """,
-        patience=_PATIENCE,
         topic=topic,
         key=ordering_key,
     )

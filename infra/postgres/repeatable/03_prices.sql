@@ -35,7 +35,8 @@ LANGUAGE sql STABLE BEGIN ATOMIC
 END;
 
 -- The newest price of a stock or crypto pair before an instant, from whichever feed has it: one
--- index descent per feed, whatever the length of history.
+-- index descent per feed, whatever the length of history. The order by feed, too, leaves the planner
+-- no other index: by symbol and instant it would read all history for a feed that says nothing.
 CREATE FUNCTION utils_statistics.spot_price(of_symbol text, of_metric text, before timestamptz)
 RETURNS TABLE (price numeric, known_on date)
 LANGUAGE sql STABLE BEGIN ATOMIC
@@ -43,9 +44,9 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     FROM (VALUES ('iex'), ('sip'), ('delayed_sip'), ('us')) AS known (feed)
     CROSS JOIN LATERAL (
         SELECT s.price, s.as_of FROM market_data_snapshots s
-        WHERE s.symbol = of_symbol AND s.metric = of_metric AND s.feed = known.feed
-          AND s.as_of < before
-        ORDER BY s.as_of DESC LIMIT 1
+        WHERE s.symbol = of_symbol AND s.metric = of_metric
+          AND s.feed >= known.feed AND (s.feed, s.as_of) < (known.feed, before)
+        ORDER BY s.feed DESC, s.as_of DESC LIMIT 1
     ) AS newest
     ORDER BY newest.as_of DESC LIMIT 1;
 END;

@@ -18,8 +18,10 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     )
     SELECT t.id, t.symbol, t.asset_class, a.qty * t.multiplier, f.price, f.filled_at, f.id
     FROM alive t
-    JOIN trade_fills a ON a.trade_id = t.id
-    JOIN fills f ON f.id = a.fill_id
+    -- OFFSET keeps it one lookup for each trade: as a join, the planner reads all fills that there are.
+    CROSS JOIN LATERAL (
+        SELECT fill_id, qty FROM trade_fills WHERE trade_id = t.id OFFSET 0) AS a
+    CROSS JOIN LATERAL (SELECT * FROM fills WHERE id = a.fill_id OFFSET 0) AS f
     WHERE f.filled_at < until
     UNION ALL
     SELECT t.id, t.symbol, t.asset_class, part.qty * t.multiplier, part.price,

@@ -14,9 +14,9 @@ LANGUAGE sql STABLE BEGIN ATOMIC
         FROM (VALUES ('iex'), ('sip'), ('delayed_sip')) AS known (feed)
         CROSS JOIN LATERAL (
             SELECT c.as_of, c.price FROM market_data_snapshots c
-            WHERE c.symbol = of_symbol AND c.metric = 'daily_close' AND c.feed = known.feed
-              AND c.as_of < before
-            ORDER BY c.as_of DESC LIMIT 21
+            WHERE c.symbol = of_symbol AND c.metric = 'daily_close'
+              AND c.feed >= known.feed AND (c.feed, c.as_of) < (known.feed, before)
+            ORDER BY c.feed DESC, c.as_of DESC LIMIT 21  -- as for spot_price
         ) AS s
     ),
     returns AS (

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from common.holdings.positions import Trade
+from infra.postgres import instants
 from infra.postgres.database import Transaction
 
 # What a position must be to be counted with. NaN is above every number to Postgres.
-IS_SOUND = """
+IS_SOUND = f"""
     abs(t.qty) < 1e16 AND t.avg_entry_price > 0 AND t.avg_entry_price < 1e16
     AND abs(t.realized_pnl) < 1e16
-    AND t.opened_at BETWEEN TIMESTAMPTZ '1970-01-01 00:00Z' AND TIMESTAMPTZ '2200-01-01 00:00Z'
+    AND t.opened_at BETWEEN {instants.FIRST} AND {instants.LAST}
 """
 
 Kind = Literal["corporate_action", "coin_fee", "manual", "cash_in_lieu"]

@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from common.errors import PermanentError, TransientError
 from infra.clients import Clients
 from infra.gcp import cloud_sql as adapter
 from infra.gcp.cloud_sql import CloudSql
+from infra.postgres.connection import Connection
 from infra.postgres.database import Database
 from infra.runtime.settings import Settings, SettingsError
 from tests.conftest import rows
@@ -81,6 +83,15 @@ def test_the_pool_connects_over_tls_with_iam_authentication(
 
     assert sorted(google.asked) == ["connectSettings", "countersign:generateEphemeralCert"]
     assert google.tokens == ["stand-in"], "the login's token, which only IAM authentication sends"
+
+
+def test_no_statement_waits_for_an_acknowledgement(connect: CloudSql) -> None:
+    driver = connect()
+    connection = Connection(driver)
+    try:
+        assert driver._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        connection.close()
 
 
 def test_further_connections_reuse_the_certificate(connect: CloudSql, google: Google) -> None:
