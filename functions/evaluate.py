@@ -21,7 +21,7 @@ from infra.postgres.users import configs, rule_status, set_aside_configs
 from infra.postgres.users.configs import SharedConfig
 from infra.postgres.users.rule_status import RuleStatus
 from infra.workflows import asking, isolation
-from infra.workflows.deciding import Decision, decide
+from infra.workflows.deciding import ConfigEvaluation, decide
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
 
 def fan_out(
     tx: Transaction,
-    decisions: Sequence[Decision],
+    decisions: Sequence[ConfigEvaluation],
     room: int,
     limits: ServerLimits,
     now: datetime,

@@ -30,7 +30,7 @@ from common.orders.order import Order
 from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
 from functions import wiring
-from functions.orders import broker_facts, outcomes, request_turn
+from functions.orders import broker_facts, outcomes, request_queue
 from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
@@ -96,7 +96,7 @@ class Submission:
     def is_next(self, order: Order) -> bool:
         """Whether it is the order's turn; an order whose turn comes too late is denied."""
         with self.session.transaction() as tx:
-            denied = request_turn.wait(tx, order, self.now)
+            denied = request_queue.wait(tx, order, self.now)
         if denied is None:
             return True
         with self.session.transaction() as tx:
@@ -124,7 +124,7 @@ class Submission:
         order = facts.reduced(order)
         denied = deny(order, facts)
         if denied is None and broker.quote is not None and broker.asset is not None:
-            request_turn.take(tx, order, self.now)
+            request_queue.take(tx, order, self.now)
             return orders.reserve(tx, order, broker.quote, broker.asset, self.now)
         if denied is None:
             raise AssertionError("an order passed its guardrails without a quote or its asset")
@@ -184,7 +184,7 @@ class Submission:
         if denied is not None:
             raise TransientError(f"order {order.id} is not sent again: {denied.code}")
         with self.session.transaction() as tx:
-            request_turn.take(tx, order, self.now)
+            request_queue.take(tx, order, self.now)
         self.send_again(order)
 
     def send_first(self, order: Order) -> None:

@@ -77,7 +77,7 @@ def owners(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, tuple[str, str, s
 
 
 def stuck(tx: Transaction, before: datetime) -> list[Row]:
-    """Read the orders that should have got on before an instant.
+    """Read the orders that should have made progress before an instant.
 
     Those are ours, those in transit, and those whose status is a word that nobody knows.
     """
