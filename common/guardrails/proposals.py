@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from common.config import TradingConfig
@@ -39,9 +40,9 @@ def proposed(terms: Terms) -> Order:
     """Return the order that a yes to these terms would make; nobody's yet."""
     names = [field.name for field in fields(Order)]
     # What is in neither has not happened yet.
-    not_yet = dict.fromkeys(names)
+    not_yet: dict[str, Any] = dict.fromkeys(names)
     of_terms = {name: getattr(terms, name) for name in names if name in Terms.model_fields}
-    made_with = {
+    made_with: dict[str, Any] = {
         "id": _NOBODY,
         "firebase_uid": "",
         "client_order_id": "",

@@ -1,6 +1,7 @@
 """Nobody is asked what a guardrail would deny, and each is spared for their own reasons alone.
 
-Each guardrail by itself: tests/unit/guardrails/test_proposals.py, and the silences of `countersign selftest`.
+Each guardrail by itself: tests/unit/guardrails/test_proposals.py, and the silences of
+`countersign selftest`.
 """
 
 from dataclasses import replace
