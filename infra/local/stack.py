@@ -29,6 +29,7 @@ from infra.postgres.migrate import migrate
 from infra.postgres.users import configs
 from infra.runtime.settings import env_var
 from infra.simulator.broker import SimulatedBroker
+from infra.simulator.streams.server import StreamServer
 from infra.workflows.config_store import DEFAULT_TEMPLATE
 
 PROJECT = "countersign-local"
@@ -75,6 +76,7 @@ class Stack:
     functions: FunctionsServer
     broker: Broker
     broker_url: str
+    broker_streams_url: str  # of the simulator; empty with a paper account
     bus: LocalBus | EmulatedBus
     app: AppBackend
     dashboard: DashboardReceiver
@@ -132,6 +134,9 @@ def local_stack(
         running.callback(dashboard.close)
         dashboard_server = start(HttpServer(dashboard.app, ports.dashboard))
         broker_settings = start(_reached(broker, ports.broker))
+        streams_url = ""
+        if isinstance(broker, SimulatedBroker):
+            streams_url = start(StreamServer(broker)).url
         app_server = start(HttpServer(app.app))
         key_server = start(HttpServer(firebase.key_server(folder / FIREBASE_KEY)))
         functions = start(FunctionsServer(folder / "functions.log", ports.functions))
@@ -161,6 +166,7 @@ def local_stack(
             functions=functions,
             broker=broker,
             broker_url=broker_settings["ALPACA_TRADING_BASE_URL"],
+            broker_streams_url=streams_url,
             bus=bus,
             app=app,
             dashboard=dashboard,
