@@ -76,13 +76,13 @@ class Stack:
     functions: FunctionsServer
     broker: Broker
     broker_url: str
-    broker_streams_url: str  # of the simulator; empty with a paper account
     bus: LocalBus | EmulatedBus
     app: AppBackend
     dashboard: DashboardReceiver
     dashboard_url: str
     client: httpx.Client
     environment: Mapping[str, str]
+    broker_streams_url: str = ""  # of the simulator's server, where there is one
 
     @property
     def console_url(self) -> str:
@@ -166,13 +166,13 @@ def local_stack(
             functions=functions,
             broker=broker,
             broker_url=broker_settings["ALPACA_TRADING_BASE_URL"],
-            broker_streams_url=streams_url,
             bus=bus,
             app=app,
             dashboard=dashboard,
             dashboard_url=dashboard_server.url,
             client=start(httpx.Client(base_url=functions.url, timeout=60, trust_env=False)),
             environment=environment,
+            broker_streams_url=streams_url,
         )
 
 
