@@ -9,6 +9,7 @@ from typing import Self
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
+from common.bounds import LARGEST_BODY
 from infra.simulator.state import BrokerState
 from infra.simulator.streams.codec import JsonArrays, JsonObjects, MsgpackArrays
 from infra.simulator.streams.connection import Connection
@@ -38,6 +39,7 @@ class StreamServer:
             "127.0.0.1",
             port,
             origins=[None],  # a page in a browser names its origin: this is not for it
+            max_size=LARGEST_BODY,
             process_request=_known_paths_only,
             logger=_quiet(),
         )

@@ -134,6 +134,13 @@ class TestSubscriptions:
 
             assert found.receive() == error(400, "invalid syntax")
 
+    def test_a_message_without_end_is_not_read(self, streams: str) -> None:
+        with following(streams) as found:
+            found.send({"action": "subscribe", "bars": many(600) * 20})
+
+            with pytest.raises(ConnectionClosed, match="1009"):
+                found.receive()
+
     @pytest.mark.parametrize("frame", ["{}", b"\xc1", b"\x92\x01", b"\x01\x01"])
     def test_what_is_not_msgpack_is_refused(self, streams: str, frame: str | bytes) -> None:
         with following(streams, **PACKED) as found:

@@ -41,7 +41,7 @@ def heard(queue: "Queue[Any]", again: Callable[[], object]) -> Any:
             continue
 
 
-@pytest.mark.parametrize("count", [1, 6_000])
+@pytest.mark.parametrize("count", [1, 7_000])
 def test_stock_data_stream_receives_trades_quotes_and_bars(
     broker: SimulatedBroker, streams: str, count: int
 ) -> None:
@@ -62,7 +62,7 @@ def test_stock_data_stream_receives_trades_quotes_and_bars(
 
     stream.subscribe_trades(on_trade, "AAPL")
     stream.subscribe_quotes(on_quote, "AAPL")
-    # Six thousand names do not fit into one frame of the SDK: it sends them in fragments.
+    # Seven thousand names do not fit into one frame of the SDK: it sends them in fragments.
     others = [
         f"A{chr(65 + n // 676)}{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}" for n in range(count)
     ]
