@@ -1,6 +1,7 @@
 """Serves the broker's streams on loopback: stock data and order updates, over WebSockets."""
 
 import logging
+import socket
 import threading
 from http import HTTPStatus
 from types import TracebackType
@@ -20,6 +21,7 @@ from infra.simulator.streams.session import Session
 from infra.simulator.streams.stock_data import FEEDS, StockDataSession
 
 _AUTH_TIMEOUT = 10.0
+_SEND_BUFFER = 16 * 1024
 
 
 class StreamServer:
@@ -43,6 +45,8 @@ class StreamServer:
             process_request=_known_paths_only,
             logger=_quiet(),
         )
+        # Events wait in the outbox, where they are counted, and not in buffers of megabytes.
+        self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property

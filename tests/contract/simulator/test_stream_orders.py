@@ -10,6 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 
 from infra.simulator.broker import SimulatedBroker
+from infra.simulator.ledger.orders import Status
 from tests.contract.conftest import look_up, placed, post, resting
 from tests.contract.simulator.stream_client import AUTH, Client, client
 
@@ -151,6 +152,21 @@ def test_what_is_refused_changes_nothing(streams: str, http: httpx.Client) -> No
         order = resting(http)
 
         assert until(found, "new")[0]["order"]["id"] == order["id"]
+
+
+def test_what_is_rolled_back_is_not_told(
+    streams: str, http: httpx.Client, broker: SimulatedBroker
+) -> None:
+    with listening(streams) as found:
+        resting(http)
+        until(found, "new")
+        (order,) = broker.ledger.open_orders()
+        with pytest.raises(ZeroDivisionError), broker.ledger.transaction():
+            broker.matching.end(order, Status.CANCELED)
+            _ = 1 / 0
+        other = resting(http)
+
+        assert until(found, "new")[0]["order"]["id"] == other["id"]
 
 
 def test_an_empty_list_ends_the_updates(streams: str, http: httpx.Client) -> None:

@@ -126,7 +126,7 @@ class TestSubscriptions:
             )
 
     @pytest.mark.parametrize(
-        "frame", ["", "{", "[]", "1", "[" * 100_000, '{"action": "listen"}', b"\xff"]
+        "frame", ["", "{", "[]", "1", "[" * 20_000, '{"action": "listen"}', b"\xff"]
     )
     def test_what_cannot_be_read_is_refused(self, streams: str, frame: str | bytes) -> None:
         with following(streams) as found:
