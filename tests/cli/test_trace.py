@@ -12,8 +12,9 @@ from common.errors import PermanentError
 from infra.cli import main
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import USER, enroll, function, rows
-from tests.functions.steps import approved, submit, tick
+from tests.conftest import USER, enroll, rows
+from tests.functions import steps
+from tests.functions.steps import approved, limit, submit, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -36,12 +37,7 @@ def parts(printed: str) -> list[tuple[str, str]]:
 @pytest.fixture
 def filled(db: Database, simulator: SimulatedBroker) -> uuid.UUID:
     """An order that went the whole way."""
-    enroll(db, USER)
-    order_id = approved(db)
-    submit(order_id)
-    simulator.clock.advance(timedelta(seconds=5))
-    assert function("reconcile_orders").post("/").status_code == 200
-    return order_id
+    return steps.filled(db, simulator)
 
 
 def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(
@@ -108,8 +104,9 @@ def test_json_is_what_the_account_api_shows(filled: uuid.UUID) -> None:
 
 
 def test_a_denial_says_why_and_that_nothing_was_sent(db: Database) -> None:
-    enroll(db, USER, guardrails={"symbols_blocklist": ["SPY"]})
+    enroll(db, USER)
     order_id = approved(db)
+    limit(db, symbols_blocklist=["SPY"])
     submit(order_id)
 
     sections = dict(parts(trace(str(order_id))))
