@@ -4,13 +4,13 @@ from collections import Counter
 
 from rich.table import Table
 
-from infra.simulator.faults.fault_kinds import KINDS as BROKER_KINDS
+from infra.simulator.faults.fault_kinds import KINDS as ALL_BROKER_KINDS
 from tests.faults.proof.injected_fault import KINDS
 from tests.faults.proof.trial import Verdict
 
 Counts = list[tuple[str, int]]
 # What hits requests and orders: the proof follows no stream.
-_BROKER_KINDS = [kind for kind, traits in BROKER_KINDS.items() if not traits.hits_streams]
+BROKER_KINDS = [kind for kind, traits in ALL_BROKER_KINDS.items() if not traits.hits_streams]
 
 
 def table(schedules: int, verdict: Verdict) -> Table:
@@ -31,7 +31,7 @@ def table(schedules: int, verdict: Verdict) -> Table:
 
 def missing(happened: Counter[tuple[str, ...]]) -> list[str]:
     """Name the kinds of trouble that never occurred."""
-    groups = [*_troubles(happened), ("Broker", _of(happened, "broker", *_BROKER_KINDS))]
+    groups = [*_troubles(happened), ("Broker", _of(happened, "broker", *BROKER_KINDS))]
     return [f"{name}: {what}" for name, counts in groups for what, count in counts if not count]
 
 
@@ -41,7 +41,7 @@ def _groups(schedules: int, happened: Counter[tuple[str, ...]]) -> list[tuple[st
         ("Lived through", [("schedules", schedules), ("steps", steps)]),
         ("Steps", _of(happened, "step")),
         *_troubles(happened),
-        ("Faults of the broker", _of(happened, "broker", *_BROKER_KINDS)),
+        ("Faults of the broker", _of(happened, "broker", *BROKER_KINDS)),
         ("Orders", _of(happened, "count")),
         ("Ended as", _of(happened, "status")),
         ("Denials", _of(happened, "denial")),
