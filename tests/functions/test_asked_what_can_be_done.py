@@ -70,6 +70,16 @@ def unexplained(db: Database, simulator: SimulatedBroker) -> None:
         )
 
 
+def apply_action(db: Database, simulator: SimulatedBroker) -> None:
+    """Let SPY's shares be restated a second from now."""
+    unexplained(db, simulator)
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE corporate_actions SET effect = 'shares', applied_at = :now",
+            now=simulator.clock.now() + timedelta(seconds=1),
+        )
+
+
 def test_what_keeps_one_user_from_being_asked_keeps_nobody_else(db: Database) -> None:
     for uid in (USER, ANOTHER, "third"):
         enroll(db, uid)
@@ -249,12 +259,7 @@ def test_what_fired_before_a_corporate_action_is_asked_of_nobody(
     db: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (piece,) = later_pieces(db, simulator, monkeypatch)
-    unexplained(db, simulator)
-    with db.transaction() as tx:
-        tx.run(
-            "UPDATE corporate_actions SET effect = 'shares', applied_at = :now",
-            now=simulator.clock.now() + timedelta(seconds=1),
-        )
+    apply_action(db, simulator)
 
     assert ask_later(db, simulator, piece) == 0
 
