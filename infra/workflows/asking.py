@@ -114,11 +114,13 @@ def judge(
         return "set_aside"
 
 
-def _denials(others: Judgement, found: Mapping[str, Judgement]) -> Denials:
-    def reason(judged: Judgement) -> str | None:
-        return judged.code.value if isinstance(judged, Denied) else judged
+def code_of(judged: Judgement) -> str | None:
+    """Name what keeps a user from being asked: a denial code, or `set_aside`."""
+    return judged.code.value if isinstance(judged, Denied) else judged
 
-    return Denials(reason(others), {uid: reason(each) for uid, each in found.items()})
+
+def _denials(others: Judgement, found: Mapping[str, Judgement]) -> Denials:
+    return Denials(code_of(others), {uid: code_of(each) for uid, each in found.items()})
 
 
 def _trip_breakers(

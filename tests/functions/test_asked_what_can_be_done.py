@@ -213,6 +213,24 @@ def test_a_number_that_is_none_costs_its_user_alone(
     assert rows(db, "SELECT 1 FROM set_aside_configs") == []
 
 
+def test_a_loss_that_is_no_number_keeps_its_user_alone_and_is_told(
+    account: Account, db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    for uid in (USER, ANOTHER):
+        say(db, uid, rules=[AGAIN], guardrails=ROOM | {"daily_loss_limit_usd": 10})
+    with db.transaction() as tx:
+        tx.run("UPDATE trades SET qty = 'NaN'")
+    next_price(simulator, 491)
+
+    tick()
+
+    (mine,) = account.get("/status").get_json()["rules"]
+    assert asked_users(db) == {ANOTHER}
+    assert status(db)["held_back"] == {"set_aside": 1}
+    assert (mine["held_back_by"], mine["denied_because"]) == (["set_aside"], None)
+
+
 def later_pieces(
     db: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> list[RulesFired]:
