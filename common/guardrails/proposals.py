@@ -10,7 +10,7 @@ from common.guardrails import GUARDRAILS, Guardrail, consent, deny, limits, mark
 from common.guardrails.facts import BrokerFacts, Denied, Exposure, Facts
 from common.holdings.positions import Holding
 from common.market import Quote
-from common.orders.order import Order, client_order_id
+from common.orders.order import Order
 from common.orders.status import APPROVED
 from common.questions import Terms
 from common.server_limits import ServerLimits
@@ -39,7 +39,7 @@ def proposed(terms: Terms) -> Order:
     return Order(
         id=_NOBODY,
         firebase_uid="",
-        client_order_id=client_order_id(_NOBODY),
+        client_order_id="",
         symbol=terms.symbol,
         asset_class=terms.asset_class,
         side=terms.side,
