@@ -9,7 +9,7 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 SET_UP = PIP_USER=0 PIP_CONSTRAINT=/dev/null "$(PYTHON)" -I infra/local/virtualenv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator dev selftest test lint checkov format lock faults audit flood kills mutants mutations order-fields bench bench-check clean always
+.PHONY: help demo demo-emulator dev selftest test test-fast lint checkov format lock faults audit flood kills mutants mutations order-fields bench bench-check clean always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ selftest: $(STAMP) ## trip every guardrail and rule type against the simulator, 
 
 test: lint ## lint, types, layers and all tests
 	@$(BIN)/pytest --cov --cov-report=term
+
+test-fast: $(STAMP) ## the unit tests alone
+	@$(BIN)/pytest tests/unit
 
 lint: $(STAMP) ## ruff, mypy strict, import-linter, the schema of the Cloud Build files
 	@$(BIN)/ruff check .

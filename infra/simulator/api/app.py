@@ -9,8 +9,14 @@ from typing import Any
 import flask
 from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+)
 
+from common.bounds import LARGEST_BODY
 from infra.simulator.api import failures
 from infra.simulator.api.control import control_api, control_market
 from infra.simulator.api.data import (
@@ -51,6 +57,7 @@ class _BrokerApp(flask.Flask):
 
     def __init__(self, broker: BrokerState) -> None:
         super().__init__("broker", static_folder=None)
+        self.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
         self.json = _ExactJSON(self)
         self.broker = broker
 
@@ -135,4 +142,6 @@ def _http_error(error: HTTPException) -> flask.Response:
         return failures.refusal(ApiError(error.code or 500, {"message": error.description}))
     if isinstance(error, (NotFound, MethodNotAllowed)):
         return failures.refusal(not_found("endpoint not found"))
+    if isinstance(error, RequestEntityTooLarge):
+        return failures.refusal(ApiError(413, {"message": error.description}))
     return failures.refusal(ApiError(500, failures.documented(500, flask.request.path)))

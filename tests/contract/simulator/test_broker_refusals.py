@@ -70,6 +70,15 @@ class TestRefusals:
 
         assert (reply.status_code, reply.json()["code"]) == (400, 40010000)
 
+    def test_body_that_is_too_large_is_not_read(self, http: httpx.Client) -> None:
+        body = b'{"symbol": "AAPL"' + b" " * 64 * 1024 + b"}"
+
+        reply = http.post("/v2/orders", content=body)
+        without_length = http.post("/v2/orders", content=iter([body]))
+
+        assert (reply.status_code, without_length.status_code) == (413, 400)
+        assert http.get("/v2/orders?status=all").json() == []
+
     def test_asset_decides_what_may_be_done_with_it(
         self, http: httpx.Client, broker: SimulatedBroker
     ) -> None:

@@ -1,7 +1,7 @@
 """The pricing library against the textbook, and against what the broker's feed said once."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import assume, given
@@ -52,6 +52,27 @@ def test_greeks_are_the_textbooks(option: OptionTerms, volatility: float) -> Non
     assert greeks is not None
     expected = textbook(option, volatility).greeks()
     assert asdict(greeks) == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+def test_greeks_are_for_a_dollar_a_day_and_a_percentage_point() -> None:
+    """In the units of the broker's feed: what the price changes by, itself computed anew."""
+    option = OptionTerms("call", strike=162.5, years=0.5, underlying_price=165.84)
+    price = black_scholes.fair_price(option, 0.3)
+    a_dollar_up = replace(option, underlying_price=option.underlying_price + 0.01)
+    a_day_later = replace(option, years=option.years - 1 / 365)
+    at_a_higher_rate = replace(textbook(option, 0.3), rate=RISK_FREE_RATE + 0.01)
+
+    greeks = black_scholes.greeks(option, 0.3)
+
+    assert greeks is not None
+    changes = {
+        "delta": (black_scholes.fair_price(a_dollar_up, 0.3) - price) / 0.01,
+        "theta": black_scholes.fair_price(a_day_later, 0.3) - price,
+        "vega": black_scholes.fair_price(option, 0.31) - price,
+        "rho": at_a_higher_rate.price - price,
+    }
+    computed = {name: value for name, value in asdict(greeks).items() if name in changes}
+    assert computed == pytest.approx(changes, rel=0.02)
 
 
 @given(terms, volatilities)

@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 import flask
 from flask.typing import ResponseReturnValue
 
-from common.bounds import LARGEST_BODY
 from common.model import Model
 
 Json = dict[str, Any]
@@ -20,9 +19,8 @@ def bad_script(error: Exception) -> ResponseReturnValue:
 def document(kind: type[_Document]) -> _Document:
     """Read the request's JSON object; nothing at all is an empty one.
 
-    Raises MalformedMessageError, and RequestEntityTooLarge.
+    Raises MalformedMessageError.
     """
-    flask.request.max_content_length = LARGEST_BODY
     return kind.from_json(flask.request.get_data() or b"{}")
 
 
