@@ -33,6 +33,13 @@ class InvalidSignatureError(PermanentError):
     """The sender could not be verified."""
 
 
+class InvalidReceiptError(PermanentError):
+    """A receipt does not verify: changed, signed by another key, or at odds with itself."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the receipt does not verify: {reason}")
+
+
 class BrokerRefusedError(PermanentError):
     """The broker understood and said no (4xx).
 

@@ -113,6 +113,15 @@ def scheduler_and_secrets(inputs: Inputs, size: Size) -> float:  # noqa: ARG001 
     )
 
 
+def receipts(inputs: Inputs, size: Size) -> float:
+    """Cloud KMS: the versions of the key, and a signature for each receipt."""
+    signed = _of_all(inputs, size, "receipts")
+    return (
+        inputs["deployment"]["key_versions"] * inputs["prices"]["key_version"]
+        + signed / 10_000 * inputs["prices"]["ten_thousand_signatures"]
+    )
+
+
 def builds_and_images(inputs: Inputs, size: Size) -> float:  # noqa: ARG001 (of any size)
     """Cloud Build by minutes, Artifact Registry by what it keeps."""
     prices, deployed = inputs["prices"], inputs["deployment"]
@@ -136,6 +145,7 @@ COMPONENTS = {
     "Pub/Sub": messages,
     "Logs and alerts": logs_and_alerts,
     "Scheduler and secrets": scheduler_and_secrets,
+    "Receipts": receipts,
     "Builds and images": builds_and_images,
     "Network": network,
 }

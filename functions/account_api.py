@@ -19,7 +19,7 @@ from functions import edge, wiring
 from functions.account.answers import answer_question
 from functions.account.config import read_config, replace_config
 from functions.account.cors import cross_origin
-from functions.account.orders import cancel_order, list_orders, trace_order
+from functions.account.orders import cancel_order, list_orders, receipt_of_order, trace_order
 from functions.account.reads import list_questions, read_snapshots, read_status
 from functions.account.requests import Call
 from functions.callers import admitted, strangers_counted
@@ -42,6 +42,11 @@ ROUTES = Map(
                 Rule("/trading/orders/<uuid:order_id>", methods=["DELETE"], endpoint=cancel_order),
                 Rule(
                     "/trading/orders/<uuid:order_id>/trace", methods=["GET"], endpoint=trace_order
+                ),
+                Rule(
+                    "/trading/orders/<uuid:order_id>/receipt",
+                    methods=["GET"],
+                    endpoint=receipt_of_order,
                 ),
                 Rule("/trading/snapshots", methods=["GET"], endpoint=read_snapshots),
                 Rule("/trading/status", methods=["GET"], endpoint=read_status),

@@ -41,6 +41,7 @@ ROUTES = Map(
         Rule("/questions/<uuid:question_id>/answer", methods=["POST"], endpoint=questions.answer),
         Rule("/orders", methods=["GET"], endpoint=orders.show),
         Rule("/orders/<uuid:order_id>", methods=["GET"], endpoint=orders.show_one),
+        Rule("/orders/<uuid:order_id>/receipt", methods=["GET"], endpoint=orders.receipt),
         Rule("/rules", methods=["GET"], endpoint=rules.show),
         Rule("/rules/config", methods=["GET"], endpoint=rules.edit),
         Rule("/rules/config", methods=["POST"], endpoint=rules.save),

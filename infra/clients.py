@@ -4,7 +4,8 @@ Used by the functions and by the command line alike. Nothing is reached before i
 """
 
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from common.errors import PermanentError
 from infra.alpaca.http import AlpacaHttp
@@ -19,6 +20,10 @@ from infra.runtime.clock import Clock, SystemClock
 from infra.runtime.secrets import Secrets
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from infra.auth.receipt_signature import ReceiptSigner
+    from infra.gcp.rest import GoogleRest
 
 
 class Clients:
@@ -59,6 +64,29 @@ class Clients:
         return PubsubPublisher(project, self.settings.pubsub_emulator_host)
 
     @cached_property
+    def google(self) -> "GoogleRest":
+        """Google's REST APIs, as the environment's account."""
+        from infra.gcp.rest import GoogleRest  # noqa: PLC0415 (few need it)
+
+        return GoogleRest()
+
+    @cached_property
+    def receipt_signer(self) -> "ReceiptSigner":
+        """Who signs receipts; imported when first used, the cryptography behind it is heavy.
+
+        Raises SettingsError where no key is set.
+        """
+        from infra.auth.local_signing_key import LocalSigningKey  # noqa: PLC0415
+        from infra.auth.receipt_signature import ReceiptSigner  # noqa: PLC0415
+        from infra.gcp.kms import KmsSigningKey  # noqa: PLC0415
+
+        if name := self.settings.receipt_kms_key:
+            return ReceiptSigner(KmsSigningKey(name, self.google))
+        if file := self.settings.receipt_key_file:
+            return ReceiptSigner(LocalSigningKey(Path(file)))
+        raise SettingsError("nothing signs receipts: set RECEIPT_KMS_KEY or RECEIPT_KEY_FILE")
+
+    @cached_property
     def scheduler(self) -> CloudScheduler:
         """Cloud Scheduler; raises SettingsError without a project and a region."""
         return CloudScheduler(
@@ -71,7 +99,7 @@ class Clients:
         """Close what was opened."""
         for wire in self._wires:
             wire.close()
-        for name in ("publisher", "database"):
+        for name in ("google", "publisher", "database"):
             if name in vars(self):
                 getattr(self, name).close()
 

@@ -5,6 +5,7 @@
 #   callers      who may call it from outside; only these three functions are reachable from there
 #   secrets      what it may read
 #   relays       whether it publishes: whoever does publishes whatever the outbox holds, on any topic
+#   signs        whether it signs receipts
 #   connections  to the database, per instance (DATABASE_POOL_SIZE)
 locals {
   functions = {
@@ -47,11 +48,13 @@ locals {
     console = {
       callers = var.console_callers
       secrets = []
+      signs   = true
       relays  = false, memory = "512Mi", instances = 1, concurrency = 8, connections = 2, timeout = 30
     }
     account_api = {
       callers = var.account_api_callers
       secrets = ["ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY"] # a user may cancel at the broker
+      signs   = true
       relays  = true, memory = "512Mi", instances = 4, concurrency = 16, connections = 4, timeout = 30
     }
   }
@@ -118,6 +121,7 @@ resource "google_cloudfunctions2_function" "this" {
     google_project_iam_member.function_build,
     time_sleep.apis_answer,
     google_secret_manager_secret_iam_member.reads,
+    google_kms_crypto_key_iam_member.signs,
     google_sql_user.function,
   ]
 }

@@ -47,3 +47,8 @@ output "database" {
     function_users       = values(local.database_users)
   }
 }
+
+output "receipt_key" {
+  description = "The key that signs receipts; `countersign receipt-key` shows its public half."
+  value       = local.receipt_key
+}

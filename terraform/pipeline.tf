@@ -11,6 +11,7 @@ locals {
       local.settings,
       local.has_fallback ? local.fallback : {},
       local.secret_names,
+      { RECEIPT_KMS_KEY = local.receipt_key },
       { DB_USER = user == "deploy" ? google_sql_user.deploy.name : google_sql_user.operator.name },
     ) : "${name}=${value}"
   ]) }

@@ -6,6 +6,7 @@ locals {
     "roles/cloudbuild.builds.editor",
     "roles/cloudbuild.workerPoolOwner",
     "roles/cloudfunctions.admin",
+    "roles/cloudkms.admin",
     "roles/cloudscheduler.admin",
     "roles/cloudsql.admin",
     "roles/cloudsql.instanceUser",

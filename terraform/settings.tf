@@ -62,6 +62,7 @@ locals {
       },
       # Where the fallback is; it goes with its token, all or nothing.
       contains(f.secrets, "CLOUDFLARE_API_TOKEN") ? local.fallback : {},
+      contains(local.signing, function) ? { RECEIPT_KMS_KEY = local.receipt_key } : {},
       { for secret in f.secrets : secret => local.secret_names[secret] },
     )
   }

@@ -179,3 +179,14 @@ variable "approvers" {
     error_message = "Approvers are people: user: or group: and an address."
   }
 }
+
+variable "receipt_key_version" {
+  description = "Which version of the key signs receipts: a new one after a rotation (docs/receipts.md)."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.receipt_key_version >= 1 && floor(var.receipt_key_version) == var.receipt_key_version
+    error_message = "Versions are 1, 2, and so on."
+  }
+}

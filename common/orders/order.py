@@ -15,13 +15,9 @@ Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit"]
 TimeInForce = Literal["day", "gtc", "ioc"]
 
-_PREFIX = "cs-"
+CLIENT_ORDER_ID_PREFIX = "cs-"
+_UUID_LENGTH = 36
 _CENT = Decimal("0.01")
-
-
-def client_order_id(origin: UUID) -> str:
-    """Derive the idempotency key (39 characters) from the question, or the unasked opportunity."""
-    return f"{_PREFIX}{origin}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class Order:
     @property
     def flow_id(self) -> str:
         """What the log lines of its whole way have in common: its question, or its opportunity."""
-        return self.client_order_id.removeprefix(_PREFIX)
+        return self.client_order_id.removeprefix(CLIENT_ORDER_ID_PREFIX)[:_UUID_LENGTH]
 
     @property
     def is_fractional(self) -> bool:

@@ -13,6 +13,7 @@ from functions.account.requests import Call
 from functions.account.responses import effective, existing, page_reply
 from infra.postgres.trading import order_views, orders, traces
 from infra.postgres.users import user_configs
+from infra.workflows import receipts
 
 
 def list_orders(call: Call) -> edge.Reply:
@@ -35,6 +36,14 @@ def trace_order(call: Call, order_id: UUID) -> edge.Reply:
     rule = rules.get(trace["rule"]["id"])
     trace["rule"]["definition"] = rule.model_dump(mode="json") if rule else None
     return to_wire(trace), 200
+
+
+def receipt_of_order(call: Call, order_id: UUID) -> edge.Reply:
+    """Return an order's receipt, signed."""
+    asked.Empty.from_document(call.query)
+    with call.transaction() as tx:
+        receipt = existing(receipts.read(tx, call.uid, order_id, call.now))
+    return {"receipt": call.app.receipt_signer.sign(receipt.to_canonical())}, 200
 
 
 def cancel_order(call: Call, order_id: UUID) -> edge.Reply:

@@ -7,11 +7,12 @@ from uuid import UUID
 from werkzeug.exceptions import NotFound
 
 from common.guardrails import GUARDRAILS
-from functions.pages.rendering import Reply, page
+from functions.pages.rendering import Reply, download, page
 from functions.pages.requests import Call
 from infra.postgres.console import orders
 from infra.postgres.database import Row
 from infra.postgres.trading import traces
+from infra.workflows import receipts
 
 _SHOWN = 50
 # Where a guardrail's name alone would be no sentence.
@@ -41,7 +42,18 @@ def show_one(call: Call, order_id: UUID) -> Reply:
         timeline=_timeline(trace),
         verdict=trace["guardrails"],
         checks=_CHECKS,
+        has_receipts=call.app.settings.has_receipts,
     )
+
+
+def receipt(call: Call, order_id: UUID) -> Reply:
+    """Return an order's receipt as a file; raises NotFound."""
+    with call.app.database.transaction() as tx:
+        found = receipts.of_any_user(tx, order_id, call.now)
+    if found is None:
+        raise NotFound("There is no such order.")
+    signed = call.app.receipt_signer.sign(found.to_canonical())
+    return download(f"receipt-{order_id}.jws", signed, "application/jose")
 
 
 def _timeline(trace: dict[str, Any]) -> list[tuple[datetime, str, str]]:

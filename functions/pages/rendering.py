@@ -76,6 +76,13 @@ def page(call: Call, name: str, *, notice: str = "", status: int = 200, **shown:
     return response
 
 
+def download(name: str, content: str, kind: str) -> Reply:
+    """Return a text to be kept as a file; `kind` is its media type."""
+    response = flask.Response(content, HTTPStatus.OK, _HEADERS, mimetype=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 def problem_page(request: flask.Request, status: int, message: str) -> Reply:
     """Say what went wrong; needs nothing but the request."""
     template = _environment().get_template("problem.html")

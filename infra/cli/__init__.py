@@ -19,11 +19,11 @@ from infra.cli import (
     schedules,
     templates,
     tokens,
-    trace,
     users,
 )
 from infra.cli.deploy_check.command import deploy_check
 from infra.cli.doctor.command import doctor
+from infra.cli.orders import receipts, trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,6 +47,9 @@ for _command in (
     controls.halt,
     controls.resume,
     trace.trace,
+    receipts.receipt,
+    receipts.receipt_key,
+    receipts.verify,
     dead_letters.dead_letters,
     positions.positions,
     migrate.migrate,

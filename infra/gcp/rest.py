@@ -1,4 +1,4 @@
-"""Reads what Google's REST APIs say of a project's resources. Nothing here changes anything."""
+"""Calls Google's REST APIs, where nothing is changed: reads, and questions asked by POST."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from werkzeug.wrappers import Response
 
+from infra.local.key_files import write_key
+
 # Firebase's last an hour; a local stack is left running for days.
 _LIFETIME = timedelta(days=30)
 _ALGORITHM = "RS256"
@@ -54,16 +56,7 @@ def jwk_set(key_file: Path) -> str:
 def _private_key(key_file: Path) -> rsa.RSAPrivateKey:
     """Read the folder's key, made at the first use."""
     if not key_file.exists():
-        made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = made.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-        unfinished = key_file.with_suffix(".part")
-        unfinished.touch(mode=0o600)
-        unfinished.write_bytes(pem)
-        unfinished.replace(key_file)
+        write_key(key_file, rsa.generate_private_key(public_exponent=65537, key_size=2048))
     key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError(f"{key_file} holds no RSA key")

@@ -19,6 +19,7 @@ from infra.local import answers, firebase
 from infra.local.app_backend import AppBackend
 from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.functions_server import FunctionsServer
+from infra.local.key_files import make_receipt_key
 from infra.local.paper import PaperAccount
 from infra.local.postgres import embedded_postgres
 from infra.local.pubsub.emulator_bus import EmulatedBus
@@ -32,7 +33,9 @@ from infra.simulator.broker import SimulatedBroker
 from infra.workflows.config_store import DEFAULT_TEMPLATE
 
 PROJECT = "countersign-local"
-FIREBASE_KEY = "firebase-key.pem"  # signs the users' ID tokens; in the stack's folder
+# In the stack's folder.
+FIREBASE_KEY = "firebase-key.pem"  # signs the users' ID tokens
+RECEIPT_KEY, RECEIPT_PUBLIC_KEY = "receipt-key.pem", "receipt-key.pub.pem"
 # Local-only values: they open nothing outside this machine.
 WEBHOOK_SECRET = "whsec_Y291bnRlcnNpZ24tbG9jYWwtd2ViaG9vay1zZWNyZXQ="  # noqa: S105
 INTERNAL_TOKEN = "local-internal-token"  # noqa: S105
@@ -134,6 +137,7 @@ def local_stack(
         broker_settings = start(_reached(broker, ports.broker))
         app_server = start(HttpServer(app.app))
         key_server = start(HttpServer(firebase.key_server(folder / FIREBASE_KEY)))
+        make_receipt_key(folder / RECEIPT_KEY, folder / RECEIPT_PUBLIC_KEY)
         functions = start(FunctionsServer(folder / "functions.log", ports.functions))
         answers_server = start(HttpServer(answers.application(functions.url, WEBHOOK_SECRET)))
         subscriptions = _subscriptions(functions.url, app_server.url, pushes or {})
@@ -151,6 +155,7 @@ def local_stack(
             "APP_BACKEND_URL": answers_server.url,
             "FIREBASE_PROJECT_ID": PROJECT,
             "FIREBASE_KEYS_URL": key_server.url,
+            "RECEIPT_KEY_FILE": str((folder / RECEIPT_KEY).absolute()),
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "PUBSUB_EMULATOR_HOST": bus_host,
         }

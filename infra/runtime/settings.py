@@ -23,6 +23,7 @@ from common.market import StockFeed
 from common.server_limits import SERVER_CAPS, ServerLimits
 from infra.runtime.database_url import connection_arguments
 from infra.runtime.limit_settings import LimitSettings
+from infra.runtime.receipt_settings import ReceiptSettings
 from infra.runtime.setting_values import (
     CLOUDFLARE_API,
     DATA_HOST,
@@ -86,7 +87,7 @@ def default_limits() -> ServerLimits:
     return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).server_limits
 
 
-class Settings(LimitSettings):
+class Settings(LimitSettings, ReceiptSettings):
     """Everything that an operator can set; names are the environment variables in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)

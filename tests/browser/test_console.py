@@ -1,9 +1,12 @@
 """A person at the console: asked, swiped, ordered, traced; halted; on a phone and on a desktop."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
-from infra.local.stack import Stack
+from infra.auth.receipt_signature import verified
+from infra.local.stack import RECEIPT_PUBLIC_KEY, Stack
 from tests.browser.conftest import Watched
 from tests.browser.steps import FAR, set_price, step_a_minute, swipe, wait_for_question
 from tests.conftest import rows
@@ -11,8 +14,8 @@ from tests.conftest import rows
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_a_falling_price_is_asked_about_swiped_ordered_filled_and_traced(
-    console: Watched, stack: Stack
+def test_a_falling_price_is_asked_about_swiped_ordered_filled_traced_and_verified(
+    console: Watched, stack: Stack, tmp_path: Path
 ) -> None:
     page = console.open("questions")
     card = wait_for_question(page)
@@ -31,8 +34,14 @@ def test_a_falling_price_is_asked_about_swiped_ordered_filled_and_traced(
     expect(page.locator(".timeline")).to_contain_text("+10 means approve")
     expect(page.locator(".timeline")).to_contain_text("Filled")
     expect(page.get_by_text("passed; $10.00 was reserved")).to_be_visible()
-    (order,) = rows(stack.database, "SELECT status FROM trade_orders")
+    with page.expect_download() as downloaded:
+        page.get_by_role("link", name="Receipt").click()
+    receipt = Path(downloaded.value.path()).read_bytes()
+    (order,) = rows(stack.database, "SELECT id, client_order_id, status FROM trade_orders")
     assert order["status"] == "filled"
+    found = verified(receipt, (tmp_path / RECEIPT_PUBLIC_KEY).read_text())
+    assert (found.order_id, found.client_order_id) == (order["id"], order["client_order_id"])
+    assert [entry.type for entry in found.entries][-2:] == ["broker_order", "fill"]
 
 
 def test_a_swipe_to_the_left_orders_nothing(console: Watched, stack: Stack) -> None:

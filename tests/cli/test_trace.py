@@ -12,7 +12,8 @@ from common.errors import PermanentError
 from infra.cli import main
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import USER, enroll, function, rows
+from tests.conftest import USER, enroll, rows
+from tests.functions import steps
 from tests.functions.steps import approved, limit, submit, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -36,12 +37,7 @@ def parts(printed: str) -> list[tuple[str, str]]:
 @pytest.fixture
 def filled(db: Database, simulator: SimulatedBroker) -> uuid.UUID:
     """An order that went the whole way."""
-    enroll(db, USER)
-    order_id = approved(db)
-    submit(order_id)
-    simulator.clock.advance(timedelta(seconds=5))
-    assert function("reconcile_orders").post("/").status_code == 200
-    return order_id
+    return steps.filled(db, simulator)
 
 
 def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(

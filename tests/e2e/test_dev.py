@@ -115,7 +115,7 @@ def test_an_app_developer_answers_a_question_and_data_outlives_a_restart(tmp_pat
 
     assert (unsigned.status_code, decided.status_code) == (401, 200)
     assert decided.json()["decision"] == "approve"
-    assert order["client_order_id"] == f"cs-{question_id}"
+    assert order["client_order_id"].startswith(f"cs-{question_id}-")
     assert [o["client_order_id"] for o in book] == [order["client_order_id"]]
 
 
@@ -125,6 +125,18 @@ def test_the_command_line_answers_too(tmp_path: Path) -> None:
         done = countersign("answer", question_id, "--", "-10", cwd=tmp_path)
 
     assert json.loads(done.stdout)["decision"] == "reject"
+
+
+def test_a_receipt_of_the_stack_is_verified_when_nothing_runs_any_more(tmp_path: Path) -> None:
+    with dev(tmp_path) as stack:
+        question_id, _ = pending_question(stack)
+        answered = json.loads(countersign("answer", question_id, "10", cwd=tmp_path).stdout)
+        countersign("receipt", answered["order_id"], "--output", "receipt.jws", cwd=tmp_path)
+
+    verified = countersign("verify", "receipt.jws", cwd=tmp_path)
+
+    assert verified.stdout.startswith("Verified: signed ")
+    assert f"Order {answered['order_id']}, at the broker cs-{question_id}-" in verified.stdout
 
 
 def test_without_a_running_stack_it_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from common.messages import Message, OrderApproved, SnapshotsIngested
 from infra.local.app_backend import signed_headers
 from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres.database import Database
-from tests.conftest import NOON, USER, function, rows
+from infra.simulator.broker import SimulatedBroker
+from tests.conftest import NOON, USER, enroll, function, rows
 
 
 def deliver(
@@ -99,6 +101,16 @@ def limit(db: Database, uid: str = USER, **guardrails: Any) -> None:
             guardrails=json.dumps(guardrails),
             uid=uid,
         )
+
+
+def filled(db: Database, simulator: SimulatedBroker) -> UUID:
+    """Bring a new user's order the whole way, and return it."""
+    enroll(db, USER)
+    order_id = approved(db)
+    submit(order_id)
+    simulator.clock.advance(timedelta(seconds=5))
+    assert function("reconcile_orders").post("/").status_code == 200
+    return order_id
 
 
 def submit(order_id: UUID) -> TestResponse:

@@ -9,7 +9,9 @@ import pytest
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
+from common.model import parse_json
 from common.questions import Answer, Decision
+from common.receipts.consent import client_order_id
 from functions import wiring
 from infra.local.app_backend import signed_headers
 from infra.local.stack import WEBHOOK_SECRET
@@ -44,7 +46,10 @@ def test_a_yes_becomes_an_approved_order_and_its_announcement(db: Database) -> N
     assert (body["question_id"], body["decision"]) == (str(question_id), "approve")
     order = order_row(db, uuid.UUID(body["order_id"]))
     assert (order["status"], order["symbol"], order["notional_usd"]) == ("approved", "SPY", 10)
-    assert order["client_order_id"] == f"cs-{question_id}"
+    assert order["client_order_id"] == client_order_id(question_id, USER, order["consented"])
+    (question,) = rows(db, "SELECT question_text AS text, metadata FROM questions")
+    shown = parse_json(order["consented"])
+    assert shown == {"question_text": question["text"], "terms": question["metadata"]}
     assert messages(db, "orders-approved") == [{"order_id": body["order_id"]}]
 
 

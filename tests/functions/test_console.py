@@ -8,9 +8,11 @@ import pytest
 
 from functions import wiring
 from functions.pages import files
+from infra.auth.receipt_signature import verified
+from infra.local.key_files import make_receipt_key
 from infra.postgres.database import Database
 from tests.conftest import enroll, function, rows
-from tests.functions.steps import tick
+from tests.functions.steps import approved, tick
 
 STATIC = Path(files.__file__).with_name("static")
 PAGES = ("", "questions", "orders", "rules", "market", "kpis", "operate")
@@ -158,6 +160,28 @@ def test_what_is_not_there_is_a_page_that_says_so(path: str, status: int) -> Non
 
     assert reply.status_code == status
     assert "Content-Security-Policy" in reply.headers
+
+
+def test_an_order_has_its_receipt_to_download(
+    db: Database, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    order_id = approved(db)
+    path = f"/orders/{order_id}"
+    assert "Receipt" not in function("console").get(path).text
+    assert function("console").get(f"{path}/receipt").status_code == 503
+    make_receipt_key(tmp_path / "key.pem", tmp_path / "key.pub.pem")
+    environment.setenv("RECEIPT_KEY_FILE", str(tmp_path / "key.pem"))
+    wiring.reset()
+
+    page = function("console").get(path)
+    receipt = function("console").get(f"{path}/receipt")
+
+    assert f'href="{path}/receipt"' in page.text
+    assert receipt.mimetype == "application/jose"
+    named = f'attachment; filename="receipt-{order_id}.jws"'
+    assert receipt.headers["Content-Disposition"] == named
+    assert verified(receipt.data, (tmp_path / "key.pub.pem").read_text()).order_id == order_id
+    assert function("console").get(f"/orders/{NO_ID}/receipt").status_code == 404
 
 
 def test_a_config_that_no_database_can_hold_is_refused_with_its_place(

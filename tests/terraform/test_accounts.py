@@ -79,6 +79,41 @@ def test_each_function_that_announces_may_publish_on_every_topic(deployment: Dep
     }
 
 
+def test_each_function_that_signs_receipts_may_use_their_key_and_nobody_else_may(
+    deployment: Deployment,
+) -> None:
+    signing = {function for function in deployment.functions if "receipt_signer" in _uses(function)}
+    key = deployment.one("google_kms_crypto_key", "receipts")
+    grants = deployment.all("google_kms_crypto_key_iam_member")
+
+    assert signing == {"account_api", "console"}
+    assert {values["member"] for values in grants} == {
+        OPERATOR,
+        *(deployment.account(function) for function in signing),
+    }
+    assert {(values["crypto_key_id"], values["role"]) for values in grants} == {
+        (key["id"], "roles/cloudkms.signerVerifier")
+    }
+    for function in deployment.functions:
+        named = deployment.environment(function).get("RECEIPT_KMS_KEY")
+        assert (named is not None) == (function in signing)
+
+
+def test_the_key_of_receipts_is_the_one_that_is_made(deployment: Deployment) -> None:
+    ring = deployment.one("google_kms_key_ring", "receipts")
+    key = deployment.one("google_kms_crypto_key", "receipts")
+
+    assert (key["purpose"], key["version_template"][0]["algorithm"]) == (
+        "ASYMMETRIC_SIGN",
+        "EC_SIGN_P256_SHA256",
+    )
+    assert key["deletion_policy"] == "PREVENT"
+    assert deployment.environment("account_api")["RECEIPT_KMS_KEY"] == (
+        f"projects/my-countersign-project/locations/{ring['location']}/keyRings/{ring['name']}"
+        f"/cryptoKeys/{key['name']}/cryptoKeyVersions/1"
+    )
+
+
 def test_in_the_project_a_function_may_use_the_database_and_nothing_else(
     deployment: Deployment,
 ) -> None:
@@ -118,6 +153,7 @@ LEFT_ALONE = {
     "snapshot_endpoint": "the dashboard's contract",
     "app_backend_url": "the local stack's, refused away from this machine",
     "firebase_keys_url": "Google's",
+    "receipt_key_file": "a key of this machine; a deployment's is in Cloud KMS",
     "cloudflare_api_url": "Cloudflare's",
     "pubsub_emulator_host": "an emulator's",
     "snapshot_deadline_seconds": "goes with the schedule's deadline",

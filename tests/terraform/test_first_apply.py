@@ -16,6 +16,7 @@ APIS = {
     "google_cloudbuild": "cloudbuild",
     "google_cloudfunctions2": "cloudfunctions",
     "google_compute": "compute",
+    "google_kms": "cloudkms",
     "google_logging": "logging",
     "google_monitoring": "monitoring",
     "google_project_iam": "cloudresourcemanager",
@@ -117,6 +118,7 @@ def test_every_alert_and_chart_waits_until_its_metrics_are_known(deployment: Dep
         ("google_cloudbuild_worker_pool.this", "google_service_networking_connection.services"),
         ("google_cloudfunctions2_function.this", "google_project_iam_member.function_build"),
         ("google_cloudfunctions2_function.this", "google_secret_manager_secret_iam_member.reads"),
+        ("google_cloudfunctions2_function.this", "google_kms_crypto_key_iam_member.signs"),
         ("google_cloudfunctions2_function.this", "google_sql_user.function"),
         ("google_cloudfunctions2_function.this", "google_compute_subnetwork.functions"),
         (

@@ -24,6 +24,9 @@ NAMES = [
     ("google_cloud_scheduler_job", "name", r"[\w-]{1,500}"),
     # secretmanager v1, projects.secrets.create, secretId
     ("google_secret_manager_secret", "secret_id", r"[\w-]{1,255}"),
+    # cloudkms v1, projects.locations.keyRings.create, keyRingId; cryptoKeys.create, cryptoKeyId
+    ("google_kms_key_ring", "name", r"[\w-]{1,63}"),
+    ("google_kms_crypto_key", "name", r"[\w-]{1,63}"),
     # logging v2, LogMetric.name
     ("google_logging_metric", "name", r"(?!/)[\w.,+!*',()%/-]{1,100}"),
     # cloudbuild v1, BuildTrigger.name
@@ -247,6 +250,7 @@ def test_every_kind_of_resource_is_looked_at(deployment: Deployment) -> None:
     assert kinds == {kind for kind, _, _ in NAMES} | {
         "google_billing_budget",
         "google_cloud_run_service_iam_member",  # test_invocation
+        "google_kms_crypto_key_iam_member",  # test_accounts
         "google_monitoring_alert_policy",  # test_alert_rules
         "google_monitoring_dashboard",  # test_alert_rules
         "google_monitoring_notification_channel",  # test_alerts

@@ -79,3 +79,8 @@ def test_a_refusal_names_status_words_and_request_id() -> None:
 
     assert str(error) == "broker answered 403: insufficient buying power (request id req-1)"
     assert (error.status, error.message) == (403, "insufficient buying power")
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(MalformedMessageError, match="stands twice"):
+        parse_json('{"amount": "1", "amount": "2"}')

@@ -1,7 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -10,9 +9,8 @@ from pydantic import ValidationError
 
 from common.holdings.positions import next_fill
 from common.orders.broker_order import BrokerOrder
-from common.orders.order import client_order_id
 from common.orders.status import APPROVED, CANCELED, DENIED, SUBMITTING, TERMINAL, may_follow
-from tests.unit.samples import NOON, QUESTION_ID, order
+from tests.unit.samples import NOON, order
 
 OURS = (APPROVED, SUBMITTING, DENIED)
 BROKERS = ("pending_new", "new", "accepted", "partially_filled", "filled", "canceled", "rejected")
@@ -28,11 +26,6 @@ def broker_order(**changes: Any) -> BrokerOrder:
         "submitted_at": "2026-02-10T17:00:00.104233871Z",
     }
     return BrokerOrder.model_validate(values | changes)
-
-
-def test_the_client_order_id_is_derived_stable_and_short() -> None:
-    assert client_order_id(QUESTION_ID) == client_order_id(UUID(str(QUESTION_ID)))
-    assert len(client_order_id(QUESTION_ID)) <= 48
 
 
 @pytest.mark.parametrize("terminal", sorted(TERMINAL))

@@ -36,6 +36,11 @@ _POLICIES: dict[str, tuple[str, Callable[[Values], str], bool]] = {
         lambda v: f"v1/{_full(v, 'secrets', v['secret_id'])}:getIamPolicy",
         False,
     ),
+    "google_kms_crypto_key_iam_member": (
+        "cloudkms",
+        lambda v: f"v1/{v['crypto_key_id']}:getIamPolicy",
+        False,
+    ),
     "google_service_account_iam_member": (
         "iam",
         lambda v: f"v1/{v['service_account_id']}:getIamPolicy",

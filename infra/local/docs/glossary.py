@@ -20,7 +20,7 @@ TERMS = {
     "denied": "Stopped by one of our guardrails, with a stable code.",
     "rejected": "Refused by the broker.",
     "canceled": "Ended by the user, the operator or the broker before it was filled (one l).",
-    "client order id": "Ours, derived from the question and stable over retries.",
+    "client order id": "Ours: the question and a hash of its terms; stable over retries.",
     "notional": "An amount of money (USD), where `qty` is an amount of units.",
     "fill": "One execution of an order; a partial fill leaves some of it open.",
     "position": "What a user holds of a symbol, net; negative when short.",

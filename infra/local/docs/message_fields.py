@@ -5,42 +5,49 @@ from decimal import Decimal
 from uuid import UUID
 
 from common.messages import Message, QuestionCreated, TradeUpdate
+from common.questions import Terms, consequence
+from common.receipts.consent import client_order_id, consented
 
 _ASKED = datetime(2026, 2, 10, 15, 0, tzinfo=UTC)
 _QUESTION_ID = UUID("4a824e0a-b9cc-44f8-a486-ae61d131e9ec")
 
+_USER = "user-1"
+_TEXT = "SPY is down 1.6% vs yesterday. Swipe +10 to approve a small buy, -10 to skip."
+_TERMS = Terms(
+    rule_id="dip_confirm",
+    symbol="SPY",
+    asset_class="us_equity",
+    side="buy",
+    notional_usd=Decimal(10),
+    qty=None,
+    order_type="market",
+    limit_offset_pct=None,
+    time_in_force="day",
+    price=Decimal(492),
+    reference=Decimal(500),
+    pct=Decimal("-1.6"),
+    as_of=_ASKED,
+    snapshot_ids=(8, 9),
+    config_hash="e97f4aee77bcc6da",
+    max_price_drift_pct=Decimal(1),
+    asked_at=_ASKED,
+    expires_at=_ASKED + timedelta(minutes=15),
+)
+
 EXAMPLES: dict[type[Message], Message] = {
     QuestionCreated: QuestionCreated(
+        **_TERMS.model_dump(),
         question_id=_QUESTION_ID,
-        firebase_uid="user-1",
-        question_text="SPY is down 1.6% vs yesterday. Swipe +10 to approve a small buy, -10 to"
-        " skip.",
-        consequence="A yes will buy $10 of SPY at market. This is no investment advice.",
-        rule_id="dip_confirm",
-        symbol="SPY",
-        asset_class="us_equity",
-        side="buy",
-        notional_usd=Decimal(10),
-        qty=None,
-        order_type="market",
-        limit_offset_pct=None,
-        time_in_force="day",
-        price=Decimal(492),
-        reference=Decimal(500),
-        pct=Decimal("-1.6"),
-        as_of=_ASKED,
-        snapshot_ids=(8, 9),
-        config_hash="e97f4aee77bcc6da",
-        max_price_drift_pct=Decimal(1),
-        asked_at=_ASKED,
-        expires_at=_ASKED + timedelta(minutes=15),
+        firebase_uid=_USER,
+        question_text=_TEXT,
+        consequence=consequence(_TERMS),
     ),
     TradeUpdate: TradeUpdate(
         order_id=UUID("2290834b-6a4d-4d8b-b0a5-4fec9c00afa5"),
-        firebase_uid="user-1",
+        firebase_uid=_USER,
         question_id=_QUESTION_ID,
         rule_id="dip_confirm",
-        client_order_id=f"cs-{_QUESTION_ID}",
+        client_order_id=client_order_id(_QUESTION_ID, _USER, consented(_TERMS, _TEXT)),
         symbol="SPY",
         side="buy",
         order_type="market",

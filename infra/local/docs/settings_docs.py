@@ -47,6 +47,8 @@ DESCRIPTIONS = {
     "D1_DATABASE_ID": "The dashboard's database, for when its API is unreachable.",
     "ANSWER_WEBHOOK_SECRET": "The secret of the answer webhook (Standard Webhooks).",
     "APP_BACKEND_URL": "The local app backend that the console answers through; on this machine.",
+    "RECEIPT_KMS_KEY": "The version of a key in Cloud KMS that signs receipts (docs/receipts.md).",
+    "RECEIPT_KEY_FILE": "The key that signs receipts where none is in Cloud KMS (PEM, P-256).",
     "FIREBASE_PROJECT_ID": "The project whose ID tokens users sign in with.",
     "FIREBASE_KEYS_URL": "Where the keys of ID tokens are published.",
     "ALLOWED_ORIGINS": "Web pages that may call `account_api`, separated by commas.",

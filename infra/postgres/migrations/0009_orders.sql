@@ -1,3 +1,10 @@
+-- The hash by which a client order id commits to what its user was shown: the formula of
+-- common/receipts/consent.py. The table below holds every order to it.
+CREATE FUNCTION consent_hash(origin uuid, firebase_uid text, consented text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN left(encode(sha256(convert_to(
+        origin || E'\n' || firebase_uid || E'\n' || consented, 'UTF8')), 'hex'), 32);
+
 -- `reserved_at` and `reserved_usd` are set when the order's slot and what it may cost are reserved,
 -- before anything is sent; guardrail counters are sums over these rows, so that no counter can drift.
 -- The defaults are those of a row that somebody else inserts, without terms: it rests on no consent
@@ -5,7 +12,7 @@
 CREATE TABLE trade_orders (
     id               uuid PRIMARY KEY,
     firebase_uid     text NOT NULL REFERENCES users (firebase_uid),
-    client_order_id  text NOT NULL UNIQUE CHECK (length(client_order_id) <= 48),
+    client_order_id  text NOT NULL UNIQUE CHECK (length(client_order_id) <= 128),
     alpaca_order_id  text UNIQUE,
     symbol           text NOT NULL,
     side             text NOT NULL CHECK (side IN ('buy', 'sell')),
@@ -22,6 +29,8 @@ CREATE TABLE trade_orders (
     expires_at       timestamptz NOT NULL DEFAULT to_timestamp(0),
     updated_at       timestamptz NOT NULL DEFAULT now(),
     opportunity_id   uuid REFERENCES opportunities (id),
+    -- What its user was shown, as the canonical JSON that the client order id commits to.
+    consented        text,
     asset_class      text NOT NULL DEFAULT 'us_equity',
     time_in_force    text NOT NULL DEFAULT 'day',
     limit_offset_pct numeric,
@@ -40,6 +49,9 @@ CREATE TABLE trade_orders (
     reason           text,
     -- When the broker last changed it, by its own clock: readings may come late and reordered.
     broker_updated_at timestamptz,
+    CHECK (consented IS NULL OR client_order_id =
+        'cs-' || coalesce(question_id, opportunity_id) || '-'
+        || consent_hash(coalesce(question_id, opportunity_id), firebase_uid, consented)),
     CHECK ((notional_usd IS NULL) <> (qty IS NULL)),
     CHECK ((reserved_at IS NULL) = (reserved_usd IS NULL)),
     CHECK ((status = 'denied') = (denial_code IS NOT NULL))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.messages import Audience, Firing, OrderApproved, QuestionCreated
 from common.questions import PIPELINE_KEY, consequence, waiting_step
+from common.receipts.consent import consented
 from infra.postgres.database import Row, Transaction, to_json
 from infra.postgres.trading import order_columns
 
@@ -56,7 +57,10 @@ def ask(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -
 
 def order(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> AskResult:
     """Order for every user of the audience, who asked not to be asked; otherwise as `ask`."""
-    values = order_columns.values_of(firing.terms) | {"topic": OrderApproved.topic}
+    values = order_columns.values_of(firing.terms) | {
+        "consented": consented(firing.terms, None),
+        "topic": OrderApproved.topic,
+    }
     claim = _claim(audience, firing, denials)
     return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **claim | values))
 
@@ -193,7 +197,7 @@ _ORDER = f"""
     ), ordered AS (
         {order_columns.INSERT_UNASKED}
         FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
-        RETURNING id, firebase_uid, substr(client_order_id, 4) AS flow_id
+        RETURNING id, firebase_uid, CAST(opportunity_id AS text) AS flow_id
     ), announced AS (
         INSERT INTO outbox (topic, ordering_key, payload, created_at)
         SELECT :topic, firebase_uid, jsonb_build_object('order_id', id), :now FROM ordered

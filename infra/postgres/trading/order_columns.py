@@ -20,12 +20,14 @@ IS_OPEN = f"status NOT IN ({', '.join(repr(status) for status in sorted(TERMINAL
 
 # Of the terms, what is kept with an order and not read back with it.
 KEPT = ("config_hash",)
+_UNASKED_ID = "opportunity_id || '-' || consent_hash(opportunity_id, firebase_uid, :consented)"
 # What an order gets when it is made, beside its terms. The expressions are those of an order that
 # nobody was asked about: its id is the one that its question would have had.
 MADE_WITH: Mapping[str, str] = {
     "id": "question_id",
     "firebase_uid": "firebase_uid",
-    "client_order_id": "'cs-' || opportunity_id",
+    "client_order_id": f"'cs-' || {_UNASKED_ID}",
+    "consented": ":consented",
     "question_id": "NULL",
     "opportunity_id": "opportunity_id",
     "status": f"'{APPROVED}'",

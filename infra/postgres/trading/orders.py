@@ -10,7 +10,7 @@ from common.market import Quote
 from common.messages import OrderApproved, TradeUpdate
 from common.orders.asset import Asset
 from common.orders.broker_order import BrokerOrder
-from common.orders.order import Order, client_order_id
+from common.orders.order import Order
 from common.orders.status import (
     APPROVED,
     CANCELED,
@@ -19,6 +19,7 @@ from common.orders.status import (
     SUBMITTING,
     may_follow,
 )
+from common.receipts.consent import client_order_id, consented
 from infra.postgres.database import Row, Transaction, to_stored_json
 from infra.postgres.messages import outbox
 from infra.postgres.trading import order_columns
@@ -29,18 +30,21 @@ from infra.postgres.trading.order_columns import IS_OPEN, SELECT
 def approve(tx: Transaction, question: QuestionState, now: datetime) -> UUID:
     """Store the order that a yes stands for, with its announcement."""
     order_id, confirmation = uuid4(), question.confirmation
+    question_id, uid = confirmation.question_id, confirmation.firebase_uid
+    shown = consented(question.terms, question.text)
     made_with = {
         "id": order_id,
-        "firebase_uid": confirmation.firebase_uid,
-        "client_order_id": client_order_id(confirmation.question_id),
-        "question_id": confirmation.question_id,
+        "firebase_uid": uid,
+        "client_order_id": client_order_id(question_id, uid, shown),
+        "consented": shown,
+        "question_id": question_id,
         "opportunity_id": question.opportunity_id,
         "status": APPROVED,
         "created_at": now,
         "updated_at": now,
     }
     tx.run(order_columns.INSERT_ASKED, **made_with, **order_columns.values_of(question.terms))
-    outbox.add(tx, OrderApproved(order_id=order_id), confirmation.firebase_uid, now)
+    outbox.add(tx, OrderApproved(order_id=order_id), uid, now)
     return order_id
 
 

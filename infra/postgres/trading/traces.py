@@ -14,17 +14,17 @@ _NUMBER = re.compile(r"(\w+)=(.*?)(?= \w+=|$)")
 def read(tx: Transaction, firebase_uid: str, order_id: UUID) -> dict[str, Any] | None:
     """Read the chain of an order of a user; another user's is none."""
     order = order_views.one(tx, firebase_uid, order_id)
-    consent = _consent(tx, firebase_uid, order_id)
-    if order is None or consent is None:
+    origins = _origins(tx, firebase_uid, order_id)
+    if order is None or origins is None:
         return None
     return {
         "order": order,
-        "snapshots": _snapshots(tx, consent.pop("snapshot_ids")),
-        "opportunity": _part(consent, "opportunity_"),
-        "rule": _part(consent, "rule_"),
-        "question": _part(consent, "question_") if consent["question_id"] else None,
-        "answer": _part(consent, "answer_") if consent["answer_value"] is not None else None,
-        "guardrails": _guardrails(order, _part(consent, "guard_")),
+        "snapshots": _snapshots(tx, origins.pop("snapshot_ids")),
+        "opportunity": _part(origins, "opportunity_"),
+        "rule": _part(origins, "rule_"),
+        "question": _part(origins, "question_") if origins["question_id"] else None,
+        "answer": _part(origins, "answer_") if origins["answer_value"] is not None else None,
+        "guardrails": _guardrails(order, _part(origins, "guard_")),
         "broker_order": _at_broker(order) if order["broker_order_id"] else None,
         "fills": _fills(tx, firebase_uid, order_id),
         "trades": _trades(tx, firebase_uid, order_id),
@@ -38,7 +38,19 @@ def owner_of(tx: Transaction, order_id: UUID) -> str | None:
     return row["firebase_uid"] if row else None
 
 
-def _consent(tx: Transaction, firebase_uid: str, order_id: UUID) -> Row | None:
+def consent(tx: Transaction, firebase_uid: str, order_id: UUID) -> Row | None:
+    """Read what an order of a user rests on, as its client order id commits to it."""
+    return tx.row(
+        """
+        SELECT firebase_uid, question_id, opportunity_id, consented FROM trade_orders
+        WHERE id = :id AND firebase_uid = :uid
+        """,
+        uid=firebase_uid,
+        id=order_id,
+    )
+
+
+def _origins(tx: Transaction, firebase_uid: str, order_id: UUID) -> Row | None:
     """Read what led to an order, from the opportunity to the reservation."""
     return tx.row(
         """

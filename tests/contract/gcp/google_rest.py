@@ -8,7 +8,7 @@ in them is refused here, as Google would refuse or never send it.
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,21 +27,31 @@ _TYPES: dict[str, Any] = {
 }
 TOKEN = "a-token"
 Json = dict[str, Any]
+Answer = Json | list[Json] | int
 
 
 class GoogleApis:
-    """What each path answers: JSON, a list of pages of it, or a status. Nothing else is there."""
+    """What each path answers: JSON, a list of pages of it, or a status, or what makes it of a body.
+
+    Nothing else is there.
+    """
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], Json | list[Json] | int] = {}
+        self.answers: dict[tuple[str, str], Answer | Callable[[Json], Answer]] = {}
 
-    def reply(self, verb: str, service: str, path: str, query: Json) -> tuple[int, Json]:
+    def reply(
+        self, verb: str, service: str, path: str, query: Json, body: bytes
+    ) -> tuple[int, Json]:
         """Answer a call, if the API has such a method."""
         api, method = _method(verb, service, path)
         unknown = query.keys() - set(method["query"])
         if unknown:
             return 400, _error(f"no parameter {unknown}")
         answer = self.answers.get((service, path), 404)
+        if callable(answer):
+            asked = json.loads(body)
+            _check(api["schemas"], {"$ref": method["request"]}, asked, path)
+            answer = answer(asked)
         if isinstance(answer, list):
             answer = answer[int(query.get("pageToken", ["0"])[0])]
         if isinstance(answer, int):
@@ -91,14 +101,16 @@ def serving(apis: GoogleApis) -> Iterator[GoogleRest]:
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            sent_body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             url = urlsplit(self.path)
             service, _, path = unquote(url.path).removeprefix("/").partition("/")
             if self.headers["Authorization"] != f"Bearer {TOKEN}":
                 status, body = 401, _error("who is this?")
             else:
                 try:
-                    status, body = apis.reply(self.command, service, path, parse_qs(url.query))
+                    status, body = apis.reply(
+                        self.command, service, path, parse_qs(url.query), sent_body
+                    )
                 except (AssertionError, LookupError) as error:
                     status, body = 400, _error(str(error))
             sent = json.dumps(body).encode()

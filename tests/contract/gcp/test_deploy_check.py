@@ -24,6 +24,8 @@ ALERTS = ("monitoring", f"v3/{P}/alertPolicies")
 INVOKERS = ("run", f"v2/{L}/services/countersign-answer:getIamPolicy")
 PROJECT = ("cloudresourcemanager", f"v3/{P}:getIamPolicy")
 SIGNERS = ("iam", f"v1/{P}/serviceAccounts/push@my-project.iam:getIamPolicy")
+RECEIPT_KEY = f"{L}/keyRings/countersign/cryptoKeys/receipts"
+RECEIPT_SIGNERS = ("cloudkms", f"v1/{RECEIPT_KEY}:getIamPolicy")
 BUCKET = ("storage", "storage/v1/b/plans/iam")
 SIGNS = "roles/iam.serviceAccountTokenCreator"
 BACKEND, AGENT = "serviceAccount:backend@app.iam", "serviceAccount:agent@google.iam"
@@ -118,6 +120,14 @@ STATE: list[tuple[str, Json]] = [
         },
     ),
     (
+        "google_kms_crypto_key_iam_member",
+        {
+            "crypto_key_id": RECEIPT_KEY,
+            "role": "roles/cloudkms.signerVerifier",
+            "member": BACKEND,
+        },
+    ),
+    (
         "google_storage_bucket_iam_member",
         {"bucket": "b/plans", "role": "roles/storage.objectCreator", "member": BACKEND},
     ),
@@ -180,6 +190,7 @@ def apis() -> GoogleApis:
         PROJECT: _policy("roles/cloudsql.client", BACKEND, "user:owner@example.com"),
         ("pubsub", f"v1/{P}/topics/dead:getIamPolicy"): _policy("roles/pubsub.publisher", AGENT),
         SIGNERS: _policy(SIGNS, AGENT),
+        RECEIPT_SIGNERS: _policy("roles/cloudkms.signerVerifier", BACKEND),
         BUCKET: _policy("roles/storage.objectCreator", BACKEND),
     }
     return google
@@ -202,7 +213,7 @@ def test_a_deployment_that_is_as_terraform_says_has_nothing_to_do(google: Google
     assert [each.check for each in results] == [
         *("function", "subscription", "schedule", "secret", "alert", "grant")
     ]
-    assert results[-1].message == "all 5 grants of Terraform are there"
+    assert results[-1].message == "all 6 grants of Terraform are there"
 
 
 def _put(key: tuple[str, str], *path: str | int, value: Any) -> Callable[[GoogleApis], None]:

@@ -25,7 +25,7 @@ def test_a_yes_with_a_token_becomes_an_order_at_the_broker(
     order_id = UUID(reply.get_json()["order_id"])
     assert submit(order_id).status_code == 200
     (sent,) = simulator.ledger.orders()
-    assert sent.client_order_id == f"cs-{question_id}"
+    assert sent.client_order_id.startswith(f"cs-{question_id}-")
     assert order_row(db, order_id)["question_id"] == question_id
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from common.messages import OrderApproved
+from common.model import parse_json
+from common.receipts.consent import client_order_id
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
@@ -19,7 +21,11 @@ def test_a_fired_rule_orders_without_asking(db: Database, simulator: SimulatedBr
 
     (order,) = rows(db, "SELECT * FROM trade_orders")
     assert (order["status"], order["question_id"]) == ("approved", None)
-    assert order["client_order_id"] == f"cs-{order['opportunity_id']}"
+    assert order["client_order_id"] == client_order_id(
+        order["opportunity_id"], USER, order["consented"]
+    )
+    shown = parse_json(order["consented"])
+    assert (shown["question_text"], shown["terms"]["notional_usd"]) == (None, "10")
     assert rows(db, "SELECT 1 FROM questions") == []
     (announced,) = messages(db, "orders-approved")
     assert OrderApproved.from_document(announced).order_id == order["id"]

@@ -526,3 +526,31 @@ def test_a_secret_may_be_the_name_of_one_in_secret_manager() -> None:
         "signing_secret": name,
         "alpaca_api_key_id": name,
     }
+
+
+KMS_KEY = "projects/p-1/locations/us-central1/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "projects/p/secrets/s/versions/1",
+        KMS_KEY.removesuffix("/cryptoKeyVersions/1"),
+        KMS_KEY + "\n",
+        KMS_KEY.replace("p-1", "p/../q"),
+        KMS_KEY + ":destroy",
+        KMS_KEY.replace("Versions/1", "Versions/0"),
+        "https://cloudkms.googleapis.com/v1/" + KMS_KEY,
+    ],
+)
+def test_a_key_of_cloud_kms_is_named_wholly(name: str) -> None:
+    with pytest.raises(SettingsError, match="RECEIPT_KMS_KEY"):
+        Settings.without_database({"RECEIPT_KMS_KEY": name})
+
+
+def test_receipts_are_signed_by_one_key_or_by_none() -> None:
+    assert not Settings.without_database({}).has_receipts
+    assert Settings.without_database({"RECEIPT_KMS_KEY": KMS_KEY}).has_receipts
+    assert Settings.without_database({"RECEIPT_KEY_FILE": "key.pem"}).has_receipts
+    with pytest.raises(SettingsError, match="exclude each other"):
+        Settings.without_database({"RECEIPT_KMS_KEY": KMS_KEY, "RECEIPT_KEY_FILE": "key.pem"})
