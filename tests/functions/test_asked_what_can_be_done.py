@@ -220,7 +220,7 @@ def test_a_loss_that_is_no_number_keeps_its_user_alone_and_is_told(
     for uid in (USER, ANOTHER):
         say(db, uid, rules=[AGAIN], guardrails=ROOM | {"daily_loss_limit_usd": 10})
     with db.transaction() as tx:
-        tx.run("UPDATE trades SET qty = 'NaN'")
+        tx.run("UPDATE fills SET price = 'NaN'")
     next_price(simulator, 491)
 
     tick()
