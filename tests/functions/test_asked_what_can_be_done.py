@@ -213,7 +213,7 @@ def test_a_number_that_is_none_costs_its_user_alone(
     assert rows(db, "SELECT 1 FROM set_aside_configs") == []
 
 
-def test_a_loss_that_is_no_number_keeps_its_user_alone_and_is_told(
+def test_a_loss_that_is_no_number_cannot_be_told(
     account: Account, db: Database, simulator: SimulatedBroker
 ) -> None:
     hold(db, simulator)
@@ -227,8 +227,9 @@ def test_a_loss_that_is_no_number_keeps_its_user_alone_and_is_told(
 
     (mine,) = account.get("/status").get_json()["rules"]
     assert asked_users(db) == {ANOTHER}
-    assert status(db)["held_back"] == {"set_aside": 1}
-    assert (mine["held_back_by"], mine["denied_because"]) == (["set_aside"], None)
+    assert status(db)["held_back"] == {"DAILY_LOSS_LIMIT": 1}
+    assert mine["held_back_by"] == ["DAILY_LOSS_LIMIT"]
+    assert rows(db, "SELECT 1 FROM trading_controls") == []
 
 
 def later_pieces(
