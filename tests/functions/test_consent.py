@@ -127,6 +127,7 @@ class TestFollowUp:
     ) -> None:
         question_id = asked(db)
         apply_action(db, simulator)
+        simulator.clock.advance(timedelta(seconds=2))
 
         assert swipe(question_id, 0).get_json()["follow_up_question_id"] is None
 
