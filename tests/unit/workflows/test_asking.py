@@ -1,6 +1,5 @@
 """What is stored of a user is judged before they are asked, whatever it is."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -19,6 +18,6 @@ def test_what_nothing_stands_against_is_asked() -> None:
 
 @pytest.mark.parametrize("number", ["notional_in_window", "day_pnl"])
 def test_a_number_that_is_none_costs_its_user_the_question(number: str) -> None:
-    stored = replace(exposure(), **{number: NAN})
+    stored = exposure(**{number: NAN})
 
     assert code_of(judge(terms(), LOSS_LIMITED, server(), NOON, stored)) == "set_aside"
