@@ -7,6 +7,7 @@ from dotenv import load_dotenv
 
 from common.errors import TradingError
 from infra.cli import (
+    completion,
     config,
     controls,
     dead_letters,
@@ -17,6 +18,7 @@ from infra.cli import (
     positions,
     push_snapshot,
     schedules,
+    status,
     templates,
     tokens,
     users,
@@ -35,6 +37,8 @@ def main() -> None:
 for _command in (
     local.demo,
     local.dev,
+    status.status,
+    status.watch,
     local.answer,
     local.replay,
     local.selftest,
@@ -57,6 +61,7 @@ for _command in (
     schedules.schedules,
     doctor,
     deploy_check,
+    completion.completion,
 ):
     main.add_command(_command)
 
