@@ -1,5 +1,6 @@
 """`countersign status`, `watch`: how the day stands, at a glance and as it goes on."""
 
+import contextlib
 import itertools
 import json
 import time
@@ -53,15 +54,16 @@ def status(*, as_json: bool) -> None:
 def watch(*, as_json: bool, interval: float, times: int | None) -> None:
     """Show the status again and again, until Ctrl-C; a database that is away is waited for."""
     clients = open_clients()
-    for look in range(1, times + 1) if times else itertools.count(1):
-        try:
-            _show(clients, as_json=as_json, again=True)
-        except TransientError as error:
-            if look == times:
-                raise
-            click.echo(f"countersign: {error}; looking again", err=True)
-        if look != times:
-            time.sleep(interval)
+    with contextlib.suppress(KeyboardInterrupt):
+        for look in range(1, times + 1) if times else itertools.count(1):
+            try:
+                _show(clients, as_json=as_json, again=True)
+            except TransientError as error:
+                if look == times:
+                    raise
+                click.echo(f"countersign: {error}; looking again", err=True)
+            if look != times:
+                time.sleep(interval)
 
 
 def _show(clients: Clients, *, as_json: bool, again: bool = False) -> None:
@@ -92,7 +94,7 @@ def _lines(found: DayStatus, *, enabled: bool) -> Iterator[str]:
     yield f"Session   {_session(found)}"
     yield f"Last tick {_local(found.ingested_at)}, rules {_local(found.evaluated_at)}"
     yield "Today     " + ", ".join(f"{found.counts[name]} {what}" for name, what in _COUNTS.items())
-    yield f"Questions {len(found.questions) or 'none'} waiting"
+    yield f"Questions {found.counts['pending'] or 'none'} waiting"
     for each in found.questions:
         yield f"  {each['text']} (until {_local(each['expires_at'])})"
         yield f"    countersign answer {each['id']} +10"
