@@ -125,7 +125,7 @@ def test_the_command_line_answers_too(tmp_path: Path) -> None:
         waiting = json.loads(countersign("status", "--json", cwd=tmp_path).stdout)["questions"]
         done = countersign("answer", question_id, "-10", cwd=tmp_path)
 
-    assert [each["id"] for each in waiting] == [question_id]
+    assert question_id in [each["id"] for each in waiting]
     assert json.loads(done.stdout)["decision"] == "reject"
 
 
