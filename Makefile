@@ -28,7 +28,7 @@ demo-emulator: $(STAMP) ## the same over Google's Pub/Sub emulator, where it is 
 dev: $(STAMP) ## the local stack, kept running until Ctrl-C
 	@$(BIN)/countersign dev
 
-selftest: $(STAMP) ## trip every guardrail and every rule type against the simulator
+selftest: $(STAMP) ## trip every guardrail and rule type against the simulator, and see who is asked nothing
 	@$(BIN)/countersign selftest
 
 test: lint ## lint, types, layers and all tests

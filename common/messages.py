@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from common.bounds import Instant
+from common.bounds import Instant, Line
 from common.guardrails.facts import DenialCode
 from common.model import Exact, Model
 from common.orders.order import OrderType, Side
@@ -57,7 +57,7 @@ class Audience(Model):
     they share the user's queue.
     """
 
-    config_key: str
+    config_key: Line
     first_uid: str
     last_uid: str
     users: NonNegative

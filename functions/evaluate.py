@@ -65,7 +65,7 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
             ]
             for decision in decisions:
                 decision.explain_missing(defective)
-            count = fan_out(tx, decisions, room, now)
+            count = fan_out(tx, decisions, room, limits, now)
         counts.append(count)
 
     failed: list[tuple[SharedConfig, str]] = []
@@ -78,21 +78,25 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
 
 
 def fan_out(
-    tx: Transaction, decisions: Sequence[Decision], room: int, now: datetime
+    tx: Transaction,
+    decisions: Sequence[Decision],
+    room: int,
+    limits: ServerLimits,
+    now: datetime,
 ) -> tuple[int, int]:
     """Ask as many users as there is room for, and announce the others.
 
     Returns how many users were looked at here, and how many of them were asked.
     """
-    looked_at, waiting = 0, list[Audience]()
-    for decision in decisions:
-        for audience in decision.audiences:
-            if looked_at + audience.users > room:
-                waiting.append(audience)
-                continue
-            looked_at += audience.users
-            for status in asking.ask(tx, audience, now):
-                decision.note(status)
+    looked_at, chosen, waiting = 0, list[Audience](), list[Audience]()
+    for audience in (each for decision in decisions for each in decision.audiences):
+        fits = looked_at + audience.users <= room
+        looked_at += audience.users if fits else 0
+        (chosen if fits else waiting).append(audience)
+    by_key = {decision.shared.key: decision for decision in decisions}
+    configs_by_key = {key: decision.shared.config for key, decision in by_key.items()}
+    for status in asking.ask(tx, chosen, configs_by_key, limits, now):
+        by_key[status.config_key].note(status)
     statuses = [status for decision in decisions for status in decision.statuses.values()]
     rule_status.store(tx, statuses, now)
     log_fired(statuses)

@@ -8,16 +8,13 @@ import functions_framework
 
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
-from common.server_limits import ServerLimits
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
 from functions.orders.order_by_order import OrderByOrder
-from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, order_lists, positions
-from infra.postgres.users import configs
 from infra.runtime import log_context
-from infra.workflows import account_snapshots, isolation
+from infra.workflows import account_snapshots, config_store, isolation
 from infra.workflows.position_reconciliation import reconcile_positions
 
 log = logging.getLogger(__name__)
@@ -32,8 +29,7 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     now = app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
-        asking = enabled_rules(tx, app.settings.server_limits)
-        withdrawn = confirmations.withdraw_obsolete(tx, asking, now)
+        withdrawn = config_store.withdraw_obsolete(tx, app.settings.server_limits, now)
         open_ids = order_lists.open_ids(tx)
         ended_ids = order_lists.lately_ended_ids(tx, now - broker_orders.LATE_EXECUTIONS)
     work = OrderByOrder(app.database)
@@ -63,16 +59,6 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "expired_questions": expired,
         "withdrawn_questions": withdrawn,
     }, 200
-
-
-def enabled_rules(tx: Transaction, limits: ServerLimits) -> list[tuple[str, str]]:
-    """List the rules that may still ask, by the key of the config that they stand in."""
-    return [
-        (shared.key, rule.id)
-        for shared in configs.active(tx, limits).shared
-        for rule in shared.config.rules
-        if rule.enabled
-    ]
 
 
 def record(work: OrderByOrder, fetched: BrokerOrders, now: datetime) -> int:

@@ -24,7 +24,6 @@ from common.errors import (
 )
 from common.guardrails import deny
 from common.guardrails.facts import BrokerFacts, DenialCode, Denied, Facts
-from common.market import next_trading_day_start
 from common.messages import OrderApproved
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
@@ -37,7 +36,6 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Session, Transaction
 from infra.postgres.trading import confirmations, controls, exposure, orders, request_budget
-from infra.postgres.trading.controls import ControlChange
 from infra.postgres.users import configs
 from infra.runtime import log_context
 
@@ -115,7 +113,10 @@ class Submission:
         )
 
     def claim(self, tx: Transaction, order_id: UUID, broker: BrokerFacts) -> Order | None:
-        """Under the user's lock: deny the order, or reserve its slot and cost for sending."""
+        """Under the user's lock: deny the order, or reserve its slot and cost for sending.
+
+        Raises TransientError while it waits for the outcome of an earlier order.
+        """
         order = orders.lock(tx, order_id)
         if order.status != APPROVED:  # its owner cancelled it meanwhile
             return None
@@ -127,6 +128,8 @@ class Submission:
             return orders.reserve(tx, order, broker.quote, broker.asset, self.now)
         if denied is None:
             raise AssertionError("an order passed its guardrails without a quote or its asset")
+        if denied.code is DenialCode.OUTCOME_PENDING:  # it passes, and the yes still counts
+            raise TransientError(f"order {order.id} waits for an outcome: {denied.reason}")
         self.deny(tx, order, denied)
         return None
 
@@ -140,7 +143,8 @@ class Submission:
         )
         orders.deny(tx, order, denied, self.now)
         if denied.code is DenialCode.DAILY_LOSS_LIMIT:
-            self.set_reducing(tx, order, denied)
+            change = controls.breaker(order.firebase_uid, denied, self.now)
+            controls.restrict(tx, [change], self.now)
 
     def facts(self, tx: Transaction, order: Order, broker: BrokerFacts) -> Facts:
         """Gather what the guardrails judge by."""
@@ -162,12 +166,6 @@ class Submission:
                 and broker.account.day_trades_left is not None,
             ),
         )
-
-    def set_reducing(self, tx: Transaction, order: Order, denied: Denied) -> None:
-        """Let the user's positions only shrink for the rest of the trading day."""
-        why, until = f"daily loss limit: {denied.reason}", next_trading_day_start(self.now)
-        change = ControlChange(order.firebase_uid, "reducing", why, "breaker", until)
-        controls.restrict(tx, change, self.now)
 
     def resume(self, order: Order) -> None:
         """Go on where an earlier delivery stopped: adopt what is at the broker, else send again.

@@ -6,10 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from common.config import TradingConfig
+from common.guardrails.facts import Denied, Exposure
+from common.guardrails.proposals import deny_proposal
+from common.questions import terms
 from common.rules import Rule
+from common.rules.base import Fired
+from common.server_limits import ServerLimits
 from infra.postgres.database import Row, Transaction
 from infra.postgres.market import sessions
-from infra.postgres.trading import controls, exposure
+from infra.postgres.trading import before_asking, controls, exposure
 from infra.postgres.trading.exposure import Reserved
 from infra.postgres.users import account_status, set_aside_rows
 from infra.postgres.users.account_status import Waiting
@@ -37,6 +42,7 @@ def status_of(
     outcomes = account_status.rules(tx, firebase_uid, stored.config_key)
     aside = set_aside_rows.of_user(tx, firebase_uid)
     fired = {each["rule_id"]: each for each in account_status.asked(tx, firebase_uid, now)}
+    denials = _denials(tx, firebase_uid, config, settings.server_limits, outcomes, now)
     return {
         "at": now,
         "trading": {
@@ -54,7 +60,7 @@ def status_of(
         "caps": _caps(config, settings, taken, waiting)
         | {"daily_loss_usd": _daily_loss(tx, firebase_uid, config, now)},
         "outcome_pending": waiting.outcome_pending,
-        "rules": list(_rules(config, outcomes, fired, now, queue_full=full, aside=aside)),
+        "rules": list(_rules(config, outcomes, fired, denials, now, queue_full=full, aside=aside)),
         "set_aside": aside,
     }
 
@@ -114,10 +120,59 @@ def _daily_loss(
     return {"limit": limit, "pnl": pnl}
 
 
+def _denials(
+    tx: Transaction,
+    firebase_uid: str,
+    config: TradingConfig,
+    server: ServerLimits,
+    outcomes: list[Row],
+    now: datetime,
+) -> dict[tuple[str, str], Denied]:
+    """Say which guardrails keep the user from being asked what their rules would ask now."""
+    rules = {rule.id: rule for rule in config.rules}
+    fired = [
+        each
+        for each in outcomes
+        if each["outcome"] == "fired" and each["rule_id"] in rules and "price" in each["observed"]
+    ]
+    if not fired:
+        return {}
+    symbols, uids = {each["symbol"] for each in fired}, [firebase_uid]
+    limited = uids if config.guardrails.daily_loss_limit_usd is not None else []
+    exposures = before_asking.read(tx, uids, symbols, now, now, with_pnl=limited)
+    denials = {}
+    for each in fired:
+        rule, symbol = rules[each["rule_id"]], each["symbol"]
+        own = exposures.of(firebase_uid, symbol)
+        denied = _denied(rule, each, config, own, server, now)
+        if denied is not None:
+            denials[rule.id, symbol] = denied
+    return denials
+
+
+def _denied(
+    rule: Rule,
+    stored: Row,
+    config: TradingConfig,
+    own: Exposure,
+    server: ServerLimits,
+    now: datetime,
+) -> Denied | None:
+    """Judge what a rule that fired would ask of the user."""
+    qty = own.position.qty if own.position else None
+    if rule.acts_on_position and qty is None:
+        return None
+    symbol, price = stored["symbol"], Decimal(stored["observed"]["price"])
+    proposal = rule.on_answer_match.propose(config.asset_class_of(symbol), qty)
+    seen = Fired(symbol, price, stored["evaluated_at"], ())
+    return deny_proposal(terms(rule, seen, proposal, config.hash, now), config, own, server, now)
+
+
 def _rules(
     config: TradingConfig,
     outcomes: list[Row],
     fired: Mapping[str, Row],
+    denials: Mapping[tuple[str, str], Denied],
     now: datetime,
     *,
     queue_full: bool,
@@ -132,12 +187,15 @@ def _rules(
         question_id = last["question_id"] if last else None
         reasons = {"question_pending": question_id, "cooldown": cooling, "queue_full": queue_full}
         for symbol in rule.all_symbols:
+            denied = denials.get((rule.id, symbol))
+            held_back_by = [reason for reason, holds in reasons.items() if holds]
             yield {
                 "rule_id": rule.id,
                 "symbol": symbol,
                 **_outcome(rule, known.get((rule.id, symbol))),
                 **_set_aside(rule, symbol, aside),
-                "held_back_by": [reason for reason, holds in reasons.items() if holds],
+                "held_back_by": held_back_by + ([denied.code] if denied else []),
+                "denied_because": denied.reason if denied else None,
                 "cooldown_until": cooldown_until if cooling else None,
                 "pending_question_id": question_id,
             }

@@ -1,8 +1,9 @@
 """Orders that do not get on by themselves: announced again, given up with a reason, or reported.
 
 An approval whose message was lost is announced again while its yes counts. One that nobody acted
-upon before its yes expired is denied. An order that was sent, never arrived, and may not be sent
-any more is denied too, some time after the last moment at which it could have been sent.
+upon before its yes expired is denied, whether its message was lost or it waited for the outcome of
+another. An order that was sent, never arrived, and may not be sent any more is denied too, some
+time after the last moment at which it could have been sent.
 """
 
 import logging
@@ -16,7 +17,7 @@ from common.orders.order import Order
 from common.orders.status import SUBMITTING
 from functions.orders.order_by_order import OrderByOrder
 from infra.postgres.database import Transaction
-from infra.postgres.trading import order_lists, orders
+from infra.postgres.trading import exposure, order_lists, orders
 from infra.runtime import log_context
 
 log = logging.getLogger(__name__)
@@ -78,9 +79,19 @@ def _give_up(work: OrderByOrder, order: Order, now: datetime) -> bool:
             locked = orders.lock(tx, order.id)
             if locked.status != order.status:
                 return False
-            arrived = "never" if locked.status == SUBMITTING else "not sent"
-            context = {"expires_at": locked.expires_at, "now": now, "arrived": arrived}
-            orders.deny(tx, locked, Denied(DenialCode.QUESTION_EXPIRED, context), now)
+            denied = _expired(tx, locked, now)
+            orders.deny(tx, locked, denied, now)
     with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
-        log.warning("given up: %s", arrived, extra={"event": "order_given_up"})
+        log.warning("given up: %s", denied.reason, extra={"event": "order_given_up"})
     return True
+
+
+def _expired(tx: Transaction, order: Order, now: datetime) -> Denied:
+    """Say what a locked order waited for until its yes had expired."""
+    context: dict[str, object] = {"expires_at": order.expires_at, "now": now}
+    if order.status == SUBMITTING:
+        return Denied(DenialCode.QUESTION_EXPIRED, context | {"arrived": "never"})
+    pending = exposure.outcome_pending(tx, order.firebase_uid, now)
+    if pending:
+        return Denied(DenialCode.OUTCOME_PENDING, {"order": pending[0]} | context)
+    return Denied(DenialCode.QUESTION_EXPIRED, context | {"arrived": "not sent"})

@@ -107,7 +107,7 @@ def _over_emulator(folder: Path, tell: "Narrator") -> "Report":
 @click.command(epilog=examples("countersign selftest --json"))
 @AS_JSON
 def selftest(*, as_json: bool) -> None:
-    """Trip every guardrail and every rule type against the simulator."""
+    """Trip every guardrail and rule type against the simulator, and see who is asked nothing."""
     from infra.local.selftest.run import selftest as run_selftest  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:

@@ -53,9 +53,11 @@ def set_template(*, name: str, file: Path) -> None:
     """Store FILE (JSON) as the template NAME, new or in place of the old one.
 
     A template may be incomplete: what users say over it completes it. Users whose configs the
-    change would make invalid are named, and then nothing is stored.
+    change would make invalid are named, and then nothing is stored. Questions of rules that it
+    switches off are withdrawn.
     """
-    document = read_document(file)
-    with open_clients().database.transaction() as tx:
-        config_store.replace_template(tx, name, document, SystemClock().now())
+    document, clients = read_document(file), open_clients()
+    with clients.database.transaction() as tx:
+        limits, now = clients.settings.server_limits, SystemClock().now()
+        config_store.replace_template(tx, name, document, limits, now)
     click.echo(f"stored template {name}")

@@ -13,7 +13,8 @@ class ForeignRowError(Exception):
 class UserTransaction(Transaction):
     """Checks each row that a statement about a user (`:uid`) returns, and takes its owner off.
 
-    Every such statement returns whose row it is as `firebase_uid`.
+    Every such statement returns whose row it is as `firebase_uid`; so does one about several users
+    (`:uids`), whose rows keep their owner.
     """
 
     def __init__(self, tx: Transaction, firebase_uid: str) -> None:
@@ -24,6 +25,9 @@ class UserTransaction(Transaction):
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows; raises ForeignRowError if one is another's."""
         found = self._tx.rows(sql, **parameters)
+        if "uids" in parameters:
+            for row in found:
+                self._own(row)
         return [self._own(row) for row in found] if "uid" in parameters else found
 
     def run(self, sql: str, **parameters: object) -> int:

@@ -9,7 +9,7 @@ from common.server_limits import ServerLimits
 from common.validation import validate
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations
-from infra.postgres.users import config_inputs, templates, user_configs
+from infra.postgres.users import config_inputs, configs, templates, user_configs
 from infra.postgres.users.configs import SharedConfig
 from infra.postgres.users.user_configs import UserConfig
 
@@ -88,10 +88,13 @@ def _validated(
     return validate(merge(template, override), limits)
 
 
-def replace_template(tx: Transaction, name: str, template: dict[str, Any], now: datetime) -> None:
+def replace_template(
+    tx: Transaction, name: str, template: dict[str, Any], limits: ServerLimits, now: datetime
+) -> None:
     """Replace a template, which may be incomplete: what users say over it completes it.
 
-    Raises MalformedMessageError that names the users whose configs it would make invalid.
+    Questions of rules that are switched off by it are withdrawn. Raises MalformedMessageError that
+    names the users whose configs it would make invalid.
     """
     broken = [
         f"{firebase_uid}: {error}"
@@ -101,6 +104,17 @@ def replace_template(tx: Transaction, name: str, template: dict[str, Any], now: 
     if broken:
         raise MalformedMessageError(*broken)
     templates.save(tx, name, template, now)
+    withdraw_obsolete(tx, limits, now)
+
+
+def withdraw_obsolete(tx: Transaction, limits: ServerLimits, now: datetime) -> int:
+    """Withdraw the questions whose rule or user is enabled no more; return how many."""
+    asking = [
+        (shared.key, rule_id)
+        for shared in configs.active(tx, limits).shared
+        for rule_id in _asking(shared.config)
+    ]
+    return confirmations.withdraw_obsolete(tx, asking, now)
 
 
 def _invalid(document: Any) -> MalformedMessageError | None:

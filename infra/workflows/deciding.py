@@ -32,6 +32,7 @@ class TooSlowError(Exception):
 class Decision:
     """What each rule of a config said, by rule and symbol, and who is to be asked what."""
 
+    shared: SharedConfig
     statuses: dict[tuple[str, str], RuleStatus] = field(default_factory=dict)
     audiences: list[Audience] = field(default_factory=list)
 
@@ -55,7 +56,7 @@ def decide(tx: Transaction, shared: SharedConfig, moment: EvaluationContext) -> 
     Rules that look at the market alone are evaluated once. Where some look at positions, all are
     evaluated once more for each range of the users who hold one, on what these hold.
     """
-    decision = Decision()
+    decision = Decision(shared)
     fired = tuple(_firings(decision, shared, moment, {}))
     held = {
         symbol

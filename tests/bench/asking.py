@@ -19,8 +19,7 @@ from functions.evaluate import ask_all
 from infra.postgres.database import Database, Transaction, to_json
 from infra.postgres.market import market_data, sessions
 from infra.postgres.messages import outbox
-from infra.runtime.settings import default_limits
-from tests.bench.crowd import NOW, crowd, prices
+from tests.bench.crowd import LIMITS, NOW, crowd, prices
 from tests.bench.timing import Figure, repeated, timed
 
 CONFIGS = 100
@@ -39,10 +38,10 @@ def asking(server: str, users: int) -> Iterator[Figure]:
         bare = timed(lambda: _bare_inserts(database))
         with _transactions() as transactions:
             begin = perf_counter()
-            asked = ask_all(database, default_limits(), NOW)
+            asked = ask_all(database, LIMITS, NOW)
             with ThreadPoolExecutor(_CONNECTIONS) as threads:
                 waiting = announced(database)
-                asked += sum(threads.map(lambda m: ask_piece(database, m, NOW), waiting))
+                asked += sum(threads.map(lambda m: ask_piece(database, m, LIMITS, NOW), waiting))
             whole = perf_counter() - begin
         if asked != users:
             raise AssertionError(f"{asked} of {users} users were asked")
@@ -58,7 +57,7 @@ def quiet(database: Database, users: int, most: float | None = None) -> Figure:
     later = NOW + timedelta(minutes=1)
     with database.transaction() as tx:
         prices(tx, 499, later)
-    tick = repeated(lambda: ask_all(database, default_limits(), later))
+    tick = repeated(lambda: ask_all(database, LIMITS, later))
     floor = repeated(lambda: _distinct_configs(database))
     return Figure(f"quiet tick over {users:,} users", tick, "its GROUP BY", floor, most, users)
 
@@ -69,9 +68,9 @@ def loop(server: str) -> Iterator[Figure]:
         slow = timed(lambda: _one_by_one(database))
     with crowd(server, 10 * _LOOP_USERS, CONFIGS) as database:
         begin = perf_counter()
-        ask_all(database, default_limits(), NOW)
+        ask_all(database, LIMITS, NOW)
         for message in announced(database):
-            ask_piece(database, message, NOW)
+            ask_piece(database, message, LIMITS, NOW)
         fast = (perf_counter() - begin) / 10
     name = f"ask {_LOOP_USERS:,} of 10,000 users"
     yield Figure(name, [fast], "the plan's loop, user after user", [slow], 1 / 50, _LOOP_USERS)

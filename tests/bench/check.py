@@ -24,10 +24,9 @@ from infra.local.postgres import embedded_postgres
 from infra.local.serving import HttpServer
 from infra.postgres.database import Database, Row, Transaction
 from infra.runtime.clock import SystemClock
-from infra.runtime.settings import default_limits
 from infra.workflows.outbox_relay import Relay
 from tests.bench.asking import announced
-from tests.bench.crowd import NOW, crowd, prices
+from tests.bench.crowd import LIMITS, NOW, crowd, prices
 from tests.bench.report import FOLDER
 
 _EXPECTED = FOLDER / "counts.json"
@@ -77,18 +76,18 @@ def counted(server: str) -> dict[str, float]:
 
 
 def _asked(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
-    ask_all(database, default_limits(), NOW)
+    ask_all(database, LIMITS, NOW)
     yield "statements of a tick that asks", len(seen)
     (piece, *_) = announced(database)
     yield "pages a user", _pages_of_a_claim(database, piece) / piece.audiences[0].users
     seen.clear()
-    ask_piece(database, piece, NOW)
+    ask_piece(database, piece, LIMITS, NOW)
     yield "statements of a piece", len(seen)
     later = NOW + timedelta(minutes=1)
     with database.transaction() as tx:
         prices(tx, 499, later)
     seen.clear()
-    ask_all(database, default_limits(), later)
+    ask_all(database, LIMITS, later)
     yield "statements of a quiet tick", len(seen)
 
 
@@ -106,7 +105,7 @@ def _pages_of_a_claim(database: Database, piece: Any) -> float:
 
     Transaction.rows = explained  # type: ignore[method-assign, assignment]
     try:
-        ask_piece(database, piece, NOW)
+        ask_piece(database, piece, LIMITS, NOW)
     finally:
         Transaction.rows = execute  # type: ignore[method-assign]
     with database.transaction() as tx:

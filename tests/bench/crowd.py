@@ -3,13 +3,16 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from infra.local.postgres import create_database
 from infra.postgres.database import Database, Transaction, connector
 from infra.postgres.migrate import migrate
+from infra.runtime.settings import default_limits
 
 NOW = datetime(2026, 2, 10, 17, tzinfo=UTC)
+LIMITS = replace(default_limits(), trading_enabled=True)
 _numbers = itertools.count(1)
 
 

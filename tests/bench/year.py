@@ -8,9 +8,8 @@ from functions.answer import take_answer
 from functions.ask import ask_piece
 from functions.evaluate import ask_all
 from infra.postgres.database import Database, Transaction
-from infra.runtime.settings import default_limits
 from tests.bench.asking import announced, quiet
-from tests.bench.crowd import NOW, crowd
+from tests.bench.crowd import LIMITS, NOW, crowd
 from tests.bench.timing import Figure, repeated, timed
 
 _USERS = 10_000
@@ -40,9 +39,9 @@ def _figure(what: str, aged: list[float], fresh: list[float]) -> Figure:
 
 
 def _ask(database: Database) -> None:
-    ask_all(database, default_limits(), NOW)
+    ask_all(database, LIMITS, NOW)
     for message in announced(database):
-        ask_piece(database, message, NOW)
+        ask_piece(database, message, LIMITS, NOW)
 
 
 def _answers(database: Database) -> list[float]:

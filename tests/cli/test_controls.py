@@ -19,10 +19,12 @@ from infra.simulator.broker import SimulatedBroker
 from infra.workflows import kill_switch
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.steps import approved, messages, order_row, submit, swipe, tick
+from tests.functions.test_rule_status import rule, status
 
 pytestmark = pytest.mark.usefixtures("environment")
 
 OTHER = "user-2"
+TOMORROW = datetime(2026, 2, 11, tzinfo=NEW_YORK)
 
 
 def yes(db: Database, rule_id: str = "dip_confirm", uid: str = USER) -> UUID:
@@ -77,17 +79,32 @@ class TestKillSwitch:
     def test_it_stops_whom_it_names(
         self, db: Database, simulator: SimulatedBroker, halted: str | None, codes: list[str | None]
     ) -> None:
+        orders = [approved(db, uid) for uid in (USER, OTHER)]
         kill_switch.halt(db, simulator.clock, halted, "odd fills", "ops")
 
-        orders = [yes(db, uid=uid) for uid in (USER, OTHER)]
+        for order_id in orders:
+            submit(order_id)
 
         assert [code(db, order_id) for order_id in orders] == codes
         assert len(simulator.ledger.orders()) == codes.count(None)
 
+    @pytest.mark.parametrize(("halted", "asked"), [(USER, [OTHER]), (None, [])])
+    def test_whom_it_names_is_asked_nothing(
+        self, db: Database, simulator: SimulatedBroker, halted: str | None, asked: list[str]
+    ) -> None:
+        kill_switch.halt(db, simulator.clock, halted, "odd fills", "ops")
+
+        tick()
+
+        found = rows(db, "SELECT firebase_uid FROM confirmations")
+        assert [row["firebase_uid"] for row in found] == asked
+        assert status(db)["held_back"] == {"TRADING_HALTED": 2 - len(asked)}
+
     def test_the_user_reads_why(self, db: Database, simulator: SimulatedBroker) -> None:
+        order_id = approved(db)
         kill_switch.halt(db, simulator.clock, USER, "odd fills", "ops")
 
-        order_id = yes(db)
+        submit(order_id)
 
         update = TradeUpdate.from_document(messages(db, "trade-updates")[-1])
         assert (update.order_id, update.denial_code) == (order_id, "TRADING_HALTED")
@@ -118,11 +135,14 @@ class TestKillSwitch:
     def test_everybodys_resume_leaves_a_users_own_halt(
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
+        order_id = approved(db)
         kill_switch.halt(db, simulator.clock, USER, "their wish", "support")
         kill_switch.halt(db, simulator.clock, None, "odd fills", "ops")
         kill_switch.resume(db, simulator.clock, None, "explained", "ops")
 
-        assert code(db, yes(db)) == "TRADING_HALTED"
+        submit(order_id)
+
+        assert code(db, order_id) == "TRADING_HALTED"
 
     def test_every_turn_is_written_down(self, db: Database, simulator: SimulatedBroker) -> None:
         kill_switch.halt(db, simulator.clock, USER, "odd fills", "ops")
@@ -141,8 +161,10 @@ class TestKillSwitch:
         assert tuple(now.values()) == (USER, "active", "explained", "support")
 
     def test_from_the_command_line(self, db: Database) -> None:
+        order_id = approved(db)
         outputs = [countersign("halt", "--user", USER, "--why", "odd fills")]
-        halted = code(db, yes(db))
+        submit(order_id)
+        halted = code(db, order_id)
         outputs.append(countersign("resume", "--user", USER, "--why", "explained"))
 
         assert outputs == [f"halted: {USER}\n", f"resumed: {USER}\n"]
@@ -240,10 +262,26 @@ LEAVE: dict[str, Any] = {
 
 
 class TestDailyLossBreaker:
-    def test_it_trips_by_itself_and_says_so(self, db: Database, simulator: SimulatedBroker) -> None:
+    def test_it_trips_by_itself_and_nothing_is_asked(
+        self, db: Database, simulator: SimulatedBroker
+    ) -> None:
         self.lose(db, simulator)
 
-        order_id = yes(db)
+        tick()
+
+        assert status(db)["held_back"] == {"DAILY_LOSS_LIMIT": 1}
+        (turn,) = rows(db, "SELECT scope, state, set_by, until FROM trading_control_changes")
+        assert tuple(turn.values()) == (USER, "reducing", "breaker", TOMORROW)
+
+    def test_an_order_trips_it_too_and_says_so(
+        self, db: Database, simulator: SimulatedBroker
+    ) -> None:
+        self.lose(db, simulator, rule("again", max_price_drift_pct=100))
+        (pending,) = rows(db, "SELECT question_id FROM confirmations WHERE status = 'pending'")
+        order_id = UUID(swipe(pending["question_id"], 10).get_json()["order_id"])
+        assert function("ingest").post("/").status_code == 200
+
+        submit(order_id)
 
         assert code(db, order_id) == "DAILY_LOSS_LIMIT"
         update = TradeUpdate.from_document(messages(db, "trade-updates")[-1])
@@ -252,27 +290,27 @@ class TestDailyLossBreaker:
             True,
         )
         (turn,) = rows(db, "SELECT scope, state, set_by, until FROM trading_control_changes")
-        tomorrow = datetime(2026, 2, 11, tzinfo=NEW_YORK)
-        assert tuple(turn.values()) == (USER, "reducing", "breaker", tomorrow)
+        assert tuple(turn.values()) == (USER, "reducing", "breaker", TOMORROW)
 
     def test_it_stays_for_the_day_whatever_the_price_does(
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
         self.lose(db, simulator)
-        yes(db)
+        tick()
         simulator.market.set_price("SPY", 492, live=True)
 
-        codes = []
+        reasons = []
         for _ in range(2):
             simulator.clock.advance(timedelta(hours=1))
-            codes.append(code(db, yes(db)))
+            tick()
+            reasons.append(status(db)["held_back"])
 
-        assert codes == ["TRADING_HALTED", "TRADING_HALTED"]
+        assert reasons == [{"TRADING_HALTED": 1}] * 2
         assert len(simulator.ledger.orders()) == 1
 
     def test_positions_may_still_shrink(self, db: Database, simulator: SimulatedBroker) -> None:
         self.lose(db, simulator)
-        yes(db)
+        tick()
         simulator.clock.advance(timedelta(minutes=1))
 
         order_id = yes(db, "leave")
@@ -287,7 +325,7 @@ class TestDailyLossBreaker:
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
         self.lose(db, simulator)
-        yes(db)
+        tick()
         simulator.market.set_price("SPY", 492, live=True)
         simulator.clock.advance(timedelta(days=1))
         simulator.market.set_price("SPY", 484, live=True)
@@ -301,17 +339,15 @@ class TestDailyLossBreaker:
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
         self.lose(db, simulator)
-        yes(db)
+        tick()
 
-        midnight = datetime(2026, 2, 11, tzinfo=NEW_YORK)
-
-        (control,) = against(db, USER, midnight - timedelta(seconds=1))
+        (control,) = against(db, USER, TOMORROW - timedelta(seconds=1))
         assert control.state == "reducing"
-        assert against(db, USER, midnight) == ()
+        assert against(db, USER, TOMORROW) == ()
 
     def test_nobody_else_is_stopped(self, db: Database, simulator: SimulatedBroker) -> None:
         self.lose(db, simulator)
-        yes(db)
+        tick()
         enroll(db, OTHER, rules=[ENTER], guardrails=LIMITS)
         simulator.clock.advance(timedelta(minutes=1))
 
@@ -325,9 +361,15 @@ class TestDailyLossBreaker:
         assert code(db, yes(db)) is None
         assert rows(db, "SELECT 1 FROM trading_controls") == []
 
-    def lose(self, db: Database, simulator: SimulatedBroker, to: Decimal = Decimal(481)) -> None:
+    def lose(
+        self,
+        db: Database,
+        simulator: SimulatedBroker,
+        *more: dict[str, Any],
+        to: Decimal = Decimal(481),
+    ) -> None:
         """Buy for $500 at 492.01; at 481 that lost $11, at 483 $9."""
-        enroll(db, USER, rules=[ENTER, LEAVE], guardrails=LIMITS)
+        enroll(db, USER, rules=[ENTER, LEAVE, *more], guardrails=LIMITS)
         yes(db)
         simulator.clock.advance(timedelta(minutes=1))
         reconcile()

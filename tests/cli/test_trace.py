@@ -14,7 +14,7 @@ from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
 from tests.functions import steps
-from tests.functions.steps import approved, submit, tick
+from tests.functions.steps import approved, limit, submit, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -104,8 +104,9 @@ def test_json_is_what_the_account_api_shows(filled: uuid.UUID) -> None:
 
 
 def test_a_denial_says_why_and_that_nothing_was_sent(db: Database) -> None:
-    enroll(db, USER, guardrails={"symbols_blocklist": ["SPY"]})
+    enroll(db, USER)
     order_id = approved(db)
+    limit(db, symbols_blocklist=["SPY"])
     submit(order_id)
 
     sections = dict(parts(trace(str(order_id))))

@@ -149,6 +149,35 @@ def test_a_template_that_breaks_its_users_is_refused_by_their_names(
     assert json.loads(done("template", "get", "default_paper_watchlist")) == template
 
 
+def changed_rule(template: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the template with its first rule changed."""
+    first, *others = template["rules"]
+    return template | {"rules": [first | changes, *others]}
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (lambda template: changed_rule(template, enabled=False), "withdrawn"),
+        (lambda template: changed_rule(template, id="another"), "withdrawn"),
+        (lambda template: template | {"enabled": False}, "withdrawn"),
+        (lambda template: changed_rule(template, cooldown_seconds=60), "pending"),
+    ],
+    ids=["rule off", "rule gone", "all off", "something else"],
+)
+@pytest.mark.usefixtures("user")
+def test_a_question_is_withdrawn_when_its_template_switches_its_rule_off(
+    db: Database, tmp_path: Path, change: Any, status: str
+) -> None:
+    question_id = asked(db)
+    template = json.loads(done("template", "get", "default_paper_watchlist"))
+
+    done("template", "set", "default_paper_watchlist", written(tmp_path, "t", change(template)))
+
+    (row,) = rows(db, "SELECT status FROM confirmations WHERE question_id = :q", q=question_id)
+    assert row["status"] == status
+
+
 @pytest.mark.usefixtures("user")
 def test_a_template_is_added_and_listed(tmp_path: Path) -> None:
     template = json.loads(done("template", "get", "default_paper_watchlist"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.guardrails.facts import DenialCode
-from infra.local.selftest import guards, rules
+from infra.local.selftest import guards, rules, silences
 from infra.local.selftest.result import Result
 from infra.local.selftest.run import show, show_json
 
@@ -40,6 +40,7 @@ def test_every_guardrail_and_every_rule_type_trips(tmp_path: Path) -> None:
     tripped = {(each["kind"], each["name"]) for each in report["results"]}
     assert tripped == {
         *(("guardrail", code.value) for code in DenialCode),
+        *(("silence", each.code.value) for each in silences.SILENCES),
         *(("rule", rule_type) for rule_type in rules.types()),
     }
 

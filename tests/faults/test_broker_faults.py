@@ -10,7 +10,7 @@ from functions import wiring
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from infra.workflows import kill_switch
-from tests.conftest import USER, enroll, rows
+from tests.conftest import rows
 from tests.faults.test_order_races import approve_all, enroll_with_rules
 from tests.functions.steps import approved, messages, order_row, submit
 
@@ -63,23 +63,13 @@ def test_too_many_requests_is_sent_again_later(
     assert len(simulator.ledger.orders()) == 1
 
 
-@pytest.mark.usefixtures("user")
 def test_an_order_of_unknown_outcome_keeps_its_slot(
     db: Database, simulator: SimulatedBroker
 ) -> None:
-    with db.transaction() as tx:
-        tx.run("DELETE FROM user_trading_config")
-    enroll(
-        db,
-        USER,
-        guardrails={"max_orders_per_day": 1},
-        rules=[{"id": "dip_confirm", "cooldown_seconds": 0}],
-    )
-    lost = approved(db)
+    enroll_with_rules(db, 2, max_orders_per_day=1)
+    lost, second = approve_all(db)
     fail_submission(simulator, "status", status=503)
     submit(lost)
-    simulator.clock.advance(timedelta(minutes=1))
-    second = approved(db)
 
     submit(second)
 

@@ -3,7 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from common.errors import TransientError
 from common.messages import RulesFired
+from common.server_limits import ServerLimits
 from functions import wiring
 from functions.ask import ask_piece
 from functions.evaluate import ask_all
@@ -44,8 +47,13 @@ _CONFIGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "full": {"rules": [_RULE | {"id": f"r{n}"} for n in range(3)], "max_queued_questions": 2},
     "unasked": {"guardrails": {"require_question_before_order": False}},
-    "holding": {"rules": [_LOSS]},
+    "holding": {"rules": [_LOSS], "guardrails": {"max_notional_usd_per_4h": 5000}},
 }
+
+
+def limits() -> ServerLimits:
+    """The server's own limits, with trading switched on and room for five shares an order."""
+    return replace(default_limits(), trading_enabled=True, max_order_notional_usd=Decimal(2500))
 
 
 class Crashing(Database):
@@ -136,7 +144,7 @@ def everything(db: Database) -> dict[str, list[dict[str, Any]]]:
 def at_once(db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Ask everybody in one piece, take down what came of it, and undo it."""
     monkeypatch.setattr(asking, "USERS_A_PIECE", 1_000_000)
-    ask_all(db, default_limits(), now)
+    ask_all(db, limits(), now)
     result = everything(db)
     with db.transaction() as tx:
         tx.run("DELETE FROM confirmations")
@@ -163,15 +171,15 @@ def test_pieces_lead_to_what_asking_at_once_leads_to(
     crashing = Crashing(crowd, random)
     for _ in range(2):  # the tick itself comes twice, and dies now and then
         with contextlib.suppress(TransientError):
-            ask_all(crashing, default_limits(), now)
-    ask_all(crowd, default_limits(), now)
+            ask_all(crashing, limits(), now)
+    ask_all(crowd, limits(), now)
 
     waiting = announced(crowd) * 2
     random.shuffle(waiting)
     while waiting:
         piece = waiting.pop(random.randrange(len(waiting)))
         try:
-            ask_piece(crashing, piece, now + timedelta(seconds=random.randrange(60)))
+            ask_piece(crashing, piece, limits(), now + timedelta(seconds=random.randrange(60)))
         except TransientError:
             waiting.append(piece)
 
@@ -184,7 +192,7 @@ def test_a_piece_is_no_larger_than_was_said(
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 5)
 
-    asked = ask_all(crowd, default_limits(), simulator.clock.now())
+    asked = ask_all(crowd, limits(), simulator.clock.now())
 
     pieces = [sum(each.users for each in piece.audiences) for piece in announced(crowd)]
     assert max(pieces) <= 5
@@ -196,7 +204,7 @@ def test_a_piece_asks_its_own_users_and_nobody_else(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 5)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     piece = next(each for each in announced(crowd) if len(each.audiences) == 1)
     (audience,) = piece.audiences
     everybody = [row["firebase_uid"] for row in rows(crowd, "SELECT firebase_uid FROM users")]
@@ -206,7 +214,7 @@ def test_a_piece_asks_its_own_users_and_nobody_else(
         tx.run("DELETE FROM opportunities WHERE rule_id <> 'before'")
         tx.run("DELETE FROM trading_cursors")
 
-    ask_piece(crowd, piece, simulator.clock.now())
+    ask_piece(crowd, piece, limits(), simulator.clock.now())
 
     found = rows(crowd, "SELECT firebase_uid FROM opportunities WHERE rule_id <> 'before'")
     assert {row["firebase_uid"] for row in found} == {
@@ -218,9 +226,9 @@ def test_what_was_asked_in_pieces_is_counted_as_one(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 5)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     for piece in announced(crowd):
-        ask_piece(crowd, piece, simulator.clock.now())
+        ask_piece(crowd, piece, limits(), simulator.clock.now())
 
     counted = rows(crowd, "SELECT rule_id, asked, held_back FROM rule_status ORDER BY rule_id")
 
@@ -237,15 +245,15 @@ def test_a_later_evaluation_is_not_counted_among_an_earlier_one(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 1)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     late = announced(crowd)
     monkeypatch.setattr(asking, "USERS_A_PIECE", 1_000)
     simulator.clock.advance(timedelta(minutes=1))
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     before = rows(crowd, "SELECT * FROM rule_status ORDER BY config_key, rule_id, symbol")
 
     for piece in late:
-        ask_piece(crowd, piece, simulator.clock.now())
+        ask_piece(crowd, piece, limits(), simulator.clock.now())
 
     after = rows(crowd, "SELECT * FROM rule_status ORDER BY config_key, rule_id, symbol")
     assert after == before
@@ -255,17 +263,17 @@ def test_a_piece_that_comes_after_its_questions_would_have_expired_asks_nobody(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 1)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     late = simulator.clock.now() + timedelta(seconds=900)
 
-    assert sum(ask_piece(crowd, piece, late) for piece in announced(crowd)) == 0
+    assert sum(ask_piece(crowd, piece, limits(), late) for piece in announced(crowd)) == 0
 
 
 def test_who_changed_their_config_meanwhile_is_not_asked_by_the_old_one(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 1)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     with crowd.transaction() as tx:
         tx.run("UPDATE user_trading_config SET enabled = false WHERE firebase_uid LIKE '%-1_'")
         tx.run(
@@ -274,7 +282,7 @@ def test_who_changed_their_config_meanwhile_is_not_asked_by_the_old_one(
         )
 
     for piece in announced(crowd):
-        ask_piece(crowd, piece, simulator.clock.now())
+        ask_piece(crowd, piece, limits(), simulator.clock.now())
 
     asked = {row["firebase_uid"] for row in rows(crowd, "SELECT firebase_uid FROM confirmations")}
     assert "plain-05" not in asked
@@ -286,7 +294,7 @@ def test_one_config_that_fails_costs_the_others_of_its_piece_nothing(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 30)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     (piece,) = announced(crowd)
     bad, *good = piece.audiences
     firing = bad.firings[0].model_copy(update={"text": "no text of Postgres: \0"})
@@ -294,7 +302,7 @@ def test_one_config_that_fails_costs_the_others_of_its_piece_nothing(
         update={"audiences": (bad.model_copy(update={"firings": (firing,)}), *good)}
     )
 
-    assert ask_piece(crowd, piece, simulator.clock.now()) > 0
+    assert ask_piece(crowd, piece, limits(), simulator.clock.now()) > 0
 
     (found,) = rows(crowd, "SELECT config_key FROM set_aside_configs")
     assert found["config_key"] == bad.config_key
@@ -304,7 +312,9 @@ def test_the_function_asks_what_its_message_says_and_publishes(
     crowd: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "USERS_A_PIECE", 12)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    monkeypatch.setenv("HARD_MAX_ORDER_NOTIONAL_USD", "2500")
+    wiring.reset()
+    ask_all(crowd, limits(), simulator.clock.now())
 
     replies = [deliver("ask", piece).status_code for piece in announced(crowd)]
 
@@ -317,7 +327,7 @@ def test_no_piece_is_asked_while_trading_is_switched_off(
     crowd: Database, simulator: SimulatedBroker, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setattr(asking, "USERS_A_PIECE", 1)
-    ask_all(crowd, default_limits(), simulator.clock.now())
+    ask_all(crowd, limits(), simulator.clock.now())
     environment.setenv("TRADING_ENABLED", "false")
     before = len(rows(crowd, "SELECT 1 FROM confirmations"))
     wiring.reset()

@@ -91,6 +91,18 @@ def approved(db: Database, uid: str = USER) -> UUID:
     return UUID(reply.get_json()["order_id"])
 
 
+def limit(db: Database, uid: str = USER, **guardrails: Any) -> None:
+    """Change what a user allows, after they were asked."""
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE user_trading_config SET config = jsonb_set(config, '{guardrails}',"
+            " coalesce(config -> 'guardrails', '{}') || CAST(:guardrails AS jsonb))"
+            " WHERE firebase_uid = :uid",
+            guardrails=json.dumps(guardrails),
+            uid=uid,
+        )
+
+
 def filled(db: Database, simulator: SimulatedBroker) -> UUID:
     """Bring a new user's order the whole way, and return it."""
     enroll(db, USER)

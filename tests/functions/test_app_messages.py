@@ -17,7 +17,7 @@ from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import ROOT, USER, enroll, function
 from tests.functions.pubsub_recorder import Recorder
-from tests.functions.steps import approved, asked, submit, swipe, tick
+from tests.functions.steps import approved, asked, limit, submit, swipe, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -77,8 +77,10 @@ def test_an_order_from_acceptance_to_fill(
 
 
 def test_a_denial_says_which_guardrail_and_its_numbers(db: Database, pubsub: Recorder) -> None:
-    enroll(db, USER, guardrails={"max_orders_per_day": 0})
-    submit(approved(db))
+    enroll(db, USER)
+    order_id = approved(db)
+    limit(db, max_orders_per_day=0)
+    submit(order_id)
 
     (denied,) = received(pubsub, TradeUpdate)
 

@@ -147,8 +147,9 @@ def holders(db: Database, simulator: SimulatedBroker) -> None:
 
 
 def test_each_holder_is_asked_once_about_their_own_position(
-    db: Database, simulator: SimulatedBroker
+    db: Database, simulator: SimulatedBroker, environment: pytest.MonkeyPatch
 ) -> None:
+    environment.setenv("HARD_MAX_ORDER_NOTIONAL_USD", "1500")  # of three shares
     holders(db, simulator)
 
     tick()

@@ -229,8 +229,8 @@ def test_a_position_changed_by_hand_costs_itself_alone(
     simulator.market.set_price("SPY", 505, prev_close=500, live=True)
     simulator.clock.advance(timedelta(minutes=3))
 
-    reconcile()
     assert tick().status_code == OK
+    reconcile()
 
     gains = rows(db, "SELECT firebase_uid FROM confirmations WHERE rule_id = 'gain'")
     assert [each["firebase_uid"] for each in gains] == [OTHER]

@@ -102,6 +102,23 @@ def test_a_statement_about_a_user_says_whose_its_rows_are(db: Database) -> None:
         UserTransaction(tx, USER).rows("SELECT CAST(:uid AS text) AS whose", uid=USER)
 
 
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1 AS whose", "SELECT CAST(:other AS text) AS firebase_uid"]
+)
+def test_a_statement_about_several_users_is_about_this_one_alone(db: Database, sql: str) -> None:
+    with db.transaction() as tx, pytest.raises(ForeignRowError):
+        UserTransaction(tx, USER).rows(sql, uids=[USER], other=OTHER)
+
+
+def test_its_rows_keep_their_owner(db: Database) -> None:
+    with db.transaction() as tx:
+        found = UserTransaction(tx, USER).rows(
+            "SELECT unnest(CAST(:uids AS text[])) AS firebase_uid", uids=[USER]
+        )
+
+    assert found == [{"firebase_uid": USER}]
+
+
 def ignore_trailing_blanks(db: Database) -> None:
     """Make ids that differ by a blank the same to the database: a query finds another's rows."""
     with db.transaction() as tx:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from common.guardrails.facts import DenialCode
-from infra.local.driver import RunError
 from infra.local.selftest import scenarios
 from infra.local.selftest.conditions import (
     Attempt,
@@ -29,8 +28,10 @@ from infra.local.selftest.conditions import (
     tradable,
 )
 from infra.local.selftest.result import Result, untried
-from infra.local.selftest.trader import PREVIOUS_CLOSE, PRICE, Trader
+from infra.local.selftest.trader import RULE, live_through
 from infra.local.stack import Stack
+
+_TEN_SHARES = {"action": "propose_order", "side": "buy", "qty": 10, "notional_usd": None}
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,15 @@ SCENARIOS: tuple[DenialScenario, ...] = (
     DenialScenario(
         DenialCode.CORPORATE_ACTION,
         "the price halves after the question; any drift is allowed",
-        meanwhile(price("49"), rules=[{"id": "dip", "max_price_drift_pct": 100}]),
+        meanwhile(price("49"), rules=[{"id": RULE, "max_price_drift_pct": 100}]),
     ),
     DenialScenario(
         DenialCode.MAX_ORDER_NOTIONAL,
-        "an order of $1000.01; the server's ceiling is $1000",
-        scenarios.sized("1000.01"),
+        "10 shares at $98 cost $1010 when the yes comes; the server's ceiling is $1000",
+        meanwhile(
+            price("101"),
+            rules=[{"id": RULE, "max_price_drift_pct": 100, "on_answer_match": _TEN_SHARES}],
+        ),
     ),
     DenialScenario(
         DenialCode.MAX_POSITION_NOTIONAL,
@@ -145,7 +149,7 @@ SCENARIOS: tuple[DenialScenario, ...] = (
     ),
     DenialScenario(
         DenialCode.DAILY_LOSS_LIMIT,
-        "$500 in the position lose 4 %, the user allows $10 a day; then a second order",
+        "$500 in the position lose 4 %, the user allows $10 a day; then another yes",
         scenarios.losing,
     ),
     DenialScenario(
@@ -155,22 +159,22 @@ SCENARIOS: tuple[DenialScenario, ...] = (
     ),
     DenialScenario(
         DenialCode.MAX_ORDERS_PER_DAY,
-        "a second order; the user allows one a day",
+        "a second yes; the user allows one order a day",
         scenarios.second(limits(max_orders_per_day=1)),
     ),
     DenialScenario(
         DenialCode.MAX_NOTIONAL_PER_WINDOW,
-        "a second order of $10; the user allows $19.99 in four hours",
+        "a second yes to $10; the user allows $19.99 in four hours",
         scenarios.second(limits(max_notional_usd_per_4h="19.99")),
     ),
     DenialScenario(
         DenialCode.OUTCOME_PENDING,
-        "the broker's answer to an order is lost; then a second order",
+        "the broker's answer to an order is lost; a second order waits until its yes expires",
         scenarios.unknown,
     ),
     DenialScenario(
         DenialCode.NOT_HELD,
-        "a yes to sell one share by somebody who holds none",
+        "two yeses to sell the one share that is held",
         scenarios.short,
     ),
     DenialScenario(
@@ -199,14 +203,7 @@ SCENARIOS: tuple[DenialScenario, ...] = (
 
 def trip(stack: Stack, number: int, scenario: DenialScenario) -> Result:
     """Live through a scenario with a fresh user."""
-    trader = Trader.enroll(stack, number)
-    trader.price(PRICE, prev_close=PREVIOUS_CLOSE)
-    try:
-        seen = trader.outcome(scenario.attempt(trader))
-    except RunError as error:
-        seen = str(error)
-    finally:
-        trader.leave()
+    seen = live_through(stack, number, lambda trader: trader.outcome(scenario.attempt(trader)))
     code = scenario.code.value
     return Result("guardrail", code, scenario.tried, f"denied {code}", seen)
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Result:
-    """One guardrail or rule type: what was tried, what had to come of it, and what did."""
+    """One guardrail, silence or rule type: what was tried, what had to come of it, and what did."""
 
-    kind: Literal["rule", "guardrail"]
+    kind: Literal["rule", "guardrail", "silence"]
     name: str
     tried: str
     expected: str

@@ -13,7 +13,7 @@ from rich.table import Table
 from common.market import NEW_YORK
 from infra.local.app_backend import AppBackend
 from infra.local.driver import RunError
-from infra.local.selftest import guards, rules
+from infra.local.selftest import guards, rules, silences
 from infra.local.selftest.result import Result
 from infra.local.stack import local_stack
 from infra.runtime.settings import env_var
@@ -35,13 +35,16 @@ def selftest(folder: Path, *, as_json: bool) -> bool:
 
 
 def run(folder: Path) -> Iterator[Result]:
-    """Trip every rule type and every guardrail through the real functions."""
+    """Trip every rule type and every guardrail, and see who is asked nothing, for real."""
     with (
         SimulatedBroker(SimulatedClock(MORNING)) as simulator,
         local_stack(folder, simulator, AppBackend(), [], keep=False) as stack,
     ):
         yield from rules.fire_all(stack)
-        yield from guards.trip_all(stack, first_number=len(rules.SCENARIOS))
+        first_number = len(rules.SCENARIOS)
+        # The guardrails come last: the day is over then.
+        yield from silences.listen_all(stack, first_number)
+        yield from guards.trip_all(stack, first_number + len(silences.SILENCES))
 
 
 def show(results: Iterator[Result]) -> list[Result]:

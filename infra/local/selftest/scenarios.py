@@ -10,6 +10,7 @@ from common.holdings.drift import SETTLED_AFTER
 from common.market import next_trading_day_start
 from common.messages import OrderApproved, QuestionCreated
 from common.orders.request_budget import USUAL_LIMIT
+from common.orders.status import APPROVED
 from common.questions import Answer, Decision
 from infra.local.app_backend import send_answer
 from infra.local.driver import RunError
@@ -26,7 +27,7 @@ from infra.postgres.trading import confirmations, orders, request_budget
 
 _YES = Decimal(10)
 _PATIENCE_SECONDS = 10
-_SALE = {"action": "propose_order", "side": "sell", "qty": 1, "notional_usd": None}
+SALE = {"action": "propose_order", "side": "sell", "qty": 1, "notional_usd": None}
 
 
 def forged(trader: Trader) -> UUID:
@@ -65,7 +66,7 @@ def dropped(trader: Trader) -> UUID:
     faults = trader.simulator.faults
     faults.add("slow", path="/v2/account", delay=0.5)
     order_id = _send_yes(trader, question)
-    _wait_until(lambda: faults.injected("slow") > 0, "the broker was not asked")
+    wait_until(lambda: faults.injected("slow") > 0, "the broker was not asked")
     trader.change(
         data_inputs=[{"id": "watch", "symbols": ["SPY"]}], rules=[{"id": RULE, "symbol": "SPY"}]
     )
@@ -90,7 +91,7 @@ def sliver(trader: Trader) -> UUID:
 
 def day_trade(trader: Trader) -> UUID:
     """Buy, and sell on the same day, when the account may make no further day trade."""
-    trader.buy()
+    trader.trade()
     trader.change(rules=[{"id": RULE, "on_answer_match": {"side": "sell", "notional_usd": 5}}])
     question = trader.ask()
     day_trades_made(trader)
@@ -100,84 +101,120 @@ def day_trade(trader: Trader) -> UUID:
         no_faults(trader)
 
 
-def sized(notional_usd: str) -> Attempt:
-    """Return the story of an order of this size (USD)."""
-
-    def attempt(trader: Trader) -> UUID:
-        action = {"action": "propose_order", "side": "buy", "notional_usd": notional_usd}
-        trader.change(rules=[{"id": RULE, "on_answer_match": action}])
-        return trader.say_yes(trader.ask())
-
-    return attempt
-
-
 def second(limit: Condition) -> Attempt:
-    """Return the story of a second order under a limit that has room for one."""
+    """Return the story of two yeses under a limit that has room for one order."""
 
     def attempt(trader: Trader) -> UUID:
         limit(trader)
-        trader.buy()
-        return trader.say_yes(trader.ask())
+        trader.change(rules=[rule(trader.symbol, "again")])
+        first, then = trader.ask_all()
+        trader.trade(first)
+        return trader.say_yes(then)
 
     return attempt
 
 
 def losing(trader: Trader) -> UUID:
     """Let a position lose more than the user allows, and say yes to another order."""
-    limits(daily_loss_limit_usd=10)(trader)
-    action = {"action": "propose_order", "side": "buy", "notional_usd": 500}
-    trader.change(rules=[{"id": RULE, "on_answer_match": action}])
-    trader.buy()
-    trader.price(PRICE * Decimal("0.96"))
-    return trader.say_yes(trader.ask())
+    then, _ = _lose_after_more(trader)
+    return trader.say_yes(then)
 
 
 def recovering(trader: Trader) -> UUID:
     """Let the price recover after such a loss, and say yes once more on the same day."""
-    losing(trader)
+    then, later = _lose_after_more(trader)
+    trader.say_yes(then)
     _see_breaker(trader)
     trader.price(PRICE)
     trader.drive.advance(MINUTE)
-    return trader.say_yes(trader.ask())
+    trader.drive.ingest()
+    return trader.say_yes(later)
+
+
+def _lose_after_more(trader: Trader) -> list[QuestionCreated]:
+    """Lose more than the user allows; return two more questions, asked before that.
+
+    The tick that sees the loss asks nothing, or the breaker would trip without a yes.
+    """
+    further = [rule(trader.symbol, each, max_price_drift_pct=100) for each in ("again", "more")]
+    trader.change(rules=further)
+    others = lose(trader)
+    silent = [{"id": each["id"], "threshold_pct": -50} for each in trader.config["rules"]]
+    trader.change(rules=silent)
+    trader.drive.ingest()
+    return others
+
+
+def lose(trader: Trader) -> list[QuestionCreated]:
+    """Let $500 in a position lose 4 % where $10 a day are allowed; return what else was asked."""
+    limits(daily_loss_limit_usd=10)(trader)
+    action = {"action": "propose_order", "side": "buy", "notional_usd": 500}
+    trader.change(rules=[{"id": RULE, "on_answer_match": action}])
+    first, *others = trader.ask_all()
+    trader.trade(first)
+    trader.price(PRICE * Decimal("0.96"))
+    return others
 
 
 def unknown(trader: Trader) -> UUID:
-    """Lose the broker's answer to one order, and deliver another one before that is known.
+    """Lose the broker's answer to one order; another waits for it until its yes has expired.
 
     The bus keeps a user's orders in line: the second overtakes as it may when a delivery is
     repeated, or once the first was given up.
     """
-    trader.change(rules=[rule(trader.symbol, "again")])
-    trader.drive.ingest()
-    first, then = trader.new_questions()
-    trader.simulator.faults.add("status", status=503, method="POST", path="/v2/orders", times=1000)
+    trader.change(rules=[rule(trader.symbol, "again") | {"question_ttl_seconds": 30}])
+    first, then = sorted(trader.ask_all(), key=lambda each: each.expires_at, reverse=True)
     try:
-        lost = _send_yes(trader, first)
-        _wait_until(lambda: bool(trader.order(lost)["outcome_unknown_at"]), "no answer was lost")
+        lose_answer(trader, first)
         order_id = _send_yes(trader, then)
         _deliver(trader, order_id)
+        if trader.order(order_id)["status"] == APPROVED:
+            trader.drive.advance(MINUTE)
+            trader.stack.call("reconcile_orders")
     finally:
-        no_faults(trader)
-    _settle(trader)
+        find_answer(trader)
     return order_id
 
 
+def lose_answer(trader: Trader, question: QuestionCreated) -> None:
+    """Say yes, and lose the broker's answer to the order, until `find_answer`."""
+    trader.simulator.faults.add("status", status=503, method="POST", path="/v2/orders", times=1000)
+    lost = _send_yes(trader, question)
+    wait_until(lambda: bool(trader.order(lost)["outcome_unknown_at"]), "no answer was lost")
+
+
+def find_answer(trader: Trader) -> None:
+    """Let the broker answer again, and see it through."""
+    no_faults(trader)
+    _settle(trader)
+
+
 def short(trader: Trader) -> UUID:
-    """Say yes to the sale of a share that nobody holds."""
-    trader.change(rules=[{"id": RULE, "on_answer_match": _SALE}])
-    return trader.say_yes(trader.ask())
+    """Say yes twice to the sale of the one share that is held."""
+    trader.change(rules=[{"id": RULE, "on_answer_match": SALE | {"side": "buy"}}])
+    trader.trade()
+    again = rule(trader.symbol, "again", on_answer_match=SALE)
+    trader.change(rules=[{"id": RULE, "on_answer_match": SALE}, again])
+    first, then = trader.ask_all()
+    trader.trade(first)
+    return trader.say_yes(then)
 
 
 def drifted(trader: Trader) -> UUID:
-    """Buy two shares, lose one of them in the broker's records, and say yes to a sale."""
+    """Lose half of a position in the broker's records, and say yes to a sale."""
+    drift(trader)
+    trader.change(rules=[{"id": RULE, "on_answer_match": SALE}])
+    return trader.say_yes(trader.ask())
+
+
+def drift(trader: Trader) -> None:
+    """Buy two shares, and lose one of them in the broker's records."""
     buy = {"action": "propose_order", "side": "buy", "qty": 2, "notional_usd": None}
     trader.change(rules=[{"id": RULE, "on_answer_match": buy}])
-    trader.buy()
+    trader.trade()
     trader.drive.advance(SETTLED_AFTER + MINUTE)
     ledger, at = trader.simulator.ledger, trader.simulator.clock.now_ns()
     ledger.charge_coins(trader.symbol, Decimal(1), at)
-    trader.change(rules=[{"id": RULE, "on_answer_match": _SALE}])
-    return trader.say_yes(trader.ask())
 
 
 def late_for_a_request(trader: Trader) -> UUID:
@@ -245,7 +282,8 @@ def _settle(trader: Trader) -> None:
         raise RunError(f"messages were not delivered in {_PATIENCE_SECONDS} s")
 
 
-def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    """Wait for a condition; raises RunError that says `otherwise` when it does not come true."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not holds():
         if time.monotonic() > deadline:

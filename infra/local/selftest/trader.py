@@ -1,6 +1,6 @@
 """A fresh user with a symbol of their own, so that no scenario touches another."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -89,12 +89,17 @@ class Trader:
         return new
 
     def ask(self) -> QuestionCreated:
-        """Tick, and return what the user is asked."""
+        """Tick, and return what the user is asked last."""
+        return self.ask_all()[-1]
+
+    def ask_all(self) -> list[QuestionCreated]:
+        """Tick, and return what the user is asked, in the order of their rules."""
         self.drive.ingest()
         new = self.new_questions()
         if not new:
             raise RunError("no question was asked")
-        return new[-1]
+        order = [rule["id"] for rule in self.config["rules"]]
+        return sorted(new, key=lambda question: order.index(question.rule_id))
 
     def say_yes(self, question: QuestionCreated) -> UUID:
         """Swipe +10, see it through, and return the order."""
@@ -103,9 +108,12 @@ class Trader:
             raise RunError(f"+10 was read as {reply['decision']}")
         return UUID(reply["order_id"])
 
-    def buy(self) -> None:
-        """Ask, say yes, and let the broker fill; a minute later the next tick is due."""
-        order_id = self.say_yes(self.ask())
+    def trade(self, question: QuestionCreated | None = None) -> None:
+        """Ask, unless asked before, say yes, and let the broker fill.
+
+        A minute later the next tick is due.
+        """
+        order_id = self.say_yes(question or self.ask())
         self.drive.advance(MINUTE)
         self.drive.reconcile()
         if (order := self.order(order_id))["status"] != "filled":
@@ -127,6 +135,18 @@ class Trader:
         if self.simulator.ledger.order_by_client_id(row["client_order_id"]) is not None:
             outcome += ", at the broker"
         return outcome
+
+
+def live_through(stack: Stack, number: int, story: Callable[[Trader], str]) -> str:
+    """Return what a fresh user saw in a story, or what went wrong in it."""
+    trader = Trader.enroll(stack, number)
+    trader.price(PRICE, prev_close=PREVIOUS_CLOSE)
+    try:
+        return story(trader)
+    except RunError as error:
+        return str(error)
+    finally:
+        trader.leave()
 
 
 def symbol_of(number: int) -> str:

@@ -1,7 +1,8 @@
 """What the database knows of a user whose order is judged, read under the lock of their row."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,7 +36,7 @@ def of(
     order would make a day trade is looked up only where the broker counts them.
     """
     taken = reserved(tx, order.firebase_uid, now, without=order.id)
-    return Exposure(
+    own = Exposure(
         orders_today=taken.orders_today,
         notional_in_window=taken.notional_in_window,
         position=_position(tx, order),
@@ -44,8 +45,9 @@ def of(
         opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
         controls=controls.active_controls(tx, order.firebase_uid, now),
         **_of_symbol(tx, order, now),
-        all_users=reserved_by_all(tx, now, without=order.id),
     )
+    take_turn(tx)
+    return replace(own, all_users=reserved_by_all(tx, now, without=order.id))
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class Reserved:
     notional_in_window: Decimal
 
 
+NOTHING_RESERVED = Reserved(0, Decimal(0))
+
+
 def reserved(
     tx: Transaction, firebase_uid: str, now: datetime, *, without: UUID | None = None
 ) -> Reserved:
@@ -63,34 +68,52 @@ def reserved(
 
     Guardrails judge, and the status shows, by this one sum.
     """
-    row = tx.rows(
+    found = reserved_of_each(tx, [firebase_uid], now, without=without)
+    return found.get(firebase_uid, NOTHING_RESERVED)
+
+
+def reserved_of_each(
+    tx: Transaction, uids: Sequence[str], now: datetime, *, without: UUID | None = None
+) -> dict[str, Reserved]:
+    """Sum what each of these users has reserved; who has nothing is left out."""
+    rows = tx.rows(
         """
-        SELECT CAST(:uid AS text) AS firebase_uid,
+        SELECT firebase_uid,
                count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
                coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
                    AS notional_in_window
         FROM trade_orders
-        WHERE firebase_uid = :uid AND id IS DISTINCT FROM CAST(:without AS uuid)
-          AND status <> :rejected
+        WHERE firebase_uid = ANY(CAST(:uids AS text[]))
+          AND id IS DISTINCT FROM CAST(:without AS uuid) AND status <> :rejected
           AND reserved_at >= least(CAST(:day_start AS timestamptz),
                                    CAST(:window_start AS timestamptz))
+        GROUP BY firebase_uid
         """,
+        uids=list(uids),
         day_start=trading_day_start(now),
         window_start=now - NOTIONAL_WINDOW,
-        uid=firebase_uid,
         without=without,
         rejected=REJECTED,
-    )[0]
-    return Reserved(row["orders_today"], row["notional_in_window"])
+    )
+    return {
+        row["firebase_uid"]: Reserved(row["orders_today"], row["notional_in_window"])
+        for row in rows
+    }
 
 
-def reserved_by_all(tx: Transaction, now: datetime, *, without: UUID) -> ServerExposure:
-    """Sum what all users have reserved.
+def take_turn(tx: Transaction) -> None:
+    """Take one's turn at the server's caps until the transaction ends.
 
-    Whoever reserves takes their turn until the transaction ends, so that no two orders fit into the
-    same last room. Every holder of this lock has the lock of their user already.
+    So no two orders fit into the same last room. Every holder of this lock has the lock of the
+    order's user already.
     """
     tx.rows("SELECT pg_advisory_xact_lock(hashtextextended('server caps', 0))")
+
+
+def reserved_by_all(
+    tx: Transaction, now: datetime, *, without: UUID | None = None
+) -> ServerExposure:
+    """Sum what all users have reserved."""
     row = tx.rows(
         """
         SELECT count(*) FILTER (WHERE reserved_at >= :day_start) AS orders_today,
@@ -99,7 +122,7 @@ def reserved_by_all(tx: Transaction, now: datetime, *, without: UUID) -> ServerE
                coalesce(sum(reserved_usd) FILTER (WHERE reserved_at > :window_start), 0)
                    AS notional_in_window
         FROM trade_orders
-        WHERE id <> :without AND status <> :rejected
+        WHERE id IS DISTINCT FROM CAST(:without AS uuid) AND status <> :rejected
           AND reserved_at >= least(CAST(:day_start AS timestamptz),
                                    CAST(:window_start AS timestamptz))
         """,
@@ -140,17 +163,31 @@ def _opposite_filled_today(tx: Transaction, order: Order, now: datetime) -> bool
 
 def day_pnl(tx: Transaction, firebase_uid: str, now: datetime) -> Decimal | None:
     """Sum the user's trading day in USD; None as soon as one trade cannot be valued."""
-    row = tx.rows(
+    return day_pnl_of_each(tx, [firebase_uid], now).get(firebase_uid, Decimal(0))
+
+
+def day_pnl_of_each(
+    tx: Transaction, uids: Sequence[str], now: datetime
+) -> dict[str, Decimal | None]:
+    """Sum the trading day of each of these users who had a trade that day."""
+    rows = tx.rows(
         """
-        SELECT CAST(:uid AS text) AS firebase_uid,
-               CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
-        FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), CAST(:uid AS text))
+        SELECT holder.firebase_uid, day.pnl
+        FROM (SELECT firebase_uid FROM trades
+              WHERE firebase_uid = ANY(CAST(:uids AS text[])) AND closed_at IS NULL
+              UNION
+              SELECT firebase_uid FROM trades
+              WHERE firebase_uid = ANY(CAST(:uids AS text[])) AND closed_at >= :day_start) AS holder
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+            FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), holder.firebase_uid)
+        ) AS day
         """,
+        uids=list(uids),
+        day_start=trading_day_start(now),
         day=trading_day(now),
-        uid=firebase_uid,
-    )[0]
-    pnl: Decimal | None = row["pnl"]
-    return pnl
+    )
+    return {row["firebase_uid"]: row["pnl"] for row in rows}
 
 
 def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
@@ -197,18 +234,28 @@ def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
 
 def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[UUID]:
     """Name the user's orders whose outcome nobody knows, the oldest first."""
+    return outcomes_pending_of_each(tx, [firebase_uid], now).get(firebase_uid, [])
+
+
+def outcomes_pending_of_each(
+    tx: Transaction, uids: Sequence[str], now: datetime
+) -> dict[str, list[UUID]]:
+    """Name such orders of each of these users who has one."""
     rows = tx.rows(
         """
         SELECT firebase_uid, id FROM trade_orders
-        WHERE firebase_uid = :uid AND status = :submitting
+        WHERE firebase_uid = ANY(CAST(:uids AS text[])) AND status = :submitting
           AND (outcome_unknown_at IS NOT NULL OR reserved_at < :interrupted)
         ORDER BY reserved_at, id
         """,
-        uid=firebase_uid,
+        uids=list(uids),
         submitting=SUBMITTING,
         interrupted=now - INTERRUPTED_AFTER,
     )
-    return [row["id"] for row in rows]
+    pending: dict[str, list[UUID]] = {}
+    for row in rows:
+        pending.setdefault(row["firebase_uid"], []).append(row["id"])
+    return pending
 
 
 def _pending_before(tx: Transaction, order: Order, now: datetime) -> str | None:

@@ -23,7 +23,18 @@ class AskResult:
         return len(self.flow_ids)
 
 
-def ask(tx: Transaction, audience: Audience, firing: Firing) -> AskResult:
+@dataclass(frozen=True)
+class Denials:
+    """Why users are not asked: those of whom something is stored by uid, all others alike.
+
+    A reason is a denial code, or that the user's own data is set aside.
+    """
+
+    others: str | None
+    by_uid: Mapping[str, str | None]
+
+
+def ask(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> AskResult:
     """Ask every user of the audience who may be asked now.
 
     One statement, whatever the number of users. Claiming the cooldown takes the row lock of the
@@ -40,25 +51,30 @@ def ask(tx: Transaction, audience: Audience, firing: Firing) -> AskResult:
         "terms": to_json(terms.model_dump(mode="json")),
         "topic": QuestionCreated.topic,
     }
-    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **_claim(audience, firing), **values))
+    claim = _claim(audience, firing, denials)
+    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **claim, **values))
 
 
-def order(tx: Transaction, audience: Audience, firing: Firing) -> AskResult:
+def order(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> AskResult:
     """Order for every user of the audience, who asked not to be asked; otherwise as `ask`."""
     values = order_columns.values_of(firing.terms) | {
         "consented": consented(firing.terms, None),
         "topic": OrderApproved.topic,
     }
-    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **_claim(audience, firing) | values))
+    claim = _claim(audience, firing, denials)
+    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **claim | values))
 
 
-def _claim(audience: Audience, firing: Firing) -> dict[str, object]:
+def _claim(audience: Audience, firing: Firing, denials: Denials) -> dict[str, object]:
     """Name the values of the claim."""
     terms = firing.terms
     return {
         "config_key": audience.config_key,
         "first_uid": audience.first_uid,
         "last_uid": audience.last_uid,
+        "denied_others": denials.others,
+        "known_uids": list(denials.by_uid),
+        "known_denials": list(denials.by_uid.values()),
         "rule_id": terms.rule_id,
         "rule_type": firing.rule_type,
         "cooldown": firing.cooldown_seconds,
@@ -80,18 +96,23 @@ def _claim(audience: Audience, firing: Firing) -> dict[str, object]:
 def _count(rows: list[Row]) -> AskResult:
     counts = rows[0]
     flow_ids: str = counts.pop("flow_ids")
-    return AskResult(flow_ids.split(), {why: n for why, n in counts.items() if n})
+    denied: Mapping[str, int] = counts.pop("denied")
+    return AskResult(flow_ids.split(), {**{why: n for why, n in counts.items() if n}, **denied})
 
 
 _CLAIM = """
     WITH candidates AS MATERIALIZED (
         SELECT c.firebase_uid,
+               CASE WHEN known.uid IS NULL THEN CAST(:denied_others AS text)
+                    ELSE known.denial END AS denial,
                queue.of_rule > 0 AS question_pending,
                queue.length >= CAST(:max_queued AS integer) AS queue_full,
                coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
                         '-infinity')
                    > CAST(:now AS timestamptz) - make_interval(secs => :cooldown) AS cooldown
         FROM user_trading_config c
+        LEFT JOIN unnest(CAST(:known_uids AS text[]), CAST(:known_denials AS text[]))
+            AS known (uid, denial) ON known.uid = c.firebase_uid
         -- User by user, by index: a join would read what all others have pending, too.
         LEFT JOIN LATERAL (
             SELECT context FROM trading_cursors
@@ -115,7 +136,8 @@ _CLAIM = """
                jsonb_build_object('last_fired',
                                   jsonb_build_object(CAST(:rule_id AS text), :now)),
                :now
-        FROM candidates WHERE NOT (question_pending OR queue_full OR cooldown)
+        FROM candidates
+        WHERE denial IS NULL AND NOT (question_pending OR queue_full OR cooldown)
         ORDER BY firebase_uid
         ON CONFLICT (firebase_uid) DO UPDATE
         SET last_eval_at = excluded.last_eval_at,
@@ -185,10 +207,18 @@ _ORDER = f"""
     )
 """
 
+# The first reason that keeps a user from being asked is counted: one that passes by itself before
+# one that does not.
 _COUNTS = """
     SELECT (SELECT coalesce(string_agg(flow_id, ' '), '') FROM flows) AS flow_ids,
            count(*) FILTER (WHERE question_pending) AS question_pending,
            count(*) FILTER (WHERE queue_full AND NOT question_pending) AS queue_full,
-           count(*) FILTER (WHERE cooldown AND NOT queue_full AND NOT question_pending) AS cooldown
+           count(*) FILTER (WHERE cooldown AND NOT queue_full AND NOT question_pending)
+               AS cooldown,
+           (SELECT coalesce(jsonb_object_agg(denial, users), '{}')
+            FROM (SELECT denial, count(*) AS users FROM candidates
+                  WHERE denial IS NOT NULL
+                    AND NOT (question_pending OR queue_full OR cooldown)
+                  GROUP BY denial) AS each) AS denied
     FROM candidates
 """

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,16 @@ from infra.postgres.database import Transaction, to_json
 log = logging.getLogger(__name__)
 
 _LONGEST_REASON = 300
+
+# What many users share is read once.
+_OF_KEYS = """
+    SELECT c.config_key, CAST(c.config AS text) AS config, CAST(t.config AS text) AS template
+    FROM keys
+    CROSS JOIN LATERAL (SELECT config_key, template_name, config FROM user_trading_config
+                        WHERE enabled AND config_key = keys.config_key LIMIT 1) AS c
+    LEFT JOIN trading_config_templates t ON t.name = c.template_name
+    ORDER BY c.config_key
+"""
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,8 @@ def active(tx: Transaction, limits: ServerLimits) -> ActiveConfigs:
     One that cannot be read, or costs more than the server allows, is set aside.
     """
     rows = tx.rows(
-        """
-        -- From one key to the next by the index: what many users share is read once.
+        f"""
+        -- From one key to the next by the index.
         WITH RECURSIVE keys AS (
             (SELECT config_key FROM user_trading_config WHERE enabled
              ORDER BY config_key LIMIT 1)
@@ -52,13 +62,7 @@ def active(tx: Transaction, limits: ServerLimits) -> ActiveConfigs:
                     ORDER BY c.config_key LIMIT 1)
             FROM keys WHERE keys.config_key IS NOT NULL
         )
-        SELECT c.config_key, CAST(c.config AS text) AS config,
-               CAST(t.config AS text) AS template
-        FROM keys
-        CROSS JOIN LATERAL (SELECT config_key, template_name, config FROM user_trading_config
-                            WHERE enabled AND config_key = keys.config_key LIMIT 1) AS c
-        LEFT JOIN trading_config_templates t ON t.name = c.template_name
-        ORDER BY c.config_key
+        {_OF_KEYS}
         """
     )
     found = ActiveConfigs([], {})
@@ -69,6 +73,16 @@ def active(tx: Transaction, limits: ServerLimits) -> ActiveConfigs:
         if problem is None and config is not None and config.enabled:
             found.shared.append(SharedConfig(row["config_key"], config))
     return found
+
+
+def of_keys(tx: Transaction, keys: Collection[str], feed: StockFeed) -> dict[str, TradingConfig]:
+    """Read the configs of these keys as they are now, by key; what nobody has is left out."""
+    rows = tx.rows(
+        f"WITH keys AS (SELECT unnest(CAST(:keys AS text[])) AS config_key) {_OF_KEYS}",
+        keys=list(keys),
+    )
+    found = {row["config_key"]: _effective(row, feed) for row in rows}
+    return {key: config for key, config in found.items() if config is not None}
 
 
 def of_user(tx: Transaction, firebase_uid: str, feed: StockFeed = "iex") -> TradingConfig | None:

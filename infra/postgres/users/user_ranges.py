@@ -1,6 +1,6 @@
 """The users of a config, cut into ranges that are worked through one by one."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from infra.postgres.database import Transaction
@@ -42,3 +42,25 @@ def of_config(
         held=None if held is None else list(held),
     )
     return [UserRange(**row) for row in rows]
+
+
+def config_keys(tx: Transaction, ranges: Collection[tuple[str, str, str]]) -> dict[str, str]:
+    """Read the enabled users of some ranges: the key of each one's config by their uid.
+
+    A range is a config's key, a first and a last uid.
+    """
+    keys, first_uids, last_uids = (list(column) for column in zip(*ranges, strict=True))
+    rows = tx.rows(
+        """
+        SELECT c.firebase_uid, c.config_key
+        FROM unnest(CAST(:keys AS text[]), CAST(:first_uids AS text[]),
+                    CAST(:last_uids AS text[])) AS range (config_key, first_uid, last_uid)
+        JOIN user_trading_config c
+            ON c.enabled AND c.config_key = range.config_key
+           AND c.firebase_uid BETWEEN range.first_uid AND range.last_uid
+        """,
+        keys=keys,
+        first_uids=first_uids,
+        last_uids=last_uids,
+    )
+    return {row["firebase_uid"]: row["config_key"] for row in rows}

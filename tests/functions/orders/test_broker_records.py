@@ -182,17 +182,33 @@ def test_a_sale_that_could_be_of_two_users_stops_both_with_both_numbers(
 ) -> None:
     hold(db, simulator)
     hold(db, simulator, "user-2")
+    simulator.market.set_price("SPY", 460, prev_close=500, live=True)
+    order = approved(db)
+    simulator.clock.advance(timedelta(minutes=3))
     by_hand(simulator, broker_url, "sell", "1")
 
     (drift,) = reconcile()["position_drift"]
-    simulator.market.set_price("SPY", 460, prev_close=500, live=True)
-    order = approved(db)
     submit(order)
 
     assert (drift["explained_by"], drift["ours"], drift["brokers"]) == ("", "4", "3")
     row = order_row(db, order)
     assert (row["status"], row["denial_code"]) == ("denied", "POSITION_DRIFT")
     assert row["reason"] == "symbol=SPY ours=4 brokers=3"
+
+
+def test_neither_of_the_two_is_asked_to_close(
+    db: Database, simulator: SimulatedBroker, broker_url: str
+) -> None:
+    hold(db, simulator)
+    hold(db, simulator, "user-2")
+    by_hand(simulator, broker_url, "sell", "1")
+    reconcile()
+    simulator.market.set_price("SPY", 460, prev_close=500, live=True)
+
+    tick()
+
+    (stop,) = rows(db, "SELECT asked, held_back FROM rule_status WHERE rule_id = 'stop'")
+    assert stop == {"asked": 0, "held_back": {"POSITION_DRIFT": 2}}
 
 
 def test_a_close_goes_on_beside_a_position_that_cannot_be_read(

@@ -13,7 +13,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from common.guardrails import GUARDRAILS, Guardrail, consent, deny, holdings, limits, market
+from common.guardrails import (
+    GUARDRAILS,
+    Guardrail,
+    consent,
+    deny,
+    holdings,
+    limits,
+    market,
+    proposals,
+)
 from common.guardrails.facts import DenialCode
 from functions import submit_order as function
 from functions import wiring
@@ -22,6 +31,7 @@ from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.functions_server import FunctionsServer, application
 from infra.local.pubsub.server import LocalBus
 from infra.local.selftest.guards import SCENARIOS, DenialScenario, trip
+from infra.local.selftest.silences import SILENCES, Silence, listen
 from infra.local.serving import HttpServer
 from infra.local.stack import (
     APP_TOPICS,
@@ -76,6 +86,7 @@ BROKERS_OWN = {
 NAMES = [f"{number}-{each.code}" for number, each in enumerate(SCENARIOS)]
 
 GUARDED = [each for each in SCENARIOS if each.code in GUARDS]
+UNASKED = [each.code for each in SILENCES]
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +140,20 @@ def test_each_check_has_its_code_and_each_code_its_scenario() -> None:
     assert len(GUARDS) == len(GUARDRAILS)
 
 
+def test_each_check_before_asking_has_its_silence_or_another_test() -> None:
+    silent = {GUARDS[each.code] for each in SILENCES}
+    # What a config says is refused when it is saved, or is not evaluated; the others need a day.
+    elsewhere = {
+        consent.trading_is_enabled,
+        consent.symbol_is_watched,
+        market.money_is_usd,
+        market.price_is_not_split,
+    }
+
+    assert silent | elsewhere == set(proposals.BEFORE_ASKING)
+    assert not silent & elsewhere
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
 def test_the_guard_denies_and_the_user_is_told(stack: Stack, scenario: DenialScenario) -> None:
     result = trip(stack, 0, scenario)
@@ -148,11 +173,33 @@ def test_without_the_guard_the_order_reaches_the_broker(
 
     assert not result.ok
     if scenario.code in BROKERS_OWN:
-        (order,) = rows(stack.database, "SELECT status, reason FROM trade_orders")
+        order = rows(stack.database, "SELECT status, reason FROM trade_orders ORDER BY updated_at")[
+            -1
+        ]
         assert (order["status"], result.seen) == ("rejected", "rejected")
         assert BROKERS_OWN[scenario.code] in order["reason"]
     else:
         assert result.seen.endswith("at the broker")
+
+
+@pytest.mark.parametrize("silence", SILENCES, ids=UNASKED)
+def test_who_cannot_trade_is_asked_nothing(stack: Stack, silence: Silence) -> None:
+    result = listen(stack, 0, silence)
+
+    assert result.seen == f"not asked: {silence.code}"
+    assert result.ok
+
+
+@pytest.mark.parametrize("silence", SILENCES, ids=UNASKED)
+def test_without_the_guard_the_user_is_asked(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, silence: Silence
+) -> None:
+    others = tuple(check for check in proposals.BEFORE_ASKING if check is not GUARDS[silence.code])
+    monkeypatch.setattr(proposals, "BEFORE_ASKING", others)
+
+    result = listen(stack, 0, silence)
+
+    assert result.seen == "asked"
 
 
 def test_a_price_that_moved_too_far_is_told_with_its_numbers(stack: Stack) -> None:

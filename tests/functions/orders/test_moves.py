@@ -145,7 +145,7 @@ def test_a_breaker_waits_for_who_is_halting_and_leaves_the_halt(db: Database) ->
 
     def restrict() -> None:
         with db.transaction() as tx:
-            controls.restrict(tx, breaker, NOON)
+            controls.restrict(tx, [breaker], NOON)
 
     while_it_waits(db, lambda tx: controls.set_control(tx, person, NOON), restrict)
 

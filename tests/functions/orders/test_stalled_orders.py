@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
+from tests.conftest import USER, enroll, rows
 from tests.functions.orders.test_reconcile_orders import reconcile
-from tests.functions.steps import approved, messages, order_row, submit
+from tests.functions.steps import approved, messages, order_row, submit, swipe, tick
+from tests.functions.test_rule_status import rule
 
 pytestmark = pytest.mark.usefixtures("environment", "user")
 
@@ -152,3 +155,72 @@ def test_an_approval_that_waits_is_reported_as_stuck_before_it_expires(
     (stuck,) = later(simulator, minutes=6)["stuck"]
 
     assert (stuck["order_id"], stuck["status"]) == (str(order_id), "approved")
+
+
+def two_approved(db: Database) -> tuple[UUID, UUID]:
+    """Two orders of one user, each approved."""
+    with db.transaction() as tx:
+        tx.run("DELETE FROM user_trading_config WHERE firebase_uid = :uid", uid=USER)
+    enroll(db, USER, rules=[rule("second")])
+    tick()
+    first, second = (
+        UUID(swipe(row["question_id"], 10).get_json()["order_id"])
+        for row in rows(db, "SELECT question_id FROM confirmations ORDER BY rule_id")
+    )
+    return first, second
+
+
+def test_an_order_waits_for_the_outcome_of_another_and_goes_on_once_it_is_known(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    lose_the_request(simulator)
+    first, second = two_approved(db)
+    submit(first)
+
+    waiting = submit(second)
+    before = order_row(db, second)
+    submit(first)
+    submit(second)
+
+    assert waiting.status_code == 503  # its message comes again
+    assert (before["status"], before["denial_code"], before["reserved_at"]) == (
+        "approved",
+        None,
+        None,
+    )
+    assert [order_row(db, each)["status"] for each in (first, second)] == ["pending_new"] * 2
+    assert len(simulator.ledger.orders()) == 2
+
+
+def test_an_order_that_waits_is_announced_again_while_its_yes_counts(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    simulator.faults.add("accept_then_504", method="POST", path="/v2/orders")
+    first, second = two_approved(db)
+    submit(first)
+    submit(second)
+
+    adopted = later(simulator, seconds=121)
+
+    assert (adopted["changed"], adopted["announced_again"]) == (1, 1)
+    assert messages(db, "orders-approved")[-1]["order_id"] == str(second)
+    assert submit(second).status_code == 200
+    assert order_row(db, second)["status"] == "pending_new"
+
+
+def test_an_order_that_waits_until_its_yes_expires_is_denied_with_what_it_waited_for(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    lose_the_request(simulator)
+    first, second = two_approved(db)
+    submit(first)
+    submit(second)
+
+    early, reply = later(simulator, seconds=899), later(simulator, seconds=2)
+
+    assert (early["given_up"], reply["given_up"]) == (0, 1)
+    row = order_row(db, second)
+    assert (row["status"], row["denial_code"]) == ("denied", "OUTCOME_PENDING")
+    assert f"order={first} " in row["reason"]
+    assert messages(db, "trade-updates")[-1]["denial_code"] == "OUTCOME_PENDING"
+    assert order_row(db, first)["status"] == "submitting"

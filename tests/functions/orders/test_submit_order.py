@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,7 +13,8 @@ from functions import wiring
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function, rows
-from tests.functions.steps import approved, asked, deliver, messages, order_row, submit, swipe
+from tests.functions.steps import approved, asked, deliver, messages, order_row, submit, swipe, tick
+from tests.functions.test_rule_status import status
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -220,11 +222,13 @@ def test_slots_come_back_the_next_trading_day_and_notional_after_four_hours(
     for hours, price in ((22, 484), (1, 484), (3.02, 484), (1.48, 484), (18.5, 476)):
         simulator.clock.advance(timedelta(hours=hours))
         simulator.market.set_price("SPY", price, live=True)
-        order_id = approved(db)
-        submit(order_id)
-        codes.append(order_row(db, order_id)["denial_code"])
+        tick()
+        codes.append(status(db)["held_back"])
+        for pending in rows(db, "SELECT question_id FROM confirmations WHERE status = 'pending'"):
+            submit(UUID(swipe(pending["question_id"], 10).get_json()["order_id"]))
 
-    assert codes == [None, "MAX_NOTIONAL_PER_WINDOW", None, "MAX_ORDERS_PER_DAY", None]
+    assert codes == [{}, {"MAX_NOTIONAL_PER_WINDOW": 1}, {}, {"MAX_ORDERS_PER_DAY": 1}, {}]
+    assert len(simulator.ledger.orders()) == 3
 
 
 @pytest.mark.usefixtures("user")

@@ -8,7 +8,8 @@ from common.receipts.consent import client_order_id
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, rows
-from tests.functions.steps import messages, submit, tick
+from tests.functions.steps import limit, messages, submit, tick
+from tests.functions.test_rule_status import status
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -42,11 +43,21 @@ def test_it_fires_once_however_often_it_is_evaluated(db: Database) -> None:
     assert len(rows(db, "SELECT 1 FROM trade_orders")) == 1
 
 
-def test_the_same_guardrails_stand_in_its_way(db: Database, simulator: SimulatedBroker) -> None:
+def test_nothing_is_ordered_that_a_guardrail_would_deny(db: Database) -> None:
     limits = {"require_question_before_order": False, "max_orders_per_day": 0}
     enroll(db, USER, guardrails=limits)
+
+    tick()
+
+    assert rows(db, "SELECT 1 FROM trade_orders") == []
+    assert status(db)["held_back"] == {"MAX_ORDERS_PER_DAY": 1}
+
+
+def test_the_same_guardrails_stand_in_its_way(db: Database, simulator: SimulatedBroker) -> None:
+    enroll(db, USER, guardrails={"require_question_before_order": False})
     tick()
     (order,) = rows(db, "SELECT id FROM trade_orders")
+    limit(db, max_orders_per_day=0)
 
     submit(order["id"])
 
