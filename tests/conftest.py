@@ -4,12 +4,14 @@ import functools
 import importlib
 import itertools
 import os
+import shutil
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import functions_framework
@@ -55,6 +57,9 @@ USER = "user-1"
 # Where a server with a database `template` runs already: for who forks tests by the thousand.
 RUNNING_POSTGRES = "COUNTERSIGN_TEST_POSTGRES"
 
+MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of one's own is made in it)
+ROOM_IN_MEMORY = 4 * 1024**3  # bytes; a server takes about 300 MB
+
 _numbers = itertools.count()
 
 
@@ -67,19 +72,22 @@ _loading = threading.Lock()  # compiling one file in several threads at once ups
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """URL of a server with a migrated database `template` to copy."""
     if running := os.environ.get(RUNNING_POSTGRES):  # noqa: TID251 (of the tests, not of the code)
         yield running
         return
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with running_postgres() as url:
         yield url
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
+def running_postgres() -> Iterator[str]:
     """Run a server with a migrated database `template`; yield its URL."""
-    with embedded_postgres(folder, keep=False) as url:
+    with (
+        TemporaryDirectory(prefix="countersign-", dir=_memory()) as folder,
+        embedded_postgres(Path(folder) / "postgres", keep=False) as url,
+    ):
         _trade_durability_for_speed(url)
         create_database(url, "template")
         template = Database(connector(_of(url, "template")), size=1)
@@ -88,11 +96,26 @@ def running_postgres(folder: Path) -> Iterator[str]:
         yield url
 
 
+def _memory() -> Path | None:
+    """Return a folder in memory, where there is one with room for some servers.
+
+    A database has hundreds of files, and ext4 looks for the place of each among all that were
+    deleted in the last five seconds: with one database a test, that is most of the time.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_IN_MEMORY:
+        return MEMORY
+    return None
+
+
 def _trade_durability_for_speed(url: str) -> None:
-    """Skip fsync: a killed process loses nothing by it, only a power cut would."""
+    """Skip fsync and keep the log short: a killed process loses nothing by it."""
     connection = connector(url)()
     connection.autocommit = True
-    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+    for statement in (
+        "ALTER SYSTEM SET fsync = off",
+        "ALTER SYSTEM SET max_wal_size = '128MB'",
+        "SELECT pg_reload_conf()",
+    ):
         connection.execute_simple(statement)
     connection.close()
 

@@ -24,8 +24,7 @@ def main() -> None:
         copy = Path(folder) / "copy"
         files = (each.name for each in ROOT.glob("*.*") if each.is_file())
         copy_tree(copy, (*_COPIED, *files))
-        (Path(folder) / "postgres").mkdir()
-        with running_postgres(Path(folder) / "postgres") as url:
+        with running_postgres() as url:
             _mutmut(copy, url, "run", "--max-children", "2", *(sys.argv[1:] or [EVERY_TENTH]))
         for survivor in _survivors(copy, url):
             _mutmut(copy, url, "show", survivor)

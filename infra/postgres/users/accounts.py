@@ -48,8 +48,9 @@ def delete(tx: Transaction, firebase_uid: str) -> str | None:
     """Delete a user's config, state and questions that led to no order.
 
     Their orders, and what those rest on and led to, move to a new pseudonym, which is returned;
-    None when there are none. The row in `users` is the app's and stays. Raises PermanentError
-    while an order or a position of theirs is open, or when there is no such user.
+    None when there are none. Their receipts are gone. The row in `users` is the app's and stays.
+    Raises PermanentError while an order or a position of theirs is open, or when there is no such
+    user.
     """
     if not tx.rows("SELECT 1 FROM users WHERE firebase_uid = :uid FOR UPDATE", uid=firebase_uid):
         raise PermanentError(f"there is no user {firebase_uid}")
@@ -119,6 +120,8 @@ def _move_to_pseudonym(tx: Transaction, firebase_uid: str) -> str | None:
         pseudonym=pseudonym,
         uid=firebase_uid,
     )
+    # A receipt commits to its user's id: nobody else's can stand in its place.
+    tx.run("UPDATE trade_orders SET consented = NULL WHERE firebase_uid = :uid", uid=firebase_uid)
     for table in RECORDS:
         tx.run(
             f"UPDATE {table} SET firebase_uid = :pseudonym WHERE firebase_uid = :uid",
