@@ -151,6 +151,7 @@ def write_stack_file(folder: Path, stack: Stack) -> None:
     document: dict[str, Any] = {
         "functions": stack.functions.url,
         "broker": stack.broker_url,
+        "broker_streams": stack.broker_streams_url,
         "dashboard": stack.dashboard_url,
         "database_url": stack.database_url,
         "answer_webhook_secret": WEBHOOK_SECRET,

@@ -30,6 +30,7 @@ from infra.postgres.migrate import migrate
 from infra.postgres.users import configs
 from infra.runtime.settings import env_var
 from infra.simulator.broker import SimulatedBroker
+from infra.simulator.streams.server import StreamServer
 from infra.workflows.config_store import DEFAULT_TEMPLATE
 
 PROJECT = "countersign-local"
@@ -84,6 +85,7 @@ class Stack:
     dashboard_url: str
     client: httpx.Client
     environment: Mapping[str, str]
+    broker_streams_url: str = ""  # of the simulator's server, where there is one
 
     @property
     def console_url(self) -> str:
@@ -135,6 +137,9 @@ def local_stack(
         running.callback(dashboard.close)
         dashboard_server = start(HttpServer(dashboard.app, ports.dashboard))
         broker_settings = start(_reached(broker, ports.broker))
+        streams_url = ""
+        if isinstance(broker, SimulatedBroker):
+            streams_url = start(StreamServer(broker)).url
         app_server = start(HttpServer(app.app))
         key_server = start(HttpServer(firebase.key_server(folder / FIREBASE_KEY)))
         make_receipt_key(folder / RECEIPT_KEY, folder / RECEIPT_PUBLIC_KEY)
@@ -172,6 +177,7 @@ def local_stack(
             dashboard_url=dashboard_server.url,
             client=start(httpx.Client(base_url=functions.url, timeout=60, trust_env=False)),
             environment=environment,
+            broker_streams_url=streams_url,
         )
 
 

@@ -16,6 +16,7 @@ from infra.simulator.market import calendar as calendars
 from infra.simulator.market.assets import Assets
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.corporate_actions import CorporateActions
+from infra.simulator.market.feed import Feed
 from infra.simulator.market.market import Market
 from infra.simulator.market.option_market import OptionMarket
 from infra.simulator.market.recording import Recording
@@ -43,6 +44,7 @@ class BrokerState:
         self.faults = Faults(self.clock.now, self.switches)
         self.rate = RateBudget(self.clock)
         self.market = Market(self.clock, self.calendar, recording, self.lock)
+        self.feed = Feed(self.clock, self.market)
         self.options = OptionMarket(self.clock, self.lock)
         self.assets = Assets(self.market)
         self.corporate_actions = CorporateActions()
@@ -68,13 +70,14 @@ class BrokerState:
             self.corporate_actions,
         )
         self.clock.on_change(self.work)
-        self.market.on_change(before=self.matching.settle, after=self.matching.work)
+        self.market.on_change(before=self._settle, after=self.matching.work)
         self.work()
 
     def work(self) -> None:
-        """Bring the open orders up to the clock's time."""
+        """Bring the open orders, and those who follow the market, up to the clock's time."""
         with self.lock:
             self.matching.work()
+            self.feed.advance()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -96,6 +99,11 @@ class BrokerState:
             if at is not None:
                 self.clock.reset(at)
             self.work()
+
+    def _settle(self) -> None:
+        """Do what is due before a price changes."""
+        self.matching.settle()
+        self.feed.advance()
 
     def close(self) -> None:
         """Close the ledger."""

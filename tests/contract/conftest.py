@@ -10,6 +10,7 @@ import pytest
 from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
+from infra.simulator.streams.server import StreamServer
 
 IN_SESSION = datetime(2026, 10, 8, 14, 30, tzinfo=UTC)
 AFTER_THE_CLOSE = datetime(2026, 10, 8, 22, 0, tzinfo=UTC)
@@ -50,6 +51,13 @@ def broker_address(broker: SimulatedBroker, broker_port: tuple[str, list[Simulat
 def http(broker_address: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=broker_address, headers=KEYS, timeout=60) as client:
         yield client
+
+
+@pytest.fixture
+def streams(broker: SimulatedBroker) -> Iterator[str]:
+    """Return where the broker's streams are."""
+    with StreamServer(broker) as server:
+        yield server.url
 
 
 def post(http: httpx.Client, **fields: Any) -> httpx.Response:

@@ -19,6 +19,7 @@ from infra.local.app_backend import answer_running_stack, signed_headers
 from infra.local.stack import FIREBASE_KEY
 from infra.postgres.database import Database, connector
 from tests.conftest import rows
+from tests.contract.simulator.stream_client import CONNECTED, client
 from tests.e2e.test_demo import COUNTERSIGN, countersign
 
 pytestmark = pytest.mark.timeout(300)
@@ -67,6 +68,7 @@ def test_the_stack_says_where_everything_is_and_everything_answers(tmp_path: Pat
         assert set(stack) == {
             "functions",
             "broker",
+            "broker_streams",
             "dashboard",
             "database_url",
             "answer_webhook_secret",
@@ -78,6 +80,8 @@ def test_the_stack_says_where_everything_is_and_everything_answers(tmp_path: Pat
         assert httpx.get(stack["dashboard"]).status_code == 200
         keys = {"APCA-API-KEY-ID": "sim-key", "APCA-API-SECRET-KEY": "sim-secret"}
         assert httpx.get(f"{stack['broker']}/v2/clock", headers=keys).status_code == 200
+        with client(stack["broker_streams"]) as follower:
+            assert follower.receive() == CONNECTED
         for function in ("ingest", "reconcile_orders", "relay_outbox", "push_snapshot"):
             assert httpx.post(f"{stack['functions']}/{function}").status_code == 200, function
         assert all(user["id_token"].count(".") == 2 for user in stack["users"])

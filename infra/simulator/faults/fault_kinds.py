@@ -25,6 +25,16 @@ class Kind:
         """Whether it goes with an order for life, and not with one request."""
         return self.group in ("hold", "course")
 
+    @property
+    def hits_requests(self) -> bool:
+        """Whether it hits a request."""
+        return not (self.hits_orders or self.hits_streams)
+
+    @property
+    def hits_streams(self) -> bool:
+        """Whether it hits a frame of a stream, and not a request."""
+        return self.group == "stream"
+
 
 def _named(*parameters: str) -> frozenset[str]:
     return frozenset(parameters)
@@ -58,4 +68,6 @@ KINDS = {
     "reject_late": _order("course", "delay"),
     "cancel_at_broker": _order("course", "delay"),
     "expire_at_broker": _order("course", "delay"),
+    "disconnect": Kind("stream", path="/"),
+    "slow_client": Kind("stream", path="/"),
 }

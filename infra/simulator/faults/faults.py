@@ -39,9 +39,15 @@ from when the market is open to it.
 `cancel_at_broker`     the same, but canceled, though nobody asked for it
 `expire_at_broker`     the same, but expired before its time
 
-Each has `times` (how many requests or orders it hits), and those of requests `method` and `path`, a
-prefix. A schedule says when it is due: not before `after` matches went by unharmed, not before
-`since` and no more at `until` (simulated times), and then with `probability`, by a `seed`.
+Faults of a stream (streams/), each in place of a frame with data, whose events are lost: nothing is
+sent again. `path` (default: any) is /v2/iex for prices, /stream for order updates.
+---------------------  ---------------------------------------------------------------------------
+`disconnect`           the connection breaks, without a closing handshake
+`slow_client`          the client is told that it is too slow (407), and the connection closes
+
+Each has `times` (how many requests, orders or frames it hits), and those of requests `method` and
+`path`, a prefix. A schedule says when it is due: not before `after` matches went by unharmed, not
+before `since` and no more at `until` (simulated times), and then with `probability`, by a `seed`.
 
 What was decided for an order lives as long as this process: after a restart it goes on like others.
 
@@ -101,7 +107,12 @@ class Faults:
 
     def take(self, method: str, path: str) -> dict[str, Fault]:
         """Return what this request meets, by group, and count what is sure to show."""
-        return self._met(lambda fault: not fault.traits.hits_orders and fault.matches(method, path))
+        return self._met(lambda fault: fault.traits.hits_requests and fault.matches(method, path))
+
+    def take_frame(self, path: str) -> Fault | None:
+        """Return what the next frame with data on a stream meets, and count it."""
+        met = self._met(lambda fault: fault.traits.hits_streams and path.startswith(fault.path))
+        return met.get("stream")
 
     def meet(self, order: Order, begins: int) -> None:
         """Decide what becomes of an order that was just accepted."""

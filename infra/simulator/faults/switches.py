@@ -40,6 +40,24 @@ class Switches:
     enforce_rate_limits: bool = False
     """Whether more than 200 requests in a simulated minute are answered with 429."""
 
+    stream_connection_limit: int = 1
+    """How many connections one data stream takes (Alpaca's page "Real-time Stock Data": 1 in most
+    subscriptions); one more is refused with 406 when it authenticates."""
+
+    stream_symbol_limit: int = 30
+    """How many symbols may be subscribed to for trades and quotes, 30 in the Basic plan (Alpaca's
+    page "About Market Data API"); more are refused with 405. Bars are not limited."""
+
+    stream_limit_counts_channels: bool = False
+    """Whether a symbol's trades and quotes count as two (the former page "Real-time data" speaks of
+    30 channels; unconfirmed)."""
+
+    stream_buffer: int = 10_000
+    """How many events wait for a client before it counts as slow (407; Alpaca names no figure)."""
+
+    stream_waits: bool = False
+    """Whether the stream waits for slow clients: a replay at the speed that they can take."""
+
     crypto_status: str = "ACTIVE"
     """The account's `crypto_status`; unless it is ACTIVE no coin can be bought (Alpaca's page
     "Crypto Trading" lists INACTIVE, ACTIVE and SUBMISSION_FAILED)."""

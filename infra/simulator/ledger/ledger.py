@@ -6,7 +6,7 @@ again on the same file knows everything it ever answered.
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from infra.simulator.ledger.adjustments import Adjustment
-from infra.simulator.ledger.orders import CLOSED, Fill, Order, Status
+from infra.simulator.ledger.orders import CLOSED, Fill, Order, OrderChange, Status
 from infra.simulator.ledger.positions import Position, cents
 from infra.simulator.ledger.rows import Table
 
@@ -60,6 +60,8 @@ class Ledger:
                 f"CREATE INDEX IF NOT EXISTS {table}_{column} ON {table} ({column})"
             )
         self._before: dict[str, Order] = {}
+        self._changes: list[OrderChange] = []
+        self._changed: Callable[[Sequence[OrderChange]], None] = _ignore
         if not self._account.find():
             self.clear()
 
@@ -75,8 +77,16 @@ class Ledger:
                 yield
             except BaseException:
                 self._connection.execute("ROLLBACK")
+                self._changes = []
                 raise
             self._connection.execute("COMMIT")
+            changes, self._changes = self._changes, []
+            if changes:
+                self._changed(changes)
+
+    def on_change(self, listener: Callable[[Sequence[OrderChange]], None]) -> None:
+        """Call this after each transaction that changed orders, with the ledger's lock held."""
+        self._changed = listener
 
     def orders(self) -> list[Order]:
         """Return every order, oldest first."""
@@ -103,9 +113,9 @@ class Ledger:
     def save(self, order: Order) -> None:
         """Insert or update an order."""
         with self.transaction():
-            if known := self.order(order.id):
-                self._before[order.id] = known
-            self._orders.put(order)
+            known = self._put(order)
+            if known is None or known.status != order.status:
+                self._changes.append(OrderChange(order))
 
     def before(self, order_id: str) -> Order | None:
         """Return an order as it was before its last change, as far as this process saw it."""
@@ -155,12 +165,15 @@ class Ledger:
             changed = _filled(order, [*parts, (qty, price)], done=not leaves)
             filled_at = None if leaves else self.stamp(at)
             filled = replace(changed, filled_at=filled_at, updated_at=self.stamp(at))
-            self.save(filled)
-            self._fills.put(_fill(filled, qty, price, leaves))
+            self._put(filled)
+            fill = _fill(filled, qty, price, leaves)
+            self._fills.put(fill)
             self._hold(filled.symbol, qty if order.is_buy else -qty, price, at)
             account = self.account()
             paid = cents(qty * price) * (1 if order.is_buy else -1)
             self._account.put(replace(account, cash=account.cash - paid))
+            held = self.position(filled.symbol)
+            self._changes.append(OrderChange(filled, fill, held.qty if held else Decimal(0)))
             return filled
 
     def adjust(self, adjustment: Adjustment, after: Position | None) -> None:
@@ -203,6 +216,14 @@ class Ledger:
         with self._lock:
             self._connection.close()
 
+    def _put(self, order: Order) -> Order | None:
+        """Insert or update an order; return it as it was."""
+        known = self.order(order.id)
+        if known:
+            self._before[order.id] = known
+        self._orders.put(order)
+        return known
+
     def _hold(self, symbol: str, signed_qty: Decimal, price: Decimal, at: int) -> None:
         held = self.position(symbol) or Position(symbol, Decimal(0), Decimal(0), at)
         after = held.after(signed_qty, price)
@@ -216,6 +237,10 @@ class Ledger:
         if layout not in (0, _LAYOUT):
             raise ValueError(f"{database} was written by another version of the simulator")
         self._connection.execute(f"PRAGMA user_version = {_LAYOUT}")
+
+
+def _ignore(changes: Sequence[OrderChange]) -> None:
+    """Stand in until somebody wants to hear of changes."""
 
 
 def _filled(order: Order, parts: list[tuple[Decimal, Decimal]], *, done: bool) -> Order:

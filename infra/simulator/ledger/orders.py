@@ -103,6 +103,18 @@ class Fill:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """An order as a change of its status, or an execution, left it.
+
+    With a `fill`, `position_qty` is what is held of the symbol after it.
+    """
+
+    order: Order
+    fill: Fill | None = None
+    position_qty: Decimal = Decimal(0)
+
+
 def affordable(money: Decimal, price: Decimal) -> Decimal:
     """Return the quantity, cut to nine decimals, that is worth the money at most."""
     return (money / price).quantize(_SMALLEST_PART, rounding="ROUND_DOWN")

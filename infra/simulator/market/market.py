@@ -34,6 +34,7 @@ class Market:
         self._tapes: dict[str, Tape] = {}
         self._before: Callable[[], None] = _nothing
         self._after: Callable[[], None] = _nothing
+        self._printed: Callable[[str, Print], None] = _ignore
         self.forget_script()
 
     def set_price(
@@ -67,6 +68,7 @@ class Market:
             self._before()
             print_ = self._print(symbol, instant, price, volume, quote, seed, live=live)
             self._tapes.setdefault(symbol, Tape()).extend([print_])
+            self._printed(symbol, print_)
             self._after()
 
     def put_days(self, symbol: str, closes: Mapping[date, Price], *, volume: Volume = 100) -> None:
@@ -109,6 +111,10 @@ class Market:
         """Call these around every scripted price."""
         self._before, self._after = before, after
 
+    def on_print(self, listener: Callable[[str, Print], None]) -> None:
+        """Call this with every scripted price, once it is on the tape."""
+        self._printed = listener
+
     def _print(
         self,
         symbol: str,
@@ -150,6 +156,10 @@ def _check(symbol: str) -> None:
 
 def _nothing() -> None:
     """Stand in until somebody wants to hear of changes."""
+
+
+def _ignore(symbol: str, print_: Print) -> None:
+    """Stand in until somebody wants to hear of prices."""
 
 
 def _quote(

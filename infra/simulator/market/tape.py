@@ -82,10 +82,26 @@ class Tape:
         if not count:
             return None
         last, state = self._prints[count - 1], self._states[count - 1]
-        size = min(last.bar.volume, 100)
-        trade = Trade(now if last.live else last.traded_at, last.bar.close, size, count)
-        quote = replace(state.quote, at=now) if last.live and state.quote else state.quote
+        trade, quote = self.trade(count), state.quote
+        if last.live:
+            trade, quote = replace(trade, at=now), quote and replace(quote, at=now)
         return View(trade, quote, self._minute(count, now), state.daily, state.previous_daily)
+
+    def known(self, after: int, until: int) -> list[tuple[int, Print]]:
+        """Return the prints that become known after one instant, up to another, numbered."""
+        first, last = bisect_right(self._known, after), bisect_right(self._known, until)
+        return list(enumerate(self._prints[first:last], start=first + 1))
+
+    def trade(self, number: int) -> Trade:
+        """Return the trade of the print with this number; the first is number 1."""
+        print_ = self._prints[number - 1]
+        return Trade(print_.traded_at, print_.bar.close, min(print_.bar.volume, 100), number)
+
+    def minute(self, at: int, now: int) -> Bar | None:
+        """Return what is known, at the instant, of the minute that opens at `at`."""
+        first, last = bisect_left(self._known, at), bisect_right(self._known, now)
+        same = [p.bar for p in self._prints[first:last] if p.bar.at == at]
+        return joined(same, at) if same else None
 
     def bars(self, now: int, start: int, end: int, opening: Callable[[int], int]) -> list[Bar]:
         """Return the known bars stamped from start to end, `opening` naming each minute's bar."""
@@ -117,9 +133,4 @@ class Tape:
         """Return the last minute that is over: a running one is not shown."""
         while count and self._prints[count - 1].bar.at + MINUTE > now:
             count -= 1
-        if not count:
-            return None
-        at = self._prints[count - 1].bar.at
-        first = bisect_left(self._known, at, hi=count)
-        same = [p.bar for p in self._prints[first:count] if p.bar.at == at]
-        return joined(same, at)
+        return self.minute(self._prints[count - 1].bar.at, now) if count else None

@@ -148,6 +148,11 @@ class SwitchChange(Model):
     partial_fill_probability: Share | None = None
     partial_fill_seed: Count | None = None
     enforce_rate_limits: StrictBool | None = None
+    stream_connection_limit: Count | None = None
+    stream_symbol_limit: Count | None = None
+    stream_limit_counts_channels: StrictBool | None = None
+    stream_buffer: Count | None = None
+    stream_waits: StrictBool | None = None
     crypto_status: Name | None = None
     currency: Name | None = None
     multiplier: Count | None = None
