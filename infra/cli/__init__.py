@@ -16,7 +16,6 @@ from infra.cli import (
     messages,
     migrate,
     positions,
-    push_snapshot,
     schedules,
     status,
     templates,
@@ -25,6 +24,7 @@ from infra.cli import (
 )
 from infra.cli.deploy_check.command import deploy_check
 from infra.cli.doctor.command import doctor
+from infra.cli.kpis.push_snapshot import push_snapshot
 from infra.cli.orders import receipts, trace
 
 
@@ -57,7 +57,7 @@ for _command in (
     dead_letters.dead_letters,
     positions.positions,
     migrate.migrate,
-    push_snapshot.push_snapshot,
+    push_snapshot,
     schedules.schedules,
     doctor,
     deploy_check,

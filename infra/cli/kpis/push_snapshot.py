@@ -102,7 +102,7 @@ def _push(clients: Clients, report_date: date, now: datetime, *, force: bool) ->
 
 def _show(built: Built, out: Path | None, done: str, *, as_json: bool) -> None:
     """Show the day and what was done with it; write its body to a file."""
-    from infra.cli.snapshot_table import print_snapshot  # noqa: PLC0415 (rich is local only)
+    from infra.cli.kpis.snapshot_table import print_snapshot  # noqa: PLC0415 (rich is local only)
 
     if out is not None:
         out.write_bytes(built.body)
