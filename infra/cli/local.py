@@ -19,7 +19,7 @@ import click
 
 from common.config import TradingConfig
 from common.model import parse_json
-from infra.cli.options import FILE, FOLDER, number
+from infra.cli.options import AS_JSON, FILE, FOLDER, examples, number
 from infra.runtime.settings import env_vars
 
 if TYPE_CHECKING:
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
 _RECORDED = "Recorded minute bars (CSV), in date order; the last file's session is replayed."
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.command(
+    epilog=examples(
+        "countersign demo",
+        "countersign demo --keep",
+        "countersign demo --replay 2026-02-10.csv --config config.json --answer -10",
+    )
+)
+@AS_JSON
 @click.option(
     "--replay",
     "recordings",
@@ -98,8 +104,8 @@ def _over_emulator(folder: Path, narrator: "Narrator") -> "Report":
         sys.exit(0)
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.command(epilog=examples("countersign selftest --json"))
+@AS_JSON
 def selftest(*, as_json: bool) -> None:
     """Trip every guardrail and rule type against the simulator, and see who is asked nothing."""
     from infra.local.selftest.run import selftest as run_selftest  # noqa: PLC0415
@@ -108,7 +114,13 @@ def selftest(*, as_json: bool) -> None:
         sys.exit(0 if run_selftest(Path(folder), as_json=as_json) else 1)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "countersign dev",
+        "countersign dev --push questions-created=http://127.0.0.1:9000/questions",
+        "countersign dev --replay 2026-02-10.csv --speed 60",
+    )
+)
 @click.option("--port", default=8080, show_default=True, help="Of the functions; 0: free ports.")
 @click.option(
     "--replay",
@@ -146,7 +158,13 @@ def dev(
     run_stack(FOLDER, port, recordings, speed, _pushes(pushes), narrator, paper=paper)
 
 
-@click.command()
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples(
+        "countersign answer 4a824e0a-b9cc-44f8-a486-ae61d131e9ec +10",
+        "countersign answer 4a824e0a-b9cc-44f8-a486-ae61d131e9ec -7",
+    ),
+)
 @click.argument("question_id", type=click.UUID)
 @click.argument("value", type=str)
 def answer(question_id: UUID, value: str) -> None:
@@ -158,7 +176,12 @@ def answer(question_id: UUID, value: str) -> None:
     sys.exit(0 if status == HTTPStatus.OK else 1)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "countersign replay --config config.json --bars 2026-02-10.csv",
+        "countersign replay --config config.json --bars 2026-02-10.csv --plot day.png",
+    )
+)
 @click.option(
     "--config",
     "config_file",
@@ -174,7 +197,7 @@ def answer(question_id: UUID, value: str) -> None:
     type=FILE,
     help=_RECORDED,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@AS_JSON
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
 def replay(
     *, config_file: Path, recordings: Sequence[Path], as_json: bool, plot: Path | None

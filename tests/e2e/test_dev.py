@@ -126,8 +126,10 @@ def test_an_app_developer_answers_a_question_and_data_outlives_a_restart(tmp_pat
 def test_the_command_line_answers_too(tmp_path: Path) -> None:
     with dev(tmp_path) as stack:
         question_id, _ = pending_question(stack)
-        done = countersign("answer", question_id, "--", "-10", cwd=tmp_path)
+        waiting = json.loads(countersign("status", "--json", cwd=tmp_path).stdout)["questions"]
+        done = countersign("answer", question_id, "-10", cwd=tmp_path)
 
+    assert question_id in [each["id"] for each in waiting]
     assert json.loads(done.stdout)["decision"] == "reject"
 
 
