@@ -28,9 +28,9 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     """Bring open orders, fills, trades and questions up to date; report what needs a person."""
     app = wiring.current()
     limits, now = app.settings.server_limits, app.clock.now()
+    expired = confirmations.expire_due(app.database, now)
+    withdrawn = config_store.withdraw_obsolete(app.database, limits, now)
     with app.database.transaction() as tx:
-        expired = confirmations.expire_due(tx, now)
-        withdrawn = config_store.withdraw_obsolete(tx, limits, now)
         open_ids = order_lists.open_ids(tx)
         ended_ids = order_lists.lately_ended_ids(tx, now - broker_orders.LATE_EXECUTIONS)
     work = OrderByOrder(app.database)

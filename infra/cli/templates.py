@@ -57,7 +57,8 @@ def set_template(*, name: str, file: Path) -> None:
     switches off are withdrawn.
     """
     document, clients = read_document(file), open_clients()
+    now = SystemClock().now()
     with clients.database.transaction() as tx:
-        limits, now = clients.settings.server_limits, SystemClock().now()
-        config_store.replace_template(tx, name, document, limits, now)
+        config_store.replace_template(tx, name, document, now)
+    config_store.withdraw_obsolete(clients.database, clients.settings.server_limits, now)
     click.echo(f"stored template {name}")

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from infra.postgres.database import Database
+from infra.postgres.batches import in_batches
+from infra.postgres.database import Database, Transaction
 
 # At most so many rows of a table a call, in transactions of so many.
 _AT_ONCE, _BATCHES = 10_000, 20
@@ -33,17 +34,14 @@ def prune(database: Database, table: str, before: datetime) -> int:
 
     What is left of a large backlog is the next call's.
     """
-    deleted = 0
     key, oldest = _OLDEST[table]
-    for _ in range(_BATCHES):
-        with database.transaction() as tx:
-            gone = tx.run(
-                f"DELETE FROM {table} WHERE ({key}) IN"
-                f" (SELECT {key} FROM {table} WHERE {oldest} LIMIT :at_once)",
-                before=before,
-                at_once=_AT_ONCE,
-            )
-        deleted += gone
-        if gone < _AT_ONCE:
-            break
-    return deleted
+
+    def delete(tx: Transaction, at_once: int) -> int:
+        return tx.run(
+            f"DELETE FROM {table} WHERE ({key}) IN"
+            f" (SELECT {key} FROM {table} WHERE {oldest} LIMIT :at_once)",
+            before=before,
+            at_once=at_once,
+        )
+
+    return in_batches(database, delete, size=_AT_ONCE, batches=_BATCHES)

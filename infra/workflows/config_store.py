@@ -7,7 +7,8 @@ from common.config import TradingConfig, merge
 from common.errors import MalformedMessageError
 from common.server_limits import ServerLimits
 from common.validation import validate
-from infra.postgres.database import Transaction
+from infra.postgres.batches import in_batches
+from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import confirmations
 from infra.postgres.users import config_inputs, configs, templates, user_configs
 from infra.postgres.users.configs import SharedConfig
@@ -85,12 +86,10 @@ def _validated(
     return validate(merge(template, override), limits)
 
 
-def replace_template(
-    tx: Transaction, name: str, template: dict[str, Any], limits: ServerLimits, now: datetime
-) -> None:
+def replace_template(tx: Transaction, name: str, template: dict[str, Any], now: datetime) -> None:
     """Replace a template, which may be incomplete: what users say over it completes it.
 
-    Questions of rules that are switched off by it are withdrawn. Raises MalformedMessageError that
+    What is obsolete by it is to be withdrawn after the commit. Raises MalformedMessageError that
     names the users whose configs it would make invalid.
     """
     broken = [
@@ -101,17 +100,24 @@ def replace_template(
     if broken:
         raise MalformedMessageError(*broken)
     templates.save(tx, name, template, now)
-    withdraw_obsolete(tx, limits, now)
 
 
-def withdraw_obsolete(tx: Transaction, limits: ServerLimits, now: datetime) -> int:
-    """Withdraw the questions whose rule or user is enabled no more; return how many."""
-    asking = [
-        (shared.key, rule_id)
-        for shared in configs.active(tx, limits).shared
-        for rule_id in _asking(shared.config)
-    ]
-    return confirmations.withdraw_obsolete(tx, asking, now)
+def withdraw_obsolete(database: Database, limits: ServerLimits, now: datetime) -> int:
+    """Withdraw the questions whose rule or user is enabled no more; return how many.
+
+    One that is locked at this moment, and what is left of very many, is the next call's.
+    """
+
+    def withdraw(tx: Transaction, at_most: int) -> int:
+        # Read anew each time: a rule may be switched on, and ask, in between.
+        asking = [
+            (shared.key, rule_id)
+            for shared in configs.active(tx, limits).shared
+            for rule_id in _asking(shared.config)
+        ]
+        return confirmations.withdraw_obsolete(tx, asking, at_most, now)
+
+    return in_batches(database, withdraw, size=confirmations.AT_ONCE, batches=confirmations.BATCHES)
 
 
 def _invalid(document: Any) -> MalformedMessageError | None:

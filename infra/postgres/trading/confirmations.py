@@ -15,8 +15,12 @@ from common.questions import (
     follow_up_terms,
     waiting_step,
 )
-from infra.postgres.database import Row, Transaction, to_json
+from infra.postgres.batches import in_batches
+from infra.postgres.database import Database, Row, Transaction, to_json
 from infra.postgres.messages import outbox
+
+# At most so many questions are closed a call, in transactions of so many: a second or less each.
+AT_ONCE, BATCHES = 5_000, 20
 
 _COLUMNS = """
     SELECT c.question_id, c.firebase_uid, c.status, c.expires_at, c.decided_at,
@@ -121,23 +125,34 @@ def follow_up_of(tx: Transaction, question_id: UUID) -> UUID | None:
 
 
 def withdraw_obsolete(
-    tx: Transaction, enabled_rules: Sequence[tuple[str, str]], now: datetime
+    tx: Transaction, enabled_rules: Sequence[tuple[str, str]], at_most: int, now: datetime
 ) -> int:
-    """Withdraw the questions whose rule or user is enabled no more; return how many.
+    """Withdraw questions whose rule or user is enabled no more; return how many.
 
-    `enabled_rules` are the (config key, rule id) of all enabled rules of enabled users.
+    `enabled_rules` are the (config key, rule id) of all enabled rules of enabled users. One that is
+    being answered at this moment is left out, as by `withdraw_of_user`.
     """
     rules = [{"config_key": key, "rule_id": rule_id} for key, rule_id in enabled_rules]
     return tx.run(
         """
-        UPDATE confirmations p SET status = 'withdrawn', decided_at = :now
-        WHERE p.status = 'pending' AND NOT EXISTS (
-            SELECT FROM user_trading_config c
+        -- Materialized: with a limit the planner would look it up anew for each question.
+        WITH enabled AS MATERIALIZED (
+            SELECT c.firebase_uid, r.rule_id FROM user_trading_config c
             JOIN jsonb_to_recordset(CAST(:rules AS jsonb)) AS r (config_key text, rule_id text)
               ON r.config_key = c.config_key
-            WHERE c.enabled AND c.firebase_uid = p.firebase_uid AND r.rule_id = p.rule_id)
+            WHERE c.enabled
+        ), obsolete AS (
+            SELECT p.question_id FROM confirmations p
+            WHERE p.status = 'pending' AND NOT EXISTS (
+                SELECT FROM enabled e
+                WHERE e.firebase_uid = p.firebase_uid AND e.rule_id = p.rule_id)
+            LIMIT :at_most FOR UPDATE OF p SKIP LOCKED
+        )
+        UPDATE confirmations c SET status = 'withdrawn', decided_at = :now
+        FROM obsolete WHERE c.question_id = obsolete.question_id
         """,
         rules=to_json(rules),
+        at_most=at_most,
         now=now,
     )
 
@@ -165,13 +180,28 @@ def withdraw_of_user(
     )
 
 
-def expire_due(tx: Transaction, now: datetime) -> int:
-    """Close the questions that nobody answered in time; return how many."""
-    return tx.run(
-        "UPDATE confirmations SET status = 'expired', decided_at = :now"
-        " WHERE status = 'pending' AND expires_at < :now",
-        now=now,
-    )
+def expire_due(database: Database, now: datetime) -> int:
+    """Close the questions that nobody answered in time, the oldest first; return how many.
+
+    One that is locked at this moment, and what is left of very many, is the next call's.
+    """
+
+    def expire(tx: Transaction, at_most: int) -> int:
+        return tx.run(
+            """
+            WITH due AS (
+                SELECT question_id FROM confirmations
+                WHERE status = 'pending' AND expires_at < :now
+                ORDER BY expires_at LIMIT :at_most FOR UPDATE SKIP LOCKED
+            )
+            UPDATE confirmations c SET status = 'expired', decided_at = :now
+            FROM due WHERE c.question_id = due.question_id
+            """,
+            now=now,
+            at_most=at_most,
+        )
+
+    return in_batches(database, expire, size=AT_ONCE, batches=BATCHES)
 
 
 def _state(row: Row | None) -> QuestionState | None:
