@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 USERS_A_PIECE = 1000
 _FLOWS_A_LINE = 1000
 
-# Why a user is not asked: a guardrail, or that what is stored of them cannot be worked with.
+# Why a user is not asked: a guardrail, or that the order cannot be computed from what is stored.
 Judgement = Denied | Literal["set_aside"] | None
 
 
@@ -107,7 +107,7 @@ def _own(exposures: KnownExposures, firing: Firing, uids: Sequence[str]) -> dict
 def judge(
     terms: Terms, config: TradingConfig, server: ServerLimits, now: datetime, exposure: Exposure
 ) -> Judgement:
-    """Ask the guardrails; a number stored of a user that is none costs them alone."""
+    """Ask the guardrails; an order too large to be valued costs who would be asked alone."""
     try:
         return deny_proposal(terms, config, exposure, server, now)
     except ArithmeticError:

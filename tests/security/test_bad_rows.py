@@ -241,6 +241,26 @@ def test_a_position_changed_by_hand_costs_itself_alone(
     assert shown["outcome"] == "set_aside"
 
 
+def test_a_position_too_large_to_be_valued_costs_its_owner_that_question_alone(
+    db: Database, simulator: SimulatedBroker, account: Account
+) -> None:
+    sent(db, rules=[GAIN])
+    simulator.clock.advance(timedelta(seconds=5))
+    reconcile()
+    edit(db, "UPDATE trades SET qty = 9e15 WHERE firebase_uid = :uid", uid=USER)
+    simulator.clock.advance(timedelta(minutes=3))
+    assert function("ingest").post("/").status_code == OK
+    edit(db, "UPDATE market_data_snapshots SET price = 9e15 WHERE metric = 'last_trade'")
+
+    deliver("evaluate", SnapshotsIngested(ingested_at=NOON, stored=1))
+
+    (gain,) = rows(db, "SELECT held_back FROM rule_status WHERE rule_id = 'gain'")
+    assert gain["held_back"] == {"set_aside": 1, "MAX_ORDER_NOTIONAL": 1}
+    assert rows(db, "SELECT 1 FROM set_aside_configs") == []
+    (shown,) = [each for each in status(account)["rules"] if each["rule_id"] == "gain"]
+    assert shown["held_back_by"] == ["set_aside"]
+
+
 BAD_FACTS = {
     "a price that is no number": "price = 'NaN'",
     "a price without end": "price = 'Infinity'",
