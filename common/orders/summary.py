@@ -24,6 +24,7 @@ def sentence(
     status: str,
     filled_qty: Decimal,
     filled_avg_price: Decimal | None,
+    denial_code: str | None,
     reason: str | None,
     **_: object,
 ) -> str:
@@ -34,8 +35,10 @@ def sentence(
     if filled_qty and filled_avg_price is not None:
         done = f"{_DONE[side]} {plain(filled_qty)} {symbol} at ${plain(filled_avg_price)}"
     if status in _ENDED:
-        why = f": {reason}" if reason else ""
-        return f"{order} {_ENDED[status]}{why}." + (f" {done} before that." if done else "")
+        denied_by = denial_code.replace("_", " ").lower() if denial_code else None
+        whys = ", ".join(why for why in (denied_by, reason) if why)
+        because = f": {whys}" if whys else ""
+        return f"{order} {_ENDED[status]}{because}." + (f" {done} before that." if done else "")
     if done:
         return f"{done}." if status == "filled" else f"{done} so far."
     return f"{order} is at the broker."

@@ -12,6 +12,7 @@ BUY: dict[str, Any] = {
     "qty": None,
     "filled_qty": Decimal(0),
     "filled_avg_price": None,
+    "denial_code": None,
     "reason": None,
 }
 FILLED: dict[str, Any] = {"filled_qty": Decimal("0.0203"), "filled_avg_price": Decimal("492.010")}
@@ -37,10 +38,15 @@ FILLED: dict[str, Any] = {"filled_qty": Decimal("0.0203"), "filled_avg_price": D
         ),
         (
             "denied",
-            {"reason": "used=3 limit=3"},
-            "Your order to buy $10 of SPY was not placed: used=3 limit=3.",
+            {"denial_code": "MAX_ORDERS_PER_DAY", "reason": "used=3 limit=3"},
+            "Your order to buy $10 of SPY was not placed: max orders per day, used=3 limit=3.",
         ),
         ("rejected", {}, "Your order to buy $10 of SPY was rejected by the broker."),
+        (
+            "rejected",
+            {"reason": "wash trade"},
+            "Your order to buy $10 of SPY was rejected by the broker: wash trade.",
+        ),
         ("expired", {}, "Your order to buy $10 of SPY has expired."),
         (
             "canceled",
