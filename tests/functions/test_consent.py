@@ -289,9 +289,16 @@ class TestWithdrawal:
         assert reply["withdrawn_questions"] == 0
         assert swipe(question_id, -10).get_json() == first.get_json()
 
-    @OFF
-    def test_it_takes_effect_before_anyone_reconciles(
-        self, db: Database, simulator: SimulatedBroker, switch_off: Any
+    @pytest.mark.parametrize(
+        ("switch_off", "by"),
+        [
+            (user_off, "by=user"),
+            (config_off, "by=user"),
+            (rule_off, "by=rule rule=dip_confirm"),
+        ],
+    )
+    def test_a_yes_before_anyone_reconciles_is_denied_and_its_user_is_told_why(
+        self, db: Database, simulator: SimulatedBroker, switch_off: Any, by: str
     ) -> None:
         question_id = asked(db)
         switch_off(db)
@@ -301,6 +308,11 @@ class TestWithdrawal:
 
         assert order_row(db, order_id)["denial_code"] == "TRADING_DISABLED"
         assert simulator.ledger.orders() == []
+        (told,) = messages(db, "trade-updates")
+        assert (told["firebase_uid"], told["order_id"]) == (USER, str(order_id))
+        assert (told["status"], told["denial_code"]) == ("denied", "TRADING_DISABLED")
+        assert told["text"].endswith(f"was not placed: trading disabled, {by}.")
+        assert reconcile()["withdrawn_questions"] == 0
 
     def test_another_rule_that_is_switched_off_stops_nothing(
         self, db: Database, simulator: SimulatedBroker
