@@ -32,7 +32,8 @@ def would_have_asked(tx: Transaction, config: TradingConfig, now: datetime) -> l
     """Evaluate a config at each of today's newest stored instants, oldest first.
 
     Cooldowns count as live, each question as answered at once. Rules about positions see none, and
-    what no current input fetches is not there.
+    what no current input fetches is not there. Guardrails are not asked: they depend on what the
+    user did meanwhile.
     """
     day = sessions.day(tx, now)
     session = day.regular if day else None

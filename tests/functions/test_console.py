@@ -1,6 +1,7 @@
 """The console as it is deployed: it reads, turns the kill switch, and does nothing else."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -196,6 +197,19 @@ def test_a_config_that_no_database_can_hold_is_refused_with_its_place(
 
     assert reply.status_code == 422
     assert "document.note" in reply.text
+
+
+def test_a_preview_says_that_no_guardrail_is_part_of_it(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("APP_BACKEND_URL", "http://127.0.0.1:9")
+    wiring.reset()
+    blocked = {"guardrails": {"symbols_blocklist": ["SPY"]}}
+    tick()
+    form = {"user": "user-1", "do": "preview", "config": json.dumps(blocked)}
+
+    reply = function("console").post("/rules/config", data=form)
+
+    assert "SPY is down 1.6%" in reply.text
+    assert "blocks the symbol or has used up a limit is not asked" in reply.text
 
 
 def test_a_message_with_markup_is_shown_as_text() -> None:
