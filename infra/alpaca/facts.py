@@ -132,14 +132,27 @@ def daily_closes(
     market: Market, symbol: str, raw: Any, now: datetime
 ) -> Iterator[Snapshot | Issue]:
     """Yield the closes of the days that are over, and which bars cannot be read."""
+    return _ended(
+        market, symbol, raw, "daily_close", lambda bar: market.end_of(bar.opens_at) <= now
+    )
+
+
+def minute_bars(market: Market, symbol: str, raw: Any, now: datetime) -> Iterator[Snapshot | Issue]:
+    """Yield the closes of the minutes that are over, and which bars cannot be read."""
+    return _ended(market, symbol, raw, "minute_bar", lambda bar: bar.opens_at + _MINUTE <= now)
+
+
+def _ended(
+    market: Market, symbol: str, raw: Any, metric: Metric, is_over: Callable[[WireBar], bool]
+) -> Iterator[Snapshot | Issue]:
     for each in raw:
         try:
             bar = parse(WireBar, each)
         except MalformedMessageError as error:
             yield Issue(symbol, str(error))
             continue
-        if market.end_of(bar.opens_at) <= now:
-            yield market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)
+        if is_over(bar):
+            yield market.fact(symbol, metric, bar.close, bar.volume, bar.opens_at, each)
 
 
 def _trade_fact(market: Market, symbol: str, trade: WireTrade, raw: Any) -> Snapshot:
