@@ -32,7 +32,7 @@ _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates,
 
 
 def is_ordinary(number: Decimal, smallest_exponent: int = SMALLEST_EXPONENT) -> bool:
-    """Tell whether a number is finite and of a size that is safe to compute with."""
+    """Return whether a number is finite and of a size that is safe to compute with."""
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int):  # infinite, or no number
         return False
@@ -40,7 +40,7 @@ def is_ordinary(number: Decimal, smallest_exponent: int = SMALLEST_EXPONENT) -> 
 
 
 def is_clean(text: str) -> bool:
-    """Tell whether a text is one line that shows as it is written."""
+    """Return whether a text is one line that shows as it is written."""
     return not any(
         each in _REORDERING or unicodedata.category(each) in _UNPRINTABLE for each in text
     )

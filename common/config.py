@@ -130,7 +130,7 @@ class TradingConfig(Model):
         return source.asset_class if source else "us_equity"
 
     def trades_at(self, symbol: str, now: datetime, session: Session | None) -> bool:
-        """Tell whether rules on a symbol are evaluated now."""
+        """Return whether rules on a symbol are evaluated now."""
         source = self.source_of(symbol)
         always = isinstance(source, CryptoInput) or (source is not None and source.extended_hours)
         return always or (session is not None and session.contains(now))

@@ -41,7 +41,7 @@ class InvalidReceiptError(PermanentError):
 
 
 class BrokerRefusedError(PermanentError):
-    """The broker understood and said no (4xx).
+    """The broker understood and refused (4xx).
 
     `status` is the HTTP status and `message` the broker's own words: its numeric codes are reused
     for unrelated errors, so decisions are made on these two. `request_id` is its `X-Request-ID`.

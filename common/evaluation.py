@@ -12,7 +12,7 @@ from common.rules.base import MarketFacts, Outcome, Position, SymbolView
 
 @dataclass(frozen=True)
 class RuleEvaluation:
-    """What one rule said of one symbol; `position` is whose it was evaluated for, if any."""
+    """The outcome of one rule for one symbol; `position` is whose it was evaluated for, if any."""
 
     rule: Rule
     symbol: str

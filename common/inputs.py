@@ -33,7 +33,7 @@ class _Input(Model):
         return content_hash(self.model_dump(mode="json", exclude={"id"}))
 
     def is_due(self, last_fetch: datetime | None, now: datetime) -> bool:
-        """Tell whether the poll interval has passed, whatever the scheduler's jitter."""
+        """Return whether the poll interval has passed, whatever the scheduler's jitter."""
         interval = timedelta(seconds=self.poll_interval_seconds)
         return last_fetch is None or now - last_fetch >= interval - TICK_JITTER
 

@@ -90,7 +90,7 @@ class Session:
     close: datetime
 
     def contains(self, at: datetime) -> bool:
-        """Tell whether the market is open at an instant; at the close it no longer is."""
+        """Return whether the market is open at an instant; at the close it no longer is."""
         return self.open <= at < self.close
 
 
@@ -115,5 +115,5 @@ def next_trading_day_start(at: datetime) -> datetime:
 
 
 def is_fresh(as_of: datetime, now: datetime, max_age: timedelta) -> bool:
-    """Tell whether a fact is recent; one from the future is as wrong as one from long ago."""
+    """Return whether a fact is recent; one from the future is as wrong as one from long ago."""
     return abs(now - as_of) <= max_age

@@ -122,7 +122,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _is_deeper(document: Any, levels: int) -> bool:
-    """Tell whether containers nest deeper; walks level by level, so that no depth can hurt."""
+    """Return whether containers nest deeper; walks level by level, so that no depth can hurt."""
     containers = [document] if isinstance(document, dict | list) else []
     while containers and levels:
         levels -= 1

@@ -20,7 +20,7 @@ class CalendarDay:
 
 
 def is_open_for(each: DataInput, day: CalendarDay | None, now: datetime) -> bool:
-    """Tell whether there can be news for an input; when today's calendar is unknown there can.
+    """Whether an input may have changed; when today's calendar is unknown it may have.
 
     Fetching then harms nobody: whoever acts on the facts needs the session, and has none.
     """

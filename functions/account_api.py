@@ -22,7 +22,7 @@ from functions.account.cors import cross_origin
 from functions.account.orders import cancel_order, list_orders, receipt_of_order, trace_order
 from functions.account.reads import list_questions, read_snapshots, read_status
 from functions.account.requests import Call
-from functions.callers import admitted, strangers_counted
+from functions.callers import limit_unauthenticated, rate_limited
 from infra.auth.identity import Identity
 from infra.runtime.clock import SystemClock
 
@@ -72,7 +72,7 @@ def account_api(request: flask.Request) -> edge.Reply:
     app = wiring.current()
     handler, arguments = route(request)
     identity = signed_in(app, request)
-    with admitted(app, identity.uid):
+    with rate_limited(app, identity.uid):
         return handler(Call(app, request, identity, app.clock.now()), **arguments)
 
 
@@ -91,7 +91,7 @@ def signed_in(app: wiring.Wiring, request: flask.Request) -> Identity:
     given = request.authorization
     token = given.token if given is not None and given.type == "bearer" else None
     try:
-        with strangers_counted(app, request):
+        with limit_unauthenticated(app, request):
             return app.id_tokens.verify(token or "", SystemClock().now())
     except InvalidSignatureError as error:
         log.warning("refused an ID token: %s", error)

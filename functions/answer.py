@@ -8,12 +8,16 @@ import flask
 import functions_framework
 
 from common.questions import Answer, AnswerRefusal, Decision, follow_up_text, settle
+from common.server_limits import ServerLimits
 from functions import edge, wiring
-from functions.callers import admitted, strangers_counted
+from functions.callers import limit_unauthenticated, rate_limited
 from infra.auth import webhook_signature
 from infra.postgres.database import Transaction
 from infra.postgres.trading import confirmations, orders
+from infra.postgres.trading.confirmations import QuestionState
+from infra.postgres.users import configs
 from infra.runtime import log_context
+from infra.workflows import follow_ups
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +41,10 @@ def answer(request: flask.Request) -> edge.Reply:
     app = wiring.current()
     body = request.get_data()
     secret = app.secrets.reveal("answer_webhook_secret")
-    with strangers_counted(app, request):
+    with limit_unauthenticated(app, request):
         webhook_signature.verify(body, dict(request.headers), secret)
     received = Answer.from_json(body)
-    caller = admitted(app, f"answers of {received.firebase_uid}")
+    caller = rate_limited(app, f"answers of {received.firebase_uid}")
     with caller:
         return settled(app, received)
 
@@ -49,14 +53,17 @@ def settled(app: wiring.Wiring, received: Answer) -> tuple[dict[str, Any], int]:
     """Decide, store, announce and reply, whichever way the answer came."""
     with log_context.bound(flow_id=received.question_id):
         with app.database.transaction() as tx:
-            reply, status = take_answer(tx, received, app.clock.now())
+            limits = app.settings.server_limits
+            reply, status = take_answer(tx, received, limits, app.clock.now())
         # A follow-up begins a flow of its own: this line says from which it came.
         log.info("answered: %d", status, extra={"event": "answered", "status": status, **reply})
         app.relay.publish_committed_of(received.firebase_uid)
     return reply, status
 
 
-def take_answer(tx: Transaction, received: Answer, now: datetime) -> tuple[dict[str, Any], int]:
+def take_answer(
+    tx: Transaction, received: Answer, limits: ServerLimits, now: datetime
+) -> tuple[dict[str, Any], int]:
     """Decide under the question's lock; a yes becomes an approved order in the same transaction."""
     question = confirmations.lock(tx, received.question_id)
     if question is None:
@@ -70,8 +77,16 @@ def take_answer(tx: Transaction, received: Answer, now: datetime) -> tuple[dict[
         if decision is Decision.APPROVE:
             orders.approve(tx, question, now)
         if decision is Decision.AMBIGUOUS and not question.is_follow_up:
-            confirmations.follow_up(tx, question, follow_up_text(question.text), now)
+            _ask_again(tx, question, limits, now)
     return _decided(tx, received, decision), 200
+
+
+def _ask_again(
+    tx: Transaction, question: QuestionState, limits: ServerLimits, now: datetime
+) -> None:
+    uid = question.confirmation.firebase_uid
+    config = configs.of_user(tx, uid, limits.stock_feed)
+    follow_ups.ask(tx, question, follow_up_text(question.text), config, limits, now)
 
 
 def _decided(tx: Transaction, received: Answer, decision: Decision) -> dict[str, str | None]:

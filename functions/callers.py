@@ -13,7 +13,7 @@ from functions.wiring import Wiring
 
 
 @contextmanager
-def admitted(app: Wiring, caller: str) -> Iterator[None]:
+def rate_limited(app: Wiring, caller: str) -> Iterator[None]:
     """Serve a caller within their share; raises TooManyRequests, which says when to come again."""
     wait = app.callers.enter(caller, time.monotonic())
     if wait:
@@ -26,15 +26,15 @@ def admitted(app: Wiring, caller: str) -> Iterator[None]:
 
 
 @contextmanager
-def strangers_counted(app: Wiring, request: flask.Request) -> Iterator[None]:
-    """Count by address who cannot say who they are: past their share they are told to wait.
+def limit_unauthenticated(app: Wiring, request: flask.Request) -> Iterator[None]:
+    """Count failed authentications by address: past their share they get 429 and when to retry.
 
-    Who can is never counted by address: behind one address there may be many users.
+    Who is authenticated is never counted by address: behind one address there may be many users.
     """
     try:
         yield
     except InvalidSignatureError:
-        with admitted(app, f"address {_address(request)}"):
+        with rate_limited(app, f"address {_address(request)}"):
             raise
 
 

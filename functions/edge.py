@@ -125,7 +125,7 @@ def _end_of_instance() -> Reply:
     The server that started it starts a fresh one.
     """
     log.critical(
-        "a row of another user's was read: this instance ends", extra={"event": "foreign_row"}
+        "a row of another user's was read: this instance ends", extra={"event": "foreign_row_read"}
     )
     flask.after_this_request(_end_after)
     return error("internal", "an unexpected error: it has been logged", 500)

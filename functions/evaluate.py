@@ -17,11 +17,11 @@ from infra.postgres.database import Database, Transaction
 from infra.postgres.market import sessions, sound_facts
 from infra.postgres.market.market_data import MarketDataKey
 from infra.postgres.messages import outbox
-from infra.postgres.users import configs, rule_status, set_aside_configs
+from infra.postgres.users import config_inputs, configs, rule_status, set_aside_configs
 from infra.postgres.users.configs import SharedConfig
 from infra.postgres.users.rule_status import RuleStatus
 from infra.workflows import asking, isolation
-from infra.workflows.deciding import Decision, decide
+from infra.workflows.deciding import ConfigEvaluation, decide
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,12 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
 
     As many users as fit into one piece are asked at once; of more, each piece is a message to
     `ask`. Configs are evaluated in pieces, each in a transaction of its own. One that fails is set
-    aside by its key, and the others go on.
+    aside by its key, and the others go on; so is one whose symbols are not watched.
     """
     with database.transaction() as tx:
         active = configs.active(tx, limits)
-        facts, defective = sound_facts.latest(tx, _needs(active.shared), now)
+        watched, failed = config_inputs.fitting(tx, active.shared, limits.max_server_symbols)
+        facts, defective = sound_facts.latest(tx, _needs(watched), now)
         session = sessions.today(tx, now)
         failed_before = set_aside_configs.keys(tx)
     counts: list[tuple[int, int]] = []  # users looked at and users asked, by piece
@@ -68,8 +69,7 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
             count = fan_out(tx, decisions, room, limits, now)
         counts.append(count)
 
-    failed: list[tuple[SharedConfig, str]] = []
-    for piece in _pieces(active.shared, failed_before):
+    for piece in _pieces(watched, failed_before):
         failed += isolation.isolated(piece, evaluate_piece)
     with database.transaction() as tx:
         leave_out(tx, active.set_aside, failed, now)
@@ -79,7 +79,7 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
 
 def fan_out(
     tx: Transaction,
-    decisions: Sequence[Decision],
+    decisions: Sequence[ConfigEvaluation],
     room: int,
     limits: ServerLimits,
     now: datetime,

@@ -53,7 +53,7 @@ def ingest(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule 
         due = due_inputs(inputs, cursors, sessions.day(tx, now), now)
     result = merge(fetch(app, due, inputs, cursors, now))
     basis = PriceBasis(app.database, app.market_data, app.trading, now)
-    basis.keep(stocks(due), result.facts)
+    basis.update(stocks(due), result.facts)
     stored = store(app.database, result, now)
     log_done(result, lag(due, cursors, now), stored)
     app.relay.publish_committed()
@@ -147,7 +147,7 @@ def _name(fact: Fact) -> str:
 
 
 def lag(due: Sequence[DataInput], cursors: Cursors, now: datetime) -> float:
-    """Tell for how long the most overdue input has been due, in seconds; new ones wait for none."""
+    """Return for how many seconds the most overdue input has been due; new inputs do not count."""
     late = [
         (now - cursors[each.key]).total_seconds() - each.poll_interval_seconds
         for each in due

@@ -29,7 +29,7 @@ _Message = TypeVar("_Message", bound=Message)
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedMessage:
     """A message as it came in."""
 
     message_id: str
@@ -58,7 +58,7 @@ def pubsub_handler(
         @functools.wraps(handler)
         def receive(request: flask.Request) -> edge.Reply:
             body = request.get_data()
-            received = Received(_name(request, body), "", body)
+            received = ReceivedMessage(_name(request, body), "", body)
             try:
                 received = unwrap(body)
                 handler(kind.from_json(received.payload))
@@ -72,7 +72,7 @@ def pubsub_handler(
     return decorate
 
 
-def unwrap(body: bytes) -> Received:
+def unwrap(body: bytes) -> ReceivedMessage:
     """Read a push envelope, or a CloudEvent around one; our own message id stands first.
 
     A CloudEvent in binary mode has the same body; one in structured mode has it as its data.
@@ -91,7 +91,7 @@ def unwrap(body: bytes) -> Received:
     except binascii.Error as error:
         raise MalformedMessageError("message.data: must be base64") from error
     own_id = message.attributes.get("message_id", message.message_id)
-    return Received(own_id, message.ordering_key, payload)
+    return ReceivedMessage(own_id, message.ordering_key, payload)
 
 
 def _name(request: flask.Request, body: bytes) -> str:
@@ -99,7 +99,7 @@ def _name(request: flask.Request, body: bytes) -> str:
     return request.headers.get("ce-id") or hashlib.sha256(body).hexdigest()[:32]
 
 
-def _keep(consumer: str, topic: str, received: Received, raised: PermanentError) -> None:
+def _keep(consumer: str, topic: str, received: ReceivedMessage, raised: PermanentError) -> None:
     letter = DeadLetter(
         consumer=consumer,
         topic=topic,

@@ -13,7 +13,7 @@ from common.market import trading_day
 from common.model import Model
 from common.snapshot import timestamp
 from functions import edge, wiring
-from infra.postgres.database import Session
+from infra.postgres.database import DatabaseSession
 from infra.postgres.market import sessions
 from infra.workflows.kpis import push_audit
 from infra.workflows.kpis.push import LOCK, push_day
@@ -52,8 +52,8 @@ def push_snapshot(request: flask.Request) -> edge.Reply:
     return _reply("already running", report_date)
 
 
-def is_holiday(session: Session, now: datetime) -> bool:
-    """Tell whether the market stays closed today; an unknown calendar keeps nothing back."""
+def is_holiday(session: DatabaseSession, now: datetime) -> bool:
+    """Return whether the market stays closed today; an unknown calendar keeps nothing back."""
     with session.transaction() as tx:
         today = sessions.day(tx, now)
     if today is None:
@@ -61,7 +61,7 @@ def is_holiday(session: Session, now: datetime) -> bool:
     return today is not None and today.regular is None
 
 
-def skip(session: Session, report_date: dt.date, now: datetime) -> edge.Reply:
+def skip(session: DatabaseSession, report_date: dt.date, now: datetime) -> edge.Reply:
     """Leave a holiday out."""
     with session.transaction() as tx:
         push_audit.record_unbuilt(tx, report_date, now, "skipped")
@@ -69,7 +69,12 @@ def skip(session: Session, report_date: dt.date, now: datetime) -> edge.Reply:
 
 
 def push(
-    session: Session, app: wiring.Wiring, report_date: dt.date, now: datetime, *, force: bool
+    session: DatabaseSession,
+    app: wiring.Wiring,
+    report_date: dt.date,
+    now: datetime,
+    *,
+    force: bool,
 ) -> edge.Reply:
     """Send the day as it stands now."""
     outcome = push_day(

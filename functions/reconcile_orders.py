@@ -8,6 +8,7 @@ import functions_framework
 
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
+from common.server_limits import ServerLimits
 from functions import edge, wiring
 from functions.orders import broker_orders, outcomes, overdue, stalled
 from functions.orders.broker_orders import BrokerOrders
@@ -26,16 +27,16 @@ log = logging.getLogger(__name__)
 def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the schedule says it all)
     """Bring open orders, fills, trades and questions up to date; report what needs a person."""
     app = wiring.current()
-    now = app.clock.now()
+    limits, now = app.settings.server_limits, app.clock.now()
     with app.database.transaction() as tx:
         expired = confirmations.expire_due(tx, now)
-        withdrawn = config_store.withdraw_obsolete(tx, app.settings.server_limits, now)
+        withdrawn = config_store.withdraw_obsolete(tx, limits, now)
         open_ids = order_lists.open_ids(tx)
         ended_ids = order_lists.lately_ended_ids(tx, now - broker_orders.LATE_EXECUTIONS)
     work = OrderByOrder(app.database)
     open_orders, lately_ended = work.read(open_ids), work.read(ended_ids)
     fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
-    changed = record(work, fetched, now)
+    changed = record(work, fetched, limits, now)
     canceled = overdue.cancel(work, fetched.found, app.trading, now)
     recovered = stalled.recover(work, fetched.absent, now)
     work.record(now)
@@ -61,22 +62,28 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     }, 200
 
 
-def record(work: OrderByOrder, fetched: BrokerOrders, now: datetime) -> int:
-    """Record what is news, each order in a transaction of its own; return how many changed."""
+def record(work: OrderByOrder, fetched: BrokerOrders, limits: ServerLimits, now: datetime) -> int:
+    """Record what is an update, each order in a transaction of its own; return how many changed."""
     reported = dict(fetched.found)
 
     def step(order: Order) -> bool:
-        news = reported[order]
-        return news.is_news_of(order) and record_one(work, order, news, now)
+        update = reported[order]
+        return update.is_update_of(order) and record_one(work, order, update, limits, now)
 
     return work.count(list(reported), step)
 
 
-def record_one(work: OrderByOrder, order: Order, broker_order: BrokerOrder, now: datetime) -> bool:
-    """Record the broker's word on one order, unless somebody else has done so."""
+def record_one(
+    work: OrderByOrder,
+    order: Order,
+    broker_order: BrokerOrder,
+    limits: ServerLimits,
+    now: datetime,
+) -> bool:
+    """Record the broker's report on one order, unless somebody else has done so."""
     with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
         with work.with_lock_timeout(work.database) as tx:
-            is_news = outcomes.record(tx, order.id, broker_order, now)
-        if is_news:
+            is_update = outcomes.record(tx, order.id, broker_order, limits, now)
+        if is_update:
             log.info("the broker says %s", broker_order.status, extra={"event": "order_changed"})
-    return is_news
+    return is_update

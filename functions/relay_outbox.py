@@ -1,4 +1,4 @@
-"""Scheduler, each minute: publish what a crash left unpublished, forget what is old."""
+"""Scheduler, each minute: publish what a crash left unpublished, prune what is old."""
 
 from datetime import timedelta
 

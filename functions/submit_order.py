@@ -30,11 +30,11 @@ from common.orders.order import Order
 from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
 from functions import wiring
-from functions.orders import broker_facts, outcomes, request_turn
+from functions.orders import broker_facts, outcomes, request_queue
 from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres.database import Session, Transaction
+from infra.postgres.database import DatabaseSession, Transaction
 from infra.postgres.trading import confirmations, controls, exposure, orders, request_budget
 from infra.postgres.users import configs
 from infra.runtime import log_context
@@ -61,11 +61,11 @@ def submit_order(message: OrderApproved) -> None:
 class Submission:
     """One delivery's work on one order; of two deliveries at once, one holds the session.
 
-    Raises TransientError or OutcomeUnknownError when the order must be taken further: it stays
+    Raises TransientError or OutcomeUnknownError when the order needs another delivery: it stays
     `submitting`, its reservation stands, and the redelivery asks the broker before it sends.
     """
 
-    session: Session
+    session: DatabaseSession
     market_data: AlpacaMarketData
     trading: AlpacaTrading
     server: ServerLimits
@@ -94,9 +94,9 @@ class Submission:
                 self.send_first(claimed)
 
     def is_next(self, order: Order) -> bool:
-        """Tell whether it is the order's turn; deny it when its turn comes too late."""
+        """Whether it is the order's turn; an order whose turn comes too late is denied."""
         with self.session.transaction() as tx:
-            denied = request_turn.wait(tx, order, self.now)
+            denied = request_queue.wait(tx, order, self.now)
         if denied is None:
             return True
         with self.session.transaction() as tx:
@@ -124,7 +124,7 @@ class Submission:
         order = facts.reduced(order)
         denied = deny(order, facts)
         if denied is None and broker.quote is not None and broker.asset is not None:
-            request_turn.take(tx, order, self.now)
+            request_queue.take(tx, order, self.now)
             return orders.reserve(tx, order, broker.quote, broker.asset, self.now)
         if denied is None:
             raise AssertionError("an order passed its guardrails without a quote or its asset")
@@ -134,7 +134,7 @@ class Submission:
         return None
 
     def deny(self, tx: Transaction, order: Order, denied: Denied) -> None:
-        """Store a guardrail's no to a locked order."""
+        """Store a guardrail's denial of a locked order."""
         log.warning(
             "order denied: %s %s",
             denied.code,
@@ -184,7 +184,7 @@ class Submission:
         if denied is not None:
             raise TransientError(f"order {order.id} is not sent again: {denied.code}")
         with self.session.transaction() as tx:
-            request_turn.take(tx, order, self.now)
+            request_queue.take(tx, order, self.now)
         self.send_again(order)
 
     def send_first(self, order: Order) -> None:
@@ -193,7 +193,7 @@ class Submission:
             self.send(order)
         except BrokerRefusedError as refusal:
             with self.session.transaction() as tx:
-                outcomes.reject(tx, order.id, refusal, self.now)
+                outcomes.reject(tx, order.id, refusal, self.server, self.now)
 
     def send_again(self, order: Order) -> None:
         """Send what an earlier delivery has claimed, and may have sent.
@@ -216,7 +216,7 @@ class Submission:
         self.record(order, broker_order)
 
     def record(self, order: Order, broker_order: BrokerOrder) -> None:
-        """Store the broker's word on an order, and what it filled."""
+        """Store the broker's report on an order, and what it filled."""
         accepted_at = broker_order.submitted_at or self.now
         log.info(
             "the broker says %s",
@@ -228,6 +228,6 @@ class Submission:
         )
         limit = self.trading.rate_limit
         with self.session.transaction() as tx:
-            outcomes.record(tx, order.id, broker_order, self.now)
+            outcomes.record(tx, order.id, broker_order, self.server, self.now)
             if limit is not None:
                 request_budget.observe(tx, limit, self.now)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from infra.clients import Clients
 from infra.runtime import json_logs as structured_logging
-from infra.runtime.rate_limit import RateLimit
+from infra.runtime.rate_limiter import RateLimiter
 from infra.runtime.settings import Settings
 from infra.workflows.outbox_relay import Relay
 
@@ -38,10 +38,10 @@ class Wiring(Clients):
         return self.settings.trading_enabled and self.settings.trading_worker_eval_enabled
 
     @cached_property
-    def callers(self) -> RateLimit:
+    def callers(self) -> RateLimiter:
         """What each caller has asked of this instance."""
         settings = self.settings
-        return RateLimit(
+        return RateLimiter(
             settings.max_caller_requests_per_minute, settings.max_caller_requests_at_once
         )
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from tests.copied_tree import ROOT, copy_tree
 
 _COPIED = ("functions", "common", "infra", "tests", "docs", "pyproject.toml", "README.md")
-# The fastest first: most removals are noticed by those that need no database.
-_TESTS = (
-    "tests/unit/test_orders.py",
+# The fastest first; later the one that noticed the last removal: neighbors are noticed by the same.
+_TESTS = [
+    "tests/unit/docs/test_order_document.py",
+    "tests/unit/orders/test_orders.py",
     "tests/unit/test_actions.py",
     "tests/unit/test_questions.py",
     "tests/unit/docs/test_message_docs.py",
@@ -27,7 +28,7 @@ _TESTS = (
     "tests/functions/account/test_account_api_document.py",
     "tests/functions/account/test_account_api_orders.py",
     "tests/functions/test_app_messages.py",
-)
+]
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
@@ -106,21 +107,24 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a pattern in `place field`")
     only = parser.parse_args().only
     removals = [each for place in PLACES for each in place.removals()]
-    unnoticed = 0
+    tests, unnoticed = list(_TESTS), 0
     with tempfile.TemporaryDirectory(prefix="countersign-order-fields-") as folder:
         copy = Path(folder)
         copy_tree(copy, _COPIED)
         for each in removals:
             if re.search(only, f"{each.place.title} {each.field}"):
-                noticed_by = _noticed_by(copy, each)
+                noticed_by = _noticed_by(copy, each, tests)
                 unnoticed += noticed_by is None
                 shown = noticed_by or "NOT NOTICED"
                 print(f"{each.place.title:14} {each.field:20} {shown}", flush=True)  # noqa: T201
     sys.exit(1 if unnoticed else 0)
 
 
-def _noticed_by(copy: Path, removal: Removal) -> str | None:
-    """Return the test that fails without the field; None when all pass."""
+def _noticed_by(copy: Path, removal: Removal, tests: list[str]) -> str | None:
+    """Return the test that fails without the field; None when all pass.
+
+    Its file becomes the first of `tests`.
+    """
     path = copy / removal.place.path
     before = path.read_text()
     path.write_text(removal.text)
@@ -136,7 +140,7 @@ def _noticed_by(copy: Path, removal: Removal) -> str | None:
                 "0",
                 "-p",
                 "no:cacheprovider",
-                *_TESTS,
+                *tests,
             ],
             cwd=copy,
             capture_output=True,
@@ -148,6 +152,8 @@ def _noticed_by(copy: Path, removal: Removal) -> str | None:
     if run.returncode == 0:
         return None
     failed = _FAILED.search(run.stdout)
+    if failed:
+        tests.sort(key=lambda file: not failed[1].startswith(file))
     return failed[1] if failed else (run.stderr or run.stdout).strip().splitlines()[-1]
 
 

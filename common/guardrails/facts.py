@@ -1,6 +1,6 @@
 """What guardrails judge by, and what they say.
 
-A fact that is None could not be told, and every check that needs it denies.
+A fact that is None is unknown, and every check that needs it denies.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class DenialCode(StrEnum):
 
 @dataclass(frozen=True)
 class Denied:
-    """A guardrail said no: its code, and the numbers that made it so."""
+    """A guardrail denied the order: its code, and the numbers that made it so."""
 
     code: DenialCode
     context: Mapping[str, object]
@@ -74,10 +74,10 @@ class Denied:
 
 @dataclass(frozen=True)
 class Account:
-    """What the broker says of the account; money in the account's `currency`.
+    """The account as the broker reports it; money in the account's `currency`.
 
     `buying_power` pays for what can be bought on margin, `cash_buying_power` for everything else;
-    `crypto_active` tells whether coins may be traded. `day_trades_left` is None where no limit
+    `crypto_active` is whether coins may be traded. `day_trades_left` is None where no limit
     applies: the broker enforces none, or the account is large enough.
     """
 
@@ -168,14 +168,14 @@ class Facts:
         return self.config.guardrails.under(self.server) if self.config else None
 
     def cost_of(self, order: Order) -> Decimal | None:
-        """Return what the order may cost (USD), None when that cannot be told without a quote."""
+        """Return what the order may cost (USD), None when that cannot be known without a quote."""
         if order.notional_usd is not None:
             return order.notional_usd
         quote, asset = self.broker.quote, self.broker.asset
         return None if quote is None or quote.mid is None else order.cost_at(quote, asset)
 
     def increases_position(self, order: Order) -> bool:
-        """Tell whether an order opens, adds to or flips a position, and does not only reduce it."""
+        """Return whether an order opens, adds to or flips a position."""
         held = self.exposure.position.qty if self.exposure.position else Decimal(0)
         same_way = held == 0 or (held > 0) == (order.side == "buy")
         return same_way or self._exceeds(order, abs(held))

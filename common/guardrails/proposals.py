@@ -1,8 +1,10 @@
 """What is known without the broker is asked before a person is: nobody confirms what is denied."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from common.config import TradingConfig
@@ -36,32 +38,20 @@ _NOBODY = UUID(int=0)
 
 def proposed(terms: Terms) -> Order:
     """Return the order that a yes to these terms would make; nobody's yet."""
-    return Order(
-        id=_NOBODY,
-        firebase_uid="",
-        client_order_id="",
-        symbol=terms.symbol,
-        asset_class=terms.asset_class,
-        side=terms.side,
-        order_type=terms.order_type,
-        time_in_force=terms.time_in_force,
-        notional_usd=terms.notional_usd,
-        qty=terms.qty,
-        limit_offset_pct=terms.limit_offset_pct,
-        limit_price=None,
-        status=APPROVED,
-        question_id=None,
-        rule_id=terms.rule_id,
-        seen_price=terms.price,
-        max_price_drift_pct=terms.max_price_drift_pct,
-        created_at=terms.asked_at,
-        expires_at=terms.expires_at,
-        filled_qty=Decimal(0),
-        filled_avg_price=None,
-        denial_code=None,
-        reason=None,
-        broker_updated_at=None,
-    )
+    names = [field.name for field in fields(Order)]
+    # What is in neither has not happened yet.
+    not_yet: dict[str, Any] = dict.fromkeys(names)
+    of_terms = {name: getattr(terms, name) for name in names if name in Terms.model_fields}
+    made_with: dict[str, Any] = {
+        "id": _NOBODY,
+        "firebase_uid": "",
+        "client_order_id": "",
+        "status": APPROVED,
+        "seen_price": terms.price,
+        "created_at": terms.asked_at,
+        "filled_qty": Decimal(0),
+    }
+    return Order(**(not_yet | of_terms | made_with))
 
 
 def deny_proposal(

@@ -11,7 +11,7 @@ from typing import Literal
 
 from common.holdings.positions import Trade
 
-# What an action does to a holding: shares become others, they end for cash, or nobody can tell.
+# What an action does to a holding: shares become others, they end for cash, or it is unknown.
 Effect = Literal["shares", "cash", "unexplained"]
 
 # The broker's quantities have nine decimals.

@@ -10,7 +10,7 @@ _SMALLEST_PART = Decimal("1e-9")
 
 
 def can_be_coin_fee(missing: Decimal, bought: Decimal, charged: Decimal) -> bool:
-    """Tell whether missing coins can be the fee on what was bought, beside what was charged."""
+    """Return whether missing coins can be the fee on what was bought, beside what was charged."""
     return missing > 0 and missing + charged <= bought * LARGEST_COIN_FEE
 
 

@@ -9,7 +9,7 @@ POSITION_DRIFT = "POSITION_DRIFT"
 # Whatever changed this recently may be in one of the two sums already and not in the other.
 SETTLED_AFTER = timedelta(minutes=2)
 # How far back trades by hand are looked for when a difference is found.
-LOOKED_BACK = timedelta(days=7)
+LOOKBACK = timedelta(days=7)
 _NONE = Decimal(0)
 
 

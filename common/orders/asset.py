@@ -34,7 +34,7 @@ class Asset:
         return (price / step).quantize(Decimal(1), rounding) * step
 
     def takes_qty(self, qty: Decimal) -> bool:
-        """Tell whether a quantity is large enough and a multiple of the increment."""
+        """Return whether a quantity is large enough and a multiple of the increment."""
         on_grid = self.qty_increment is None or not qty % self.qty_increment
         return on_grid and (self.min_qty is None or qty >= self.min_qty)
 

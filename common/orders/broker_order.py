@@ -1,4 +1,4 @@
-"""What the broker says of an order, read as far as it can be."""
+"""An order as the broker reports it, read as far as it can be."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -59,7 +59,7 @@ class BrokerOrder(TolerantModel):
         return self.filled_at or self.updated_at or self.submitted_at
 
     @property
-    def oddities(self) -> tuple[str, ...]:
+    def anomalies(self) -> tuple[str, ...]:
         """What should be looked at: values that could not be read, and an unknown status."""
         unknown = () if self.status in KNOWN else (f"status: unknown word {self.status!r}",)
         return (*self.unread, *unknown)
@@ -73,14 +73,14 @@ class BrokerOrder(TolerantModel):
         other_symbol = symbol and symbol.replace("/", "") != order.symbol.replace("/", "")
         return bool(other_symbol) or bool(self.side and self.side.startswith(opposite))
 
-    def is_news_of(self, order: Order) -> bool:
+    def is_update_of(self, order: Order) -> bool:
         """Whether it tells more than what is known."""
-        return self.news_of(order) is not None
+        return self.update_of(order) is not None
 
-    def news_of(self, order: Order) -> Self | None:
+    def update_of(self, order: Order) -> Self | None:
         """Return what is to be recorded; readings may come twice, late and reordered.
 
-        The executed quantity only grows, so more of it is always news, also of an order that has
+        The executed quantity only grows: more of it is always an update, also of an order that has
         ended. The broker's own time of change tells two readings of the same quantity apart.
         """
         reading, executed = self._with_final_figures(order), order.filled_qty
@@ -104,16 +104,16 @@ class BrokerOrder(TolerantModel):
 
         Until then an order that is said to be filled has not ended.
         """
-        untold = self.filled_qty is None or (self.status == FILLED and not self.filled_qty)
-        executed = order.filled_qty if untold else self.filled_qty or Decimal(0)
-        if executed < order.filled_qty or (executed and self.filled_avg_price and not untold):
+        unstated = self.filled_qty is None or (self.status == FILLED and not self.filled_qty)
+        executed = order.filled_qty if unstated else self.filled_qty or Decimal(0)
+        if executed < order.filled_qty or (executed and self.filled_avg_price and not unstated):
             return self
-        unpriced = executed > order.filled_qty or (self.status == FILLED and untold)
+        unpriced = executed > order.filled_qty or (self.status == FILLED and unstated)
         figures = {"filled_qty": order.filled_qty, "filled_avg_price": order.filled_avg_price}
         ended = unpriced and self.status in ENDED_BY_BROKER
         return self.model_copy(update=figures | ({"status": CALCULATED} if ended else {}))
 
 
 def _is_at_broker(order: Order) -> bool:
-    """Whether the broker may speak of the order: it was claimed, and not denied."""
+    """Whether the broker may report on the order: it was claimed, and not denied."""
     return order.status in ENDED_BY_BROKER or may_follow(order.status, FILLED)

@@ -1,6 +1,6 @@
 """Why the broker refused an order, in plain words, and whether asking for it again can help.
 
-Its codes are reused for unrelated errors: only its words tell them apart. They are those of
+Its codes are reused for unrelated errors: only its messages differ. They are those of
 Alpaca's pages "User Protection" and "Placing Orders" and of public issues.
 """
 
@@ -63,6 +63,6 @@ _EXPLANATIONS = {
 
 
 def explain(message: str) -> Explanation:
-    """Return what the broker's words mean."""
+    """Return what the broker's message means."""
     words = message.lower()
     return next((found for known, found in _EXPLANATIONS.items() if known in words), _OTHER)

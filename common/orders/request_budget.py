@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 MINUTE = timedelta(minutes=1)
 # Trading requests a minute, until a response says otherwise.
-USUAL_LIMIT = 200
+DEFAULT_LIMIT = 200
 # What reconciliation, look-ups and the calendar may need of it.
-KEPT_FOR_OTHERS = 40
+RESERVED_FOR_OTHERS = 40
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """What a response said: requests per minute, how many remain, and until when."""
+    """What a response reported: requests per minute, how many remain, and until when."""
 
     per_minute: int
     remaining: int
@@ -34,8 +34,8 @@ class RequestBudget:
     @property
     def per_minute(self) -> int:
         """How many requests orders may make in any minute; one at least."""
-        limit = self.reported.per_minute if self.reported else USUAL_LIMIT
-        return max(limit - KEPT_FOR_OTHERS, 1)
+        limit = self.reported.per_minute if self.reported else DEFAULT_LIMIT
+        return max(limit - RESERVED_FOR_OTHERS, 1)
 
     def free(self, now: datetime) -> int:
         """How many may be made at once."""

@@ -19,7 +19,7 @@ CANCELED = "canceled"
 EXPIRED = "expired"
 
 FILLED = "filled"
-# The broker's word for "executed, the figures are not final".
+# The broker's status for "executed, the figures are not final".
 CALCULATED = "calculated"
 # The broker's answer had no status, or none that is a word.
 UNKNOWN = "unknown"
@@ -44,7 +44,7 @@ _AFTER_APPROVED = frozenset({SUBMITTING, DENIED, CANCELED})
 
 
 def may_follow(status: str, then: str) -> bool:
-    """Tell whether an order in `status` may go to `then`."""
+    """Return whether an order in `status` may go to `then`."""
     if status in TERMINAL:
         return False
     if status == APPROVED:

@@ -36,7 +36,7 @@ MarketFacts = Mapping[tuple[str, Metric], Sequence[Snapshot]]
 class Position:
     """What a user holds of a symbol: signed units, and their average entry price (USD).
 
-    `is_explained` is False while something happened to its price or shares that nobody can tell.
+    `is_explained` is False while something unexplained happened to its price or shares.
     """
 
     qty: Decimal
@@ -62,7 +62,7 @@ class Fired:
 
 @dataclass(frozen=True)
 class NotFired:
-    """A condition does not hold, or cannot be told; `observed` are the numbers behind it."""
+    """A condition does not hold, or cannot be judged; `observed` are the numbers behind it."""
 
     symbol: str
     reason: Reason
@@ -135,7 +135,7 @@ class Condition(Model):
     def shows(cls, parameters: Mapping[str, Any]) -> frozenset[str] | None:  # noqa: ARG003
         """Name the template variables that a firing with these parameters fills.
 
-        None when it cannot be told, because the parameters it depends on were refused.
+        None when it is unknown, because the parameters it depends on were refused.
         """
         return cls.template_variables
 
@@ -159,7 +159,7 @@ class Condition(Model):
         return {(self.symbol or symbol, metric): count for metric, count in self.needs.items()}
 
     def evaluate(self, view: SymbolView) -> Outcome:
-        """Tell whether the condition holds for the view's symbol."""
+        """Return whether the condition holds for the view's symbol."""
         raise NotImplementedError
 
 
@@ -178,7 +178,7 @@ class BaseRule(Condition):
     cooldown_seconds: Annotated[StrictInt, Field(ge=0, le=31_536_000)] = 3600
     question_ttl_seconds: Annotated[StrictInt, Field(ge=30, le=86_400)] = 900
     max_price_drift_pct: Annotated[Exact, Field(gt=0, le=100)] = Decimal(1)
-    ask_again_on_failure: StrictBool = False
+    ask_again_on_failure: StrictBool = True
 
     @field_validator("question_template")
     @classmethod

@@ -74,7 +74,7 @@ class RsiThreshold(Condition):
         return view.fired(trade, *(fact for fact in facts if fact is not trade), rsi=rsi)
 
     def _begins_with_session(self, view: SymbolView, first: Snapshot) -> bool:
-        """Tell whether nothing comes before the first close: it is of a session's first minutes."""
+        """Return whether nothing comes before the first close: it is of the first minutes."""
         stock_minutes = self.timeframe == "1Min" and first.asset_class == "us_equity"
         session = view.session
         return stock_minutes and session is not None and first.as_of - session.open <= view.max_age

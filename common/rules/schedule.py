@@ -42,7 +42,7 @@ class Schedule(Condition):
         return {"last_trade": 2}
 
     def evaluate(self, view: SymbolView) -> Outcome:
-        """Tell whether the time lies between the last two observations."""
+        """Return whether the time lies between the last two observations."""
         found = last_two(view)
         if isinstance(found, NotFired):
             return found

@@ -36,6 +36,6 @@ def missing(snapshot: DailySnapshot) -> Missing:
 
 
 def nothing_recorded(snapshot: DailySnapshot) -> bool:
-    """Tell whether nothing happened that day: no fact, opportunity, question, entry or exit."""
+    """Return whether nothing happened that day: no fact, opportunity, question, entry or exit."""
     values = {row.kpi: row.value for row in snapshot.rows}
     return all(values[kpi] in {"0", DASH} for kpi in COUNTS)

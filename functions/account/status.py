@@ -7,7 +7,6 @@ from typing import Any
 
 from common.config import TradingConfig
 from common.guardrails.facts import Denied, Exposure
-from common.guardrails.proposals import deny_proposal
 from common.questions import terms
 from common.rules import Rule
 from common.rules.base import Fired
@@ -20,6 +19,8 @@ from infra.postgres.users import account_status, set_aside_rows
 from infra.postgres.users.account_status import Waiting
 from infra.postgres.users.user_configs import UserConfig
 from infra.runtime.settings import Settings
+from infra.workflows import asking
+from infra.workflows.asking import Judgement
 
 # What a rule says of the market, whoever holds what.
 _OF_THE_MARKET = frozenset(
@@ -127,7 +128,7 @@ def _denials(
     server: ServerLimits,
     outcomes: list[Row],
     now: datetime,
-) -> dict[tuple[str, str], Denied]:
+) -> dict[tuple[str, str], Judgement]:
     """Say which guardrails keep the user from being asked what their rules would ask now."""
     rules = {rule.id: rule for rule in config.rules}
     fired = [
@@ -144,20 +145,18 @@ def _denials(
     for each in fired:
         rule, symbol = rules[each["rule_id"]], each["symbol"]
         own = exposures.of(firebase_uid, symbol)
-        denied = _denied(rule, each, config, own, server, now)
-        if denied is not None:
-            denials[rule.id, symbol] = denied
+        denials[rule.id, symbol] = _judged(rule, each, config, own, server, now)
     return denials
 
 
-def _denied(
+def _judged(
     rule: Rule,
     stored: Row,
     config: TradingConfig,
     own: Exposure,
     server: ServerLimits,
     now: datetime,
-) -> Denied | None:
+) -> Judgement:
     """Judge what a rule that fired would ask of the user."""
     qty = own.position.qty if own.position else None
     if rule.acts_on_position and qty is None:
@@ -165,14 +164,15 @@ def _denied(
     symbol, price = stored["symbol"], Decimal(stored["observed"]["price"])
     proposal = rule.on_answer_match.propose(config.asset_class_of(symbol), qty)
     seen = Fired(symbol, price, stored["evaluated_at"], ())
-    return deny_proposal(terms(rule, seen, proposal, config.hash, now), config, own, server, now)
+    bound = terms(rule, seen, proposal, config.hash, now)
+    return asking.judge(bound, config, server, now, own)
 
 
 def _rules(
     config: TradingConfig,
     outcomes: list[Row],
     fired: Mapping[str, Row],
-    denials: Mapping[tuple[str, str], Denied],
+    denials: Mapping[tuple[str, str], Judgement],
     now: datetime,
     *,
     queue_full: bool,
@@ -187,15 +187,16 @@ def _rules(
         question_id = last["question_id"] if last else None
         reasons = {"question_pending": question_id, "cooldown": cooling, "queue_full": queue_full}
         for symbol in rule.all_symbols:
-            denied = denials.get((rule.id, symbol))
+            judged = denials.get((rule.id, symbol))
+            code = asking.code_of(judged)
             held_back_by = [reason for reason, holds in reasons.items() if holds]
             yield {
                 "rule_id": rule.id,
                 "symbol": symbol,
                 **_outcome(rule, known.get((rule.id, symbol))),
                 **_set_aside(rule, symbol, aside),
-                "held_back_by": held_back_by + ([denied.code] if denied else []),
-                "denied_because": denied.reason if denied else None,
+                "held_back_by": held_back_by + ([code] if code else []),
+                "denied_because": judged.reason if isinstance(judged, Denied) else None,
                 "cooldown_until": cooldown_until if cooling else None,
                 "pending_question_id": question_id,
             }

@@ -10,7 +10,7 @@ from common.orders.order import Order
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.positions import holding_of
 from infra.alpaca.trading import AlpacaTrading
-from infra.postgres.database import Session
+from infra.postgres.database import DatabaseSession
 from infra.postgres.market import sessions
 from infra.postgres.trading import broker_answers, corporate_actions, request_budget
 from infra.postgres.users import configs
@@ -21,7 +21,7 @@ _SHARED_FOR = timedelta(seconds=5)
 
 def fetch(
     order: Order,
-    session: Session,
+    session: DatabaseSession,
     market_data: AlpacaMarketData,
     trading: AlpacaTrading,
     stock_feed: StockFeed,

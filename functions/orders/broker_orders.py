@@ -26,7 +26,7 @@ LATE_EXECUTIONS = timedelta(minutes=15)
 class BrokerOrders:
     """What was found, what the broker says it does not have, and what could not be read.
 
-    Only an absence is news of its own: what could not be read is asked again in a minute.
+    Only an absence is recorded: what could not be read is asked again in a minute.
     """
 
     found: Sequence[tuple[Order, BrokerOrder]]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from common.errors import LockedError
 from common.orders.order import Order
-from infra.postgres.database import LOCK_TIMEOUT, Database, Session, Transaction
+from infra.postgres.database import LOCK_TIMEOUT, Database, DatabaseSession, Transaction
 from infra.postgres.trading import order_lists
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.workflows import isolation
@@ -53,7 +53,7 @@ class OrderByOrder:
 
     @staticmethod
     @contextmanager
-    def with_lock_timeout(where: Database | Session) -> Iterator[Transaction]:
+    def with_lock_timeout(where: Database | DatabaseSession) -> Iterator[Transaction]:
         """Open a transaction that does not wait long for a row that somebody else has locked."""
         with where.transaction() as tx:
             tx.rows(f"SELECT {LOCK_TIMEOUT}")
@@ -62,7 +62,7 @@ class OrderByOrder:
     def record(self, now: datetime) -> None:
         """Remember what was set aside, and whose it is."""
         with self.database.transaction() as tx:
-            owners = order_lists.whose(tx, list(self.failed)) if self.failed else {}
+            owners = order_lists.owners(tx, list(self.failed)) if self.failed else {}
             rows = [
                 SetAsideRow(str(order_id), self.failed[order_id], *owner)
                 for order_id, owner in owners.items()

@@ -56,5 +56,5 @@ def _cancel(order: Order, broker_order_id: str, trading: AlpacaTrading) -> bool:
         except (BrokerRefusedError, TransientError) as error:
             log.warning("not canceled: %s", error)
             return False
-        log.info("canceled: %s", _REASON, extra={"event": "order_overdue"})
+        log.info("canceled: %s", _REASON, extra={"event": "overdue_order_canceled"})
         return True

@@ -1,4 +1,4 @@
-"""Orders that do not get on by themselves: announced again, given up with a reason, or reported.
+"""Orders that make no progress: announced again, given up with a reason, or reported.
 
 An approval whose message was lost is announced again while its yes counts. One that nobody acted
 upon before its yes expired is denied, whether its message was lost or it waited for the outcome of
@@ -30,7 +30,7 @@ STUCK_AFTER = timedelta(minutes=5)
 
 
 def recover(work: OrderByOrder, absent: Sequence[Order], now: datetime) -> dict[str, int]:
-    """Take further what nobody has claimed, and what the broker says it does not have."""
+    """Announce or give up what nobody has claimed, and what the broker says it does not have."""
     with work.database.transaction() as tx:
         approved = order_lists.approved_ids(tx)
     waiting = [*work.read(approved), *(each for each in absent if each.status == SUBMITTING)]

@@ -41,7 +41,7 @@ def show(call: Call) -> Reply:
             for row in rules.statuses(tx, _SHOWN)
         ]
         users = rules.users(tx, _USERS)
-        aside = set_aside_configs.all_of_them(tx)
+        aside = set_aside_configs.list_all(tx)
     return page(call, "rules", statuses=statuses, users=users, aside=aside)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from common.server_limits import ServerLimits
 from functions.pages.rendering import Reply, page
 from functions.pages.requests import Call
-from infra.postgres.console import metrics, operations, pipeline
+from infra.postgres.console import metrics, pipeline
 from infra.postgres.database import Row, Transaction
-from infra.postgres.market import sessions
-from infra.postgres.messages import dead_letters
 from infra.postgres.trading import exposure
-from infra.postgres.users import account_status, configs, set_aside_configs
+from infra.postgres.users import account_status, configs
+from infra.workflows import day_status
+from infra.workflows.day_status import Stuck
 
 _USERS = 6
 _PERCENT = 100
@@ -29,7 +29,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Bar:
+class Meter:
     """How much of a cap is used; `unit` is what both are counted in."""
 
     label: str
@@ -47,22 +47,18 @@ def show(call: Call) -> Reply:
     """Show how the day stands."""
     settings = call.app.settings
     with call.app.database.transaction() as tx:
-        today = sessions.day(tx, call.now)
-        ticks = pipeline.last_tick(tx)
+        day = day_status.read(tx, call.now)
         shown: dict[str, Any] = {
-            "is_open": today and bool(today.regular and today.regular.contains(call.now)),
-            "session": account_status.next_session(tx, call.now),
-            "ticks": ticks,
-            "switches": operations.switches(tx, call.now),
+            "day": day,
             "trading_enabled": settings.trading_enabled,
             "metrics": _metrics(tx, call),
-            "steps": _steps(pipeline.counts(tx, call.now)),
+            "steps": _steps(day.counts),
             "users": [
                 (uid, bars)
                 for uid in pipeline.active_users(tx, _USERS)
                 if (bars := _caps(tx, call, uid, settings.server_limits))
             ],
-            "stuck": _stuck(tx, call),
+            "stuck": [(_where(each), each.what, each.why) for each in day.stuck],
         }
     return page(call, "today", **shown)
 
@@ -102,7 +98,7 @@ def _steps(n: Row) -> list[Step]:
     ]
 
 
-def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[Bar]:
+def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[Meter]:
     """Show what the user has used of the limits that count."""
     config = configs.of_user(tx, uid, server.stock_feed)
     if config is None:
@@ -110,47 +106,26 @@ def _caps(tx: Transaction, call: Call, uid: str, server: ServerLimits) -> list[B
     taken, limits = exposure.reserved(tx, uid, call.now), config.guardrails.under(server)
     waiting = account_status.waiting(tx, uid, call.now)
     return [
-        Bar(
+        Meter(
             "Orders today",
             taken.orders_today,
             limits.max_orders_per_day,
             "orders",
         ),
-        Bar(
+        Meter(
             "Ordered in 4 hours",
             taken.notional_in_window,
             limits.max_notional_usd_per_4h,
             "USD",
         ),
-        Bar("Questions waiting", waiting.pending_questions, config.max_queued_questions, "waiting"),
-    ]
-
-
-def _stuck(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
-    """Name what stands still: where to look, what it is, and why it counts as stuck."""
-    orders = pipeline.stuck_orders(tx, call.now)
-    unpublished = pipeline.unpublished(tx, call.now)
-    letters = dead_letters.count_open(tx)
-    aside = set_aside_configs.all_of_them(tx)
-    drifts = operations.drifts(tx)
-    return [
-        *(
-            (f"orders/{o['id']}", f"{o['side']} {o['symbol']} of {o['firebase_uid']}", _why(o))
-            for o in orders
-        ),
-        *(
-            ("operate", f"{m['waiting']} messages on {m['topic']}", "not published yet")
-            for m in unpublished
-        ),
-        *([("operate", f"{letters} dead letters", "given up, kept for you")] if letters else []),
-        *(("rules", f"the config of {c['firebase_uid']}", c["reason"]) for c in aside),
-        *(
-            ("operate", f"{d['symbol']}", f"the broker holds {d['brokers']}, we have {d['ours']}")
-            for d in drifts
+        Meter(
+            "Questions waiting", waiting.pending_questions, config.max_queued_questions, "waiting"
         ),
     ]
 
 
-def _why(order: Row) -> str:
-    unknown = order["outcome_unknown_at"] is not None
-    return "the broker's answer is unknown" if unknown else f"still {order['status']}"
+def _where(stuck: Stuck) -> str:
+    """Return the page that shows what stands still."""
+    if stuck.kind == "order":
+        return f"orders/{stuck.id}"
+    return "rules" if stuck.kind == "config" else "operate"

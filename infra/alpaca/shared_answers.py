@@ -8,7 +8,7 @@ from infra.alpaca.http import AlpacaHttp, Params
 
 
 class SharedAnswers(AlpacaHttp):
-    """A wire that knows some answers already, and remembers those that it had to ask for.
+    """A wire with a cache: it asks for what is not in it, and keeps the answer.
 
     It reads only. Safe to share between threads.
     """

@@ -187,7 +187,7 @@ def _listed(document: Any) -> BrokerOrder | None:
     try:
         return _order(document)
     except OutcomeUnknownError as error:
-        log.info("left out of the list: %s", error)  # one of ours is looked up, and told of then
+        log.info("left out of the list: %s", error)  # one of ours is looked up, and reported then
         return None
 
 
@@ -197,11 +197,11 @@ def _order(document: Any) -> BrokerOrder:
     except MalformedMessageError as error:
         # The broker did act: that its answer is not readable must not look like a refusal.
         raise OutcomeUnknownError(f"broker sent an unreadable order: {error}") from error
-    if found.oddities:
+    if found.anomalies:
         log.warning(
-            "order %s is odd: %s",
+            "order %s has unreadable fields: %s",
             found.client_order_id,
-            "; ".join(found.oddities),
-            extra={"event": "odd_broker_order", "broker_order_id": found.broker_order_id},
+            "; ".join(found.anomalies),
+            extra={"event": "broker_order_questioned", "broker_order_id": found.broker_order_id},
         )
     return found

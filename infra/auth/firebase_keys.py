@@ -23,7 +23,7 @@ _LONGEST = timedelta(days=1)
 _FETCH_INTERVAL = timedelta(seconds=10)
 # A key server that hangs must not hold up a function that has 30 seconds, nor all its threads.
 _TIMEOUT = httpx.Timeout(5.0)
-_PATIENCE_SECONDS = 1.0
+_WAIT_SECONDS = 1.0
 
 
 class FirebaseKeys:
@@ -45,7 +45,7 @@ class FirebaseKeys:
         known = self._known
         if known.are_fresh(now) and key_id in known.by_id:
             return known.by_id[key_id]
-        if not self._fetching.acquire(timeout=_PATIENCE_SECONDS):
+        if not self._fetching.acquire(timeout=_WAIT_SECONDS):
             raise TransientError("the keys of ID tokens are being fetched")
         try:
             if not (self._known.are_fresh(now) and key_id in self._known.by_id):

@@ -7,6 +7,7 @@ from dotenv import load_dotenv
 
 from common.errors import TradingError
 from infra.cli import (
+    completion,
     config,
     controls,
     dead_letters,
@@ -15,14 +16,15 @@ from infra.cli import (
     messages,
     migrate,
     positions,
-    push_snapshot,
     schedules,
+    status,
     templates,
     tokens,
     users,
 )
 from infra.cli.deploy_check.command import deploy_check
 from infra.cli.doctor.command import doctor
+from infra.cli.kpis.push_snapshot import push_snapshot
 from infra.cli.orders import receipts, trace
 
 
@@ -35,6 +37,8 @@ def main() -> None:
 for _command in (
     local.demo,
     local.dev,
+    status.status,
+    status.watch,
     local.answer,
     local.replay,
     local.selftest,
@@ -53,10 +57,11 @@ for _command in (
     dead_letters.dead_letters,
     positions.positions,
     migrate.migrate,
-    push_snapshot.push_snapshot,
+    push_snapshot,
     schedules.schedules,
     doctor,
     deploy_check,
+    completion.completion,
 ):
     main.add_command(_command)
 

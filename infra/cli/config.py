@@ -8,7 +8,8 @@ import click
 from common.errors import MalformedMessageError
 from common.model import parse_json
 from common.validation import validate
-from infra.cli.options import FILE
+from infra.cli.documents import shown
+from infra.cli.options import AS_JSON, FILE, examples
 from infra.cli.user_config import diff_config, edit_config, get_config, set_config
 from infra.runtime.settings import default_limits
 
@@ -22,21 +23,28 @@ for _command in (get_config, set_config, edit_config, diff_config):
     config.add_command(_command)
 
 
-@config.command("validate")
+@config.command("validate", epilog=examples("countersign config validate config.json --json"))
 @click.argument("file", type=FILE)
-def validate_config(file: Path) -> None:
+@AS_JSON
+def validate_config(*, file: Path, as_json: bool) -> None:
     """Name every problem of a config FILE (JSON), each with its place."""
     try:
         checked = validate(parse_json(file.read_bytes()), default_limits())
     except MalformedMessageError as error:
-        for problem in error.problems:
+        if as_json:
+            click.echo(shown({"valid": False, "problems": error.problems}))
+        for problem in [] if as_json else error.problems:
             click.echo(f"{file}: {problem}", err=True)
         sys.exit(1)
-    symbols = ", ".join(sorted(checked.symbols))
-    click.echo(f"{file} is valid: {len(checked.rules)} rules on {symbols} (hash {checked.hash})")
+    symbols, rules = sorted(checked.symbols), len(checked.rules)
+    if as_json:
+        found = {"valid": True, "problems": [], "rules": rules, "symbols": symbols}
+        click.echo(shown(found | {"hash": checked.hash}))
+        return
+    click.echo(f"{file} is valid: {rules} rules on {', '.join(symbols)} (hash {checked.hash})")
 
 
-@config.command("docs")
+@config.command("docs", epilog=examples("countersign config docs --folder docs"))
 @click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
 def write_config_docs(folder: Path) -> None:
     """Write the JSON Schema and the pages of config, settings and glossary."""

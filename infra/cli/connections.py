@@ -11,7 +11,7 @@ import click
 
 from infra.cli.options import FOLDER
 from infra.clients import Clients
-from infra.runtime.settings import Settings, env_vars
+from infra.runtime.settings import Settings, SettingsError, env_vars
 
 
 def open_clients() -> Clients:
@@ -27,6 +27,9 @@ def _environment(stack_file: Path) -> dict[str, str]:
     if environment.get("DATABASE_URL") or environment.get("CLOUD_SQL_INSTANCE"):
         return environment
     if not stack_file.exists():
-        return environment
+        raise SettingsError(
+            "no database is named, and no local stack runs here:"
+            " set DATABASE_URL, or start `countersign dev` in this folder"
+        )
     running: dict[str, str] = json.loads(stack_file.read_text())["environment"]
     return environment | running

@@ -6,14 +6,19 @@ import click
 
 from common.errors import TradingError
 from infra.cli.connections import open_clients
-from infra.cli.options import operator
+from infra.cli.options import examples, operator
 from infra.clients import Clients
 from infra.gcp.scheduler import CloudScheduler
 from infra.runtime.clock import SystemClock
 from infra.workflows import kill_switch
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        'countersign halt --why "wrong prices" --cancel-open',
+        'countersign halt --user alice --why "their wish"',
+    )
+)
 @click.option("--user", metavar="UID", help="Only this user; everybody when left out.")
 @click.option("--why", required=True, help="The reason: it is written down and shown to users.")
 @click.option("--cancel-open", is_flag=True, help="Cancel what the broker still works on, too.")
@@ -31,7 +36,7 @@ def halt(*, user: str | None, why: str, cancel_open: bool) -> None:
             click.echo(f"not cancelled: {refusal}", err=True)
 
 
-@click.command()
+@click.command(epilog=examples('countersign resume --why "prices are right again"'))
 @click.option("--user", metavar="UID", help="Only this user; everybody when left out.")
 @click.option("--why", required=True, help="The reason: it is written down.")
 def resume(*, user: str | None, why: str) -> None:

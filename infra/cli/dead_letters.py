@@ -9,6 +9,8 @@ from rich.table import Table
 
 from common.errors import PermanentError
 from infra.cli.connections import open_clients
+from infra.cli.documents import shown
+from infra.cli.options import AS_JSON, examples
 from infra.postgres.messages import dead_letters as stored
 from infra.postgres.messages.dead_letters import StoredDeadLetter
 from infra.runtime.clock import SystemClock
@@ -20,12 +22,16 @@ def dead_letters() -> None:
     """See what was given up (in the database of DATABASE_URL), and try it again."""
 
 
-@dead_letters.command("list")
-def list_letters() -> None:
+@dead_letters.command("list", epilog=examples("countersign dead-letters list"))
+@AS_JSON
+def list_letters(*, as_json: bool) -> None:
     """List what waits for a person, oldest first."""
     now = SystemClock().now()
     with open_clients().database.transaction() as tx:
         letters = stored.open_letters(tx)
+    if as_json:
+        click.echo(shown([vars(each) for each in letters]))
+        return
     if not letters:
         click.echo("no dead letters")
         return
@@ -43,20 +49,29 @@ def list_letters() -> None:
     Console(highlight=False, markup=False).print(table)
 
 
-@dead_letters.command()
+@dead_letters.command(epilog=examples("countersign dead-letters show 7"))
 @click.argument("letter_id", metavar="ID", type=int)
-def show(letter_id: int) -> None:
+@AS_JSON
+def show(*, letter_id: int, as_json: bool) -> None:
     """Show a letter whole."""
     with open_clients().database.transaction() as tx:
         letter = stored.read(tx, letter_id)
     if letter is None:
-        raise PermanentError(f"there is no dead letter {letter_id}")
+        raise PermanentError(f"there is no dead letter {letter_id}: see `dead-letters list`")
+    if as_json:
+        click.echo(shown(vars(letter)))
+        return
     for name, value in vars(letter).items():
         text = printable("–" if value is None else str(value))  # noqa: RUF001 (a dash, for people)
         click.echo(f"{name.replace('_', ' '):>12}  {text}")
 
 
-@dead_letters.command()
+@dead_letters.command(
+    epilog=examples(
+        "countersign dead-letters retry 7 8",
+        "countersign dead-letters retry --all",
+    )
+)
 @click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
 @click.option("--all", "everything", is_flag=True, help="All that wait, oldest first.")
 def retry(*, ids: tuple[int, ...], everything: bool) -> None:

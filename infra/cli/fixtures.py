@@ -6,7 +6,7 @@ import click
 
 from infra.cli.connections import open_clients
 from infra.cli.documents import read_document, shown
-from infra.cli.options import FILE
+from infra.cli.options import FILE, examples
 from infra.fixtures.document import fixtures_of
 from infra.postgres.market import fixtures as market_fixtures
 from infra.runtime.clock import SystemClock
@@ -17,7 +17,7 @@ def fixtures() -> None:
     """Load or show the prices that QUESTION_PIPELINE_TEST_MODE trades at."""
 
 
-@fixtures.command("load")
+@fixtures.command("load", epilog=examples("countersign fixtures load market.json"))
 @click.argument("file", type=FILE)
 def load(*, file: Path) -> None:
     r"""Make FILE (JSON) the whole market.
@@ -31,10 +31,10 @@ def load(*, file: Path) -> None:
     click.echo(f"loaded {len(found)} fixtures: {', '.join(each.symbol for each in found)}")
 
 
-@fixtures.command("show")
+@fixtures.command("show", epilog=examples("countersign fixtures show > market.json"))
 def show() -> None:
     """Print the market as a file that `load` takes."""
     with open_clients().database.transaction() as tx:
-        found = market_fixtures.every(tx)
+        found = market_fixtures.list_all(tx)
     prices = ("price", "prev_close", "volume")
     click.echo(shown({f.symbol: {name: getattr(f, name) for name in prices} for f in found}))

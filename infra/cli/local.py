@@ -19,7 +19,7 @@ import click
 
 from common.config import TradingConfig
 from common.model import parse_json
-from infra.cli.options import FILE, FOLDER, number
+from infra.cli.options import AS_JSON, FILE, FOLDER, examples, number
 from infra.runtime.settings import env_vars
 
 if TYPE_CHECKING:
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
 _RECORDED = "Recorded minute bars (CSV), in date order; the last file's session is replayed."
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.command(
+    epilog=examples(
+        "countersign demo",
+        "countersign demo --keep",
+        "countersign demo --replay 2026-02-10.csv --config config.json --answer -10",
+    )
+)
+@AS_JSON
 @click.option(
     "--replay",
     "recordings",
@@ -65,18 +71,18 @@ def demo(
     from infra.local.narrator import Narrator  # noqa: PLC0415
     from infra.local.replay.replay import replay  # noqa: PLC0415
 
-    tell = Narrator(as_json=as_json)
+    narrator = Narrator(as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
         if emulator:
-            report = _over_emulator(Path(folder), tell)
+            report = _over_emulator(Path(folder), narrator)
         elif recordings:
             config, value = _replay_options(config_file, answer)
-            report = replay(Path(folder), recordings, config, value, tell)
+            report = replay(Path(folder), recordings, config, value, narrator)
         elif config_file or answer:
             raise click.UsageError("--config and --answer go with --replay")
         else:
-            report = quiet_morning(Path(folder), tell, _until_ctrl_c if keep else lambda: None)
-    tell.conclude(report)
+            report = quiet_morning(Path(folder), narrator, _until_ctrl_c if keep else lambda: None)
+    narrator.conclude(report)
     sys.exit(0 if report.ok else 1)
 
 
@@ -86,20 +92,20 @@ def _until_ctrl_c() -> None:
         threading.Event().wait()
 
 
-def _over_emulator(folder: Path, tell: "Narrator") -> "Report":
+def _over_emulator(folder: Path, narrator: "Narrator") -> "Report":
     """Run the quiet morning over the emulator; where there is none, say so and end well."""
     from infra.local.emulated_demo import emulated_morning  # noqa: PLC0415
     from infra.local.pubsub.emulator import NoEmulatorError  # noqa: PLC0415
 
     try:
-        return emulated_morning(folder, tell)
+        return emulated_morning(folder, narrator)
     except NoEmulatorError as reason:
         click.echo(f"skipped: {reason}", err=True)
         sys.exit(0)
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.command(epilog=examples("countersign selftest --json"))
+@AS_JSON
 def selftest(*, as_json: bool) -> None:
     """Trip every guardrail and rule type against the simulator, and see who is asked nothing."""
     from infra.local.selftest.run import selftest as run_selftest  # noqa: PLC0415
@@ -108,7 +114,13 @@ def selftest(*, as_json: bool) -> None:
         sys.exit(0 if run_selftest(Path(folder), as_json=as_json) else 1)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "countersign dev",
+        "countersign dev --push questions-created=http://127.0.0.1:9000/questions",
+        "countersign dev --replay 2026-02-10.csv --speed 60",
+    )
+)
 @click.option("--port", default=8080, show_default=True, help="Of the functions; 0: free ports.")
 @click.option(
     "--replay",
@@ -138,15 +150,21 @@ def dev(
     from infra.local.narrator import Narrator  # noqa: PLC0415
     from infra.local.paper import PaperAccount  # noqa: PLC0415
 
-    tell = Narrator()
+    narrator = Narrator()
     paper = PaperAccount.of(env_vars())
     if paper is not None and (recordings or simulator):
-        tell.step("Keys", "the Alpaca keys are ignored: this stack runs on the simulator")
+        narrator.step("Keys", "the Alpaca keys are ignored: this stack runs on the simulator")
         paper = None
-    run_stack(FOLDER, port, recordings, speed, _pushes(pushes), tell, paper=paper)
+    run_stack(FOLDER, port, recordings, speed, _pushes(pushes), narrator, paper=paper)
 
 
-@click.command()
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples(
+        "countersign answer 4a824e0a-b9cc-44f8-a486-ae61d131e9ec +10",
+        "countersign answer 4a824e0a-b9cc-44f8-a486-ae61d131e9ec -7",
+    ),
+)
 @click.argument("question_id", type=click.UUID)
 @click.argument("value", type=str)
 def answer(question_id: UUID, value: str) -> None:
@@ -158,7 +176,12 @@ def answer(question_id: UUID, value: str) -> None:
     sys.exit(0 if status == HTTPStatus.OK else 1)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "countersign replay --config config.json --bars 2026-02-10.csv",
+        "countersign replay --config config.json --bars 2026-02-10.csv --plot day.png",
+    )
+)
 @click.option(
     "--config",
     "config_file",
@@ -174,7 +197,7 @@ def answer(question_id: UUID, value: str) -> None:
     type=FILE,
     help=_RECORDED,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@AS_JSON
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
 def replay(
     *, config_file: Path, recordings: Sequence[Path], as_json: bool, plot: Path | None
@@ -183,9 +206,9 @@ def replay(
     from infra.local.narrator import Narrator  # noqa: PLC0415
     from infra.local.replay import history  # noqa: PLC0415
 
-    tell = Narrator(as_json=as_json)
+    narrator = Narrator(as_json=as_json)
     config = TradingConfig.from_document(parse_json(config_file.read_bytes()))
-    found = history.replay(config, recordings, tell)
+    found = history.replay(config, recordings, narrator)
     if plot is not None:
         from infra.local.replay.plot import draw  # noqa: PLC0415
 

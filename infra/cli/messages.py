@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from infra.cli.options import examples
+
 
 @click.group()
 def messages() -> None:
     """Describe what the app backend is told."""
 
 
-@messages.command("docs")
+@messages.command("docs", epilog=examples("countersign messages docs --folder docs"))
 @click.option("--folder", default="docs", type=click.Path(file_okay=False, path_type=Path))
 def write_message_docs(folder: Path) -> None:
     """Write the JSON Schema of each topic, and the page for the app backend's developer."""

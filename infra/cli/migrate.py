@@ -5,13 +5,19 @@ from collections.abc import Sequence
 import click
 
 from infra.cli.connections import open_clients
-from infra.postgres.app_tables import AppTablesError, Fill
+from infra.cli.options import examples
+from infra.postgres.app_tables import AppTablesError, ColumnDefault
 from infra.postgres.database import Database
 from infra.postgres.grants import grant
 from infra.postgres.migrate import migrate as apply
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "countersign migrate",
+        "countersign migrate --fill questions.difficulty=3 --fill \"questions.category='x'\"",
+    )
+)
 @click.option(
     "--grant-to",
     "users",
@@ -27,15 +33,12 @@ from infra.postgres.migrate import migrate as apply
     help="What a required column of the app's own users or questions holds in our rows.",
 )
 def migrate(*, users: Sequence[str], fills: Sequence[str]) -> None:
-    r"""Bring the database of the environment to the current schema.
+    """Bring the database of the environment to the current schema.
 
     Nothing is changed when the app's own tables cannot hold what must be written to them.
-
-    \b
-    countersign migrate --fill questions.difficulty=3 --fill "questions.category='trading'"
     """
     try:
-        filled = [Fill.parse(text) for text in fills]
+        filled = [ColumnDefault.parse(text) for text in fills]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     database = open_clients().database
@@ -47,7 +50,7 @@ def migrate(*, users: Sequence[str], fills: Sequence[str]) -> None:
         click.echo(f"granted the data to {', '.join(users)}")
 
 
-def _applied(database: Database, fills: Sequence[Fill]) -> list[str]:
+def _applied(database: Database, fills: Sequence[ColumnDefault]) -> list[str]:
     try:
         return apply(database, fills)
     except AppTablesError as error:

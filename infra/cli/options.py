@@ -8,6 +8,12 @@ import click
 
 FOLDER = Path(".countersign")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+
+
+def examples(*commands: str) -> str:
+    """Return how a command is typed, as it stands at the end of its help."""
+    return "\n".join(["Examples:", "", "\b", *(f"  {each}" for each in commands)])
 
 
 def number(text: str) -> Decimal:

@@ -1,12 +1,17 @@
 """`countersign positions …`: where the broker holds other units than our users, and what to do."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import click
 
 from common.errors import PermanentError
+from common.holdings.drift import Drift
 from infra.cli.connections import open_clients
-from infra.cli.options import operator
+from infra.cli.documents import shown
+from infra.cli.options import AS_JSON, examples, operator
+from infra.postgres.database import Transaction
 from infra.postgres.trading import adjustments, differences
 from infra.workflows.position_resolution import Resolution
 from infra.workflows.position_resolution import resolve as book
@@ -17,22 +22,41 @@ def positions() -> None:
     """See and resolve positions that differ from the broker's (POSITION_DRIFT)."""
 
 
-@positions.command("list")
-def list_differences() -> None:
+@positions.command("list", epilog=examples("countersign positions list"))
+@AS_JSON
+def list_differences(*, as_json: bool) -> None:
     """List what the last reconciliation could not explain, and who holds the symbol."""
     with open_clients().database.transaction() as tx:
-        found, manual = differences.unexplained(tx), differences.manual_holdings(tx)
-        for drift in found:
-            click.echo(f"{drift.symbol}: {drift.ours} with us, {drift.brokers} at the broker")
-            for owned in adjustments.open_trades(tx, drift.symbol):
-                click.echo(f"    {owned.firebase_uid}: {owned.trade.qty}")
-            if by_hand := manual.get(drift.symbol):
-                click.echo(f"    held by hand, beside our users: {by_hand}")
+        manual = differences.manual_holdings(tx)
+        found = [_found(tx, drift, manual) for drift in differences.unexplained(tx)]
+    if as_json:
+        click.echo(shown(found))
+        return
+    for each in found:
+        click.echo(f"{each['symbol']}: {each['ours']} with us, {each['brokers']} at the broker")
+        for owned in each["holders"]:
+            click.echo(f"    {owned['firebase_uid']}: {owned['qty']}")
+        if each["held_by_hand"]:
+            click.echo(f"    held by hand, beside our users: {each['held_by_hand']}")
     if not found:
         click.echo("no position differs from the broker's")
 
 
-@positions.command()
+def _found(tx: Transaction, drift: Drift, manual: Mapping[str, Decimal]) -> dict[str, Any]:
+    """Return a difference with whoever holds the symbol."""
+    holders = [
+        {"firebase_uid": owned.firebase_uid, "qty": owned.trade.qty}
+        for owned in adjustments.open_trades(tx, drift.symbol)
+    ]
+    held_by_hand = manual.get(drift.symbol, Decimal(0))
+    return vars(drift) | {"holders": holders, "held_by_hand": held_by_hand}
+
+
+@positions.command(
+    epilog=examples(
+        'countersign positions resolve SPY --sold alice=2 --price 492.10 --why "sold by phone"',
+    )
+)
 @click.argument("symbol")
 @click.option("--sold", metavar="UID=QTY", multiple=True, help="Units of a user, sold by hand.")
 @click.option("--price", metavar="USD", help="What a unit brought; else the average of the sales.")

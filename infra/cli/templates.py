@@ -7,7 +7,7 @@ import click
 from common.errors import PermanentError
 from infra.cli.connections import open_clients
 from infra.cli.documents import read_document, shown
-from infra.cli.options import FILE
+from infra.cli.options import AS_JSON, FILE, examples
 from infra.postgres.users import templates
 from infra.runtime.clock import SystemClock
 from infra.workflows import config_store
@@ -18,19 +18,19 @@ def template() -> None:
     """List, show or set the templates that users' configs are said over."""
 
 
-@template.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
+@template.command("list", epilog=examples("countersign template list --json"))
+@AS_JSON
 def list_templates(*, as_json: bool) -> None:
     """List the templates, and how many users each has."""
     with open_clients().database.transaction() as tx:
-        found = templates.every(tx)
+        found = templates.list_all(tx)
     if as_json:
         click.echo(shown(found))
     for each in [] if as_json else found:
         click.echo(f"{each['name']}: {each['users']} users")
 
 
-@template.command("get")
+@template.command("get", epilog=examples("countersign template get default_paper_watchlist"))
 @click.argument("name")
 def get_template(*, name: str) -> None:
     """Print the template NAME (JSON)."""
@@ -41,7 +41,12 @@ def get_template(*, name: str) -> None:
     click.echo(shown(found))
 
 
-@template.command("set")
+@template.command(
+    "set",
+    epilog=examples(
+        "countersign template set default_paper_watchlist template.json",
+    ),
+)
 @click.argument("name")
 @click.argument("file", type=FILE)
 def set_template(*, name: str, file: Path) -> None:

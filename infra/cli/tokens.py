@@ -3,11 +3,16 @@
 import click
 
 from common.errors import PermanentError
-from infra.cli.options import FOLDER
+from infra.cli.options import FOLDER, examples
 from infra.runtime.clock import SystemClock
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "countersign token demo-user",
+        'curl -H "Authorization: Bearer $(countersign token demo-user)" URL',
+    )
+)
 @click.argument("uid")
 def token(*, uid: str) -> None:
     r"""Print an ID token of the user UID that the running local stack accepts.

@@ -13,7 +13,7 @@ from common.errors import MalformedMessageError, PermanentError
 from common.validation import validate
 from infra.cli.connections import open_clients
 from infra.cli.documents import as_object, read_document, shown
-from infra.cli.options import FILE
+from infra.cli.options import FILE, examples
 from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.postgres.users import user_configs
@@ -25,7 +25,7 @@ from infra.workflows import config_store
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.command("get")
+@click.command("get", epilog=examples("countersign config get alice --effective"))
 @click.argument("uid")
 @click.option("--effective", is_flag=True, help="Merged over its template, with all defaults.")
 def get_config(*, uid: str, effective: bool) -> None:
@@ -39,7 +39,13 @@ def get_config(*, uid: str, effective: bool) -> None:
     click.echo(shown(config.model_dump(mode="json")))
 
 
-@click.command("set")
+@click.command(
+    "set",
+    epilog=examples(
+        "countersign config set alice alice.json",
+        "countersign config set --folder configs/",
+    ),
+)
 @click.argument("uid", required=False)
 @click.argument("file", type=FILE, required=False)
 @click.option("--folder", type=_FOLDER, help="Many users at once: each UID.json in the folder.")
@@ -47,12 +53,7 @@ def get_config(*, uid: str, effective: bool) -> None:
 def set_config(
     *, uid: str | None, file: Path | None, folder: Path | None, template_name: str | None
 ) -> None:
-    r"""Replace what the user UID says by FILE (JSON), if all of it is valid.
-
-    \b
-    countersign config set alice alice.json
-    countersign config set --folder configs/
-    """
+    """Replace what the user UID says by FILE (JSON), if all of it is valid."""
     documents = _given(uid, file, folder)
     clients = open_clients()
     now = SystemClock().now()
@@ -68,7 +69,7 @@ def set_config(
     click.echo(f"stored {len(documents)} configs: {', '.join(documents)}")
 
 
-@click.command("diff")
+@click.command("diff", epilog=examples("countersign config diff alice alice.json"))
 @click.argument("uid")
 @click.argument("file", type=FILE)
 def diff_config(*, uid: str, file: Path) -> None:
@@ -81,7 +82,7 @@ def diff_config(*, uid: str, file: Path) -> None:
         click.echo(line)
 
 
-@click.command("edit")
+@click.command("edit", epilog=examples("countersign config edit alice"))
 @click.argument("uid")
 def edit_config(*, uid: str) -> None:
     """Edit what the user UID says, in $EDITOR; asked again until it is valid or left unchanged."""

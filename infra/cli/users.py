@@ -12,7 +12,7 @@ from rich.table import Table
 from common.wire import to_wire
 from infra.cli.connections import open_clients
 from infra.cli.documents import read_document
-from infra.cli.options import FILE
+from infra.cli.options import AS_JSON, FILE, examples
 from infra.postgres.users import accounts, user_configs
 from infra.runtime.clock import SystemClock
 from infra.workflows import config_store
@@ -23,17 +23,18 @@ def user() -> None:
     """Add, list or delete the users whom rules may ask."""
 
 
-@user.command("add")
+@user.command(
+    "add",
+    epilog=examples(
+        "countersign user add alice",
+        "countersign user add alice --template default_paper_watchlist --config alice.json",
+    ),
+)
 @click.argument("uid")
 @click.option("--template", "template_name", help="The template; the default one when left out.")
 @click.option("--config", "config_file", type=FILE, help="What the user says over it (JSON).")
 def add_user(*, uid: str, template_name: str | None, config_file: Path | None) -> None:
-    r"""Add the user UID with a config.
-
-    \b
-    countersign user add alice
-    countersign user add alice --template default_paper_watchlist --config alice.json
-    """
+    """Add the user UID with a config."""
     override = read_document(config_file) if config_file else {}
     clients = open_clients()
     with clients.database.transaction() as tx:
@@ -53,12 +54,12 @@ def add_user(*, uid: str, template_name: str | None, config_file: Path | None) -
     click.echo(f"added {uid}, {state}")
 
 
-@user.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
+@user.command("list", epilog=examples("countersign user list --json"))
+@AS_JSON
 def list_users(*, as_json: bool) -> None:
     """List the users with a config, and what each has under way."""
     with open_clients().database.transaction() as tx:
-        found = accounts.every(tx)
+        found = accounts.list_all(tx)
     if as_json:
         click.echo(json.dumps(to_wire(found), indent=2))
         return
@@ -66,7 +67,7 @@ def list_users(*, as_json: bool) -> None:
     click.echo(f"{len(found)} users")
 
 
-@user.command("delete")
+@user.command("delete", epilog=examples("countersign user delete alice --yes"))
 @click.argument("uid")
 @click.option("--yes", is_flag=True, help="Do not ask before deleting.")
 def delete_user(*, uid: str, yes: bool) -> None:

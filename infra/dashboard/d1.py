@@ -157,7 +157,7 @@ def _compact(document: object) -> str:
 
 
 def _succeeded(response: httpx.Response) -> bool:
-    """Tell whether every statement of the batch did; Cloudflare also says so in the body."""
+    """Return whether every statement of the batch did; Cloudflare also says so in the body."""
     try:
         document = parse_json(response.content)
     except MalformedMessageError:

@@ -66,7 +66,7 @@ class PubsubPublisher:
         raise kind(f"Pub/Sub answered {response.status_code} for topic {topic}")
 
     def has(self, topic: str) -> bool:
-        """Tell whether a topic exists; raises as `publish` does."""
+        """Return whether a topic exists; raises as `publish` does."""
         path = f"/v1/projects/{self._project}/topics/{topic}"
         with transport_errors("Pub/Sub", writes=False):
             response = self._client.get(path, headers=self._authorization())

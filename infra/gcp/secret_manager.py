@@ -1,4 +1,4 @@
-"""Reads secrets from Secret Manager, and remembers them for a few minutes.
+"""Reads secrets from Secret Manager, and caches them for a few minutes.
 
 The client library is imported when the first secret is read: it is heavy, and only then needed.
 """

@@ -23,7 +23,7 @@ from infra.runtime.clock import SystemClock
 
 
 class AppBackend:
-    """What the app backend hears, in order, each message once however often it is delivered."""
+    """What the app backend receives, in order, each message once however often it is delivered."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ QUESTION = "SPY is down 1.6% vs yesterday. Swipe +10 to approve a small buy, -10
 
 
 def quiet_morning(
-    folder: Path, tell: Narrator, at_end: Callable[[], object] = lambda: None
+    folder: Path, narrator: Narrator, at_end: Callable[[], object] = lambda: None
 ) -> Report:
     """SPY closed at 500 and trades at 492: ask, buy $10 after a yes, and report the day.
 
@@ -34,11 +34,11 @@ def quiet_morning(
         SimulatedBroker(SimulatedClock(MORNING)) as simulator,
         local_stack(folder, simulator, AppBackend(), [User(USER)], keep=False) as stack,
     ):
-        tell.step("Console", f"{stack.console_url} (while this runs)")
-        tell.step(
+        narrator.step("Console", f"{stack.console_url} (while this runs)")
+        narrator.step(
             "Start", "Postgres, broker simulator, bus, functions and dashboard, all on this machine"
         )
-        found = Morning(stack, Driver(stack), tell).run()
+        found = Morning(stack, Driver(stack), narrator).run()
         at_end()
         return found
 
@@ -48,8 +48,8 @@ class Morning:
     """The scenario, step by step."""
 
     stack: Stack
-    drive: Driver
-    tell: Narrator
+    driver: Driver
+    narrator: Narrator
 
     def run(self) -> Report:
         """Walk one order's way and check every station of it."""
@@ -58,10 +58,10 @@ class Morning:
         asked = self.read_question()
         decided = self.swipe()
         self.fill()
-        self.drive.advance(timedelta(minutes=1))
+        self.driver.advance(timedelta(minutes=1))
         self.tick()
         asked_again = len(self.stack.app.questions) - 1
-        self.tell.step("Quiet", f"the rule has just fired: {asked_again} new questions")
+        self.narrator.step("Quiet", f"the rule has just fired: {asked_again} new questions")
         self.recover()
         self.push()
         checks = [
@@ -75,15 +75,15 @@ class Morning:
 
     def open_lower(self) -> None:
         """Put prices on the simulator's tape."""
-        self.tell.step("Market", "SPY closed at $500.00 yesterday and trades at $492.00 now")
+        self.narrator.step("Market", "SPY closed at $500.00 yesterday and trades at $492.00 now")
         for symbol, last, previous in (("SPY", 492, 500), ("AAPL", 228, 227), ("MSFT", 410, 409)):
             self.stack.simulator.market.set_price(symbol, last, prev_close=previous, live=True)
 
     def tick(self) -> None:
         """Do what Cloud Scheduler and Pub/Sub do each minute."""
-        reply = self.drive.ingest()
+        reply = self.driver.ingest()
         at = self.stack.simulator.clock.now().astimezone(NEW_YORK)
-        self.tell.step(
+        self.narrator.step(
             "Ingest",
             f"{at:%H:%M} New York: {reply['facts']} market facts in, {reply['stored']} of them new",
         )
@@ -93,19 +93,21 @@ class Morning:
         if not self.stack.app.questions:
             raise RunError("the rule fired no question; see functions.log")
         question = self.stack.app.questions[0]
-        self.tell.step("Rule", f"{question.rule_id} fired: {question.symbol} {question.pct:.1f}%")
-        self.tell.step("Question", f"{question.question_text}")
+        self.narrator.step(
+            "Rule", f"{question.rule_id} fired: {question.symbol} {question.pct:.1f}%"
+        )
+        self.narrator.step("Question", f"{question.question_text}")
         return question.question_text
 
     def swipe(self) -> str:
         """Say yes, as the app backend's signed webhook."""
-        reply = self.drive.answer(self.stack.app.questions[0], Decimal(10))
-        self.tell.step("Answer", f"+10, signature verified: {reply['decision']}")
+        reply = self.driver.answer(self.stack.app.questions[0], Decimal(10))
+        self.narrator.step("Answer", f"+10, signature verified: {reply['decision']}")
         update = self.stack.app.updates[-1] if self.stack.app.updates else None
         if update is not None:
             why = f": {update.denial_code} {update.reason}" if update.denial_code else ""
-            self.tell.step("Guardrails", "all passed" if not why else f"denied{why}")
-            self.tell.step(
+            self.narrator.step("Guardrails", "all passed" if not why else f"denied{why}")
+            self.narrator.step(
                 "Order",
                 f"{update.side} ${update.notional_usd} {update.symbol} at market: {update.status}",
             )
@@ -113,28 +115,28 @@ class Morning:
 
     def fill(self) -> None:
         """Let the broker fill, and learn of it."""
-        self.drive.advance(timedelta(seconds=5))
-        self.drive.reconcile()
+        self.driver.advance(timedelta(seconds=5))
+        self.driver.reconcile()
         update = self.stack.app.updates[-1]
-        self.tell.step(
+        self.narrator.step(
             "Fill", f"{update.status}: {update.filled_qty} SPY at ${update.filled_avg_price}"
         )
 
     def recover(self) -> None:
         """Let the price rise, so that there is something to report."""
-        self.drive.advance(timedelta(minutes=1))
+        self.driver.advance(timedelta(minutes=1))
         self.stack.simulator.market.set_price("SPY", 499, live=True)
-        self.tell.step("Market", "SPY recovers to $499.00")
+        self.narrator.step("Market", "SPY recovers to $499.00")
         self.tick()
 
     def push(self) -> None:
         """Push the day's KPIs."""
-        reply = self.drive.push_snapshot()
-        self.tell.step(
+        reply = self.driver.push_snapshot()
+        self.narrator.step(
             "Snapshot", f"{reply['date']}: {reply['body_bytes']} bytes, {reply['status']}"
         )
         known = {name: value for name, value in self._kpis().items() if value != DASH}
-        self.tell.step("KPIs", ", ".join(f"{name} {value}" for name, value in known.items()))
+        self.narrator.step("KPIs", ", ".join(f"{name} {value}" for name, value in known.items()))
 
     def checks(self) -> list[Check]:
         """Compare order, trade and KPIs with what this morning must lead to."""
@@ -155,7 +157,7 @@ class Morning:
         with self.stack.database.transaction() as tx:
             order = tx.row("SELECT side, symbol, notional_usd, status FROM trade_orders")
             trade = tx.row("SELECT qty, avg_entry_price FROM trades")
-        return _say_order(order), _say_trade(trade)
+        return _order_line(order), _trade_line(trade)
 
 
 EXPECTED_KPIS: Mapping[str, str] = {
@@ -168,13 +170,13 @@ EXPECTED_KPIS: Mapping[str, str] = {
 }
 
 
-def _say_order(row: Mapping[str, Any] | None) -> str:
+def _order_line(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "none"
     return f"{row['side']} ${row['notional_usd']} {row['symbol']}: {row['status']}"
 
 
-def _say_trade(row: Mapping[str, Any] | None) -> str:
+def _trade_line(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "none"
     return f"{'long' if row['qty'] > 0 else 'short'}, at ${row['avg_entry_price']}"

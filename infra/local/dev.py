@@ -38,7 +38,7 @@ from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.recording import Recording
 
-# How often a dead functions process is looked for.
+# How often an ended functions process is looked for.
 _LOOK_SECONDS = 0.5
 _QUESTIONS_SHOWN = 10
 USERS = ("demo-user", "demo-user-2")
@@ -50,7 +50,7 @@ def dev(
     recordings: Sequence[Path],
     speed: float,
     pushes: Mapping[str, Sequence[str]],
-    tell: Narrator,
+    narrator: Narrator,
     *,
     paper: PaperAccount | None = None,
 ) -> None:
@@ -64,11 +64,11 @@ def dev(
     folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(port, port + 1, port + 2) if port else Ports()
     users = [User(uid) for uid in USERS]
-    app = AppBackend(_say_question(tell), _say_update(tell))
+    app = AppBackend(_show_question(narrator), _show_update(narrator))
     with ExitStack() as running:
         running.enter_context(_only_one(folder))
         (folder / "stack.json").unlink(missing_ok=True)
-        broker, clock = _broker(folder, recordings, speed, paper, running, tell)
+        broker, clock = _broker(folder, recordings, speed, paper, running, narrator)
         stack = running.enter_context(
             local_stack(folder, broker, app, users, ports=ports, pushes=pushes)
         )
@@ -76,12 +76,12 @@ def dev(
         known = _waiting(stack, clock)
         stack.call("ingest").raise_for_status()  # not a minute to wait for the first question
         write_stack_file(folder, stack)
-        _say_addresses(tell, folder, stack)
-        _say_waiting(tell, known)
+        _show_addresses(narrator, folder, stack)
+        _show_waiting(narrator, known)
         while not stop.wait(_LOOK_SECONDS):
             if stack.functions.restart_if_dead():
-                tell.step("Functions", "their process had ended: started again")
-        tell.step("Stop", "shutting down; the data stays")
+                narrator.step("Functions", "their process had ended: started again")
+        narrator.step("Stop", "shutting down; the data stays")
     (folder / "stack.json").unlink(missing_ok=True)
 
 
@@ -106,10 +106,10 @@ def _waiting(stack: Stack, clock: Clock) -> list[Row]:
         return questions.pending(tx, clock.now(), _QUESTIONS_SHOWN)
 
 
-def _say_waiting(tell: Narrator, waiting: Sequence[Row]) -> None:
+def _show_waiting(narrator: Narrator, waiting: Sequence[Row]) -> None:
     for question in waiting:
-        tell.step("Waiting", f"for {question['firebase_uid']}: {question['text']}")
-        tell.step("", f"countersign answer {question['id']} +10")
+        narrator.step("Waiting", f"for {question['firebase_uid']}: {question['text']}")
+        narrator.step("", f"countersign answer {question['id']} +10")
 
 
 def _broker(
@@ -118,15 +118,15 @@ def _broker(
     speed: float,
     paper: PaperAccount | None,
     running: ExitStack,
-    tell: Narrator,
+    narrator: Narrator,
 ) -> tuple[Broker, Clock]:
     """Choose the broker and the clock that goes with it; say which account it is."""
     if paper is None:
         simulator = running.enter_context(simulated_broker(folder, recordings, speed))
         return simulator, simulator.clock
     account = paper.look()
-    tell.step("Account", f"Alpaca {account.number}, {account.status}, at {paper.trading_url}")
-    tell.step("", f"equity ${account.equity}, buying power ${account.buying_power}")
+    narrator.step("Account", f"Alpaca {account.number}, {account.status}, at {paper.trading_url}")
+    narrator.step("", f"equity ${account.equity}, buying power ${account.buying_power}")
     return paper, SystemClock()
 
 
@@ -170,27 +170,27 @@ def write_stack_file(folder: Path, stack: Stack) -> None:
     unfinished.replace(folder / "stack.json")
 
 
-def _say_addresses(tell: Narrator, folder: Path, stack: Stack) -> None:
-    tell.step("Console", f"{stack.console_url} (open it in a browser)")
-    tell.step("Functions", stack.functions.url)
+def _show_addresses(narrator: Narrator, folder: Path, stack: Stack) -> None:
+    narrator.step("Console", f"{stack.console_url} (open it in a browser)")
+    narrator.step("Functions", stack.functions.url)
     kind = "simulated" if isinstance(stack.broker, SimulatedBroker) else "paper"
-    tell.step("Broker", f"{stack.broker_url} ({kind})")
-    tell.step("Dashboard", f"{stack.dashboard_url} (open it in a browser)")
-    tell.step("Script", f"everything is in {folder / 'stack.json'}; Ctrl-C stops")
+    narrator.step("Broker", f"{stack.broker_url} ({kind})")
+    narrator.step("Dashboard", f"{stack.dashboard_url} (open it in a browser)")
+    narrator.step("Script", f"everything is in {folder / 'stack.json'}; Ctrl-C stops")
 
 
-def _say_question(tell: Narrator) -> Any:
+def _show_question(narrator: Narrator) -> Any:
     def say(question: QuestionCreated) -> None:
-        tell.step("Question", f"for {question.firebase_uid}: {question.question_text}")
-        tell.step("", f"countersign answer {question.question_id} +10")
+        narrator.step("Question", f"for {question.firebase_uid}: {question.question_text}")
+        narrator.step("", f"countersign answer {question.question_id} +10")
 
     return say
 
 
-def _say_update(tell: Narrator) -> Any:
+def _show_update(narrator: Narrator) -> Any:
     def say(update: TradeUpdate) -> None:
         why = f": {update.denial_code} {update.reason}" if update.denial_code else ""
         what = f"{update.side} ${update.notional_usd} {update.symbol} is {update.status}{why}"
-        tell.step("Order", f"of {update.firebase_uid}: {what}")
+        narrator.step("Order", f"of {update.firebase_uid}: {what}")
 
     return say

@@ -18,7 +18,7 @@ from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 
 
-def emulated_morning(folder: Path, tell: Narrator) -> Report:
+def emulated_morning(folder: Path, narrator: Narrator) -> Report:
     """Walk the order's way with one refused delivery, then have one message given up.
 
     Raises NoEmulatorError where there is no emulator to run and none is running.
@@ -28,9 +28,9 @@ def emulated_morning(folder: Path, tell: Narrator) -> Report:
         address = env_var("PUBSUB_EMULATOR_HOST")
         if not address:
             (folder / "emulator").mkdir(parents=True)
-            tell.step("Start", "Google's Pub/Sub emulator")
+            narrator.step("Start", "Google's Pub/Sub emulator")
             address = start(pubsub_emulator(folder / "emulator", PROJECT))
-        tell.step("Emulator", f"{address}, with push subscriptions, retries and dead letters")
+        narrator.step("Emulator", f"{address}, with push subscriptions, retries and dead letters")
         simulator = start(SimulatedBroker(SimulatedClock(MORNING)))
         users = [User(USER)]
         stack = start(
@@ -38,20 +38,24 @@ def emulated_morning(folder: Path, tell: Narrator) -> Report:
         )
         if not isinstance(stack.bus, EmulatedBus):
             raise TypeError("the stack did not take the emulator")
-        return _morning(stack, stack.bus, tell)
+        return _morning(stack, stack.bus, narrator)
 
 
-def _morning(stack: Stack, bus: EmulatedBus, tell: Narrator) -> Report:
-    drive = Driver(stack)
+def _morning(stack: Stack, bus: EmulatedBus, narrator: Narrator) -> Report:
+    driver = Driver(stack)
     bus.refuse("orders-approved", 1)
-    report = Morning(stack, drive, tell).run()
+    report = Morning(stack, driver, narrator).run()
     attempts = bus.most_attempts("orders-approved")
-    tell.step("Redelivery", f"the approved order was refused once and delivered {attempts} times")
+    narrator.step(
+        "Redelivery", f"the approved order was refused once and delivered {attempts} times"
+    )
     bus.refuse("snapshots-ingested", ATTEMPTS)
-    drive.advance(timedelta(minutes=1))
-    drive.ingest()
+    driver.advance(timedelta(minutes=1))
+    driver.ingest()
     given_up = [letter.attempts for letter in bus.dead_letters()]
-    tell.step("Dead letter", f"a message refused {ATTEMPTS} times went to the dead-letter topic")
+    narrator.step(
+        "Dead letter", f"a message refused {ATTEMPTS} times went to the dead-letter topic"
+    )
     checks = [
         Check("deliveries of the approved order", 2, attempts),
         Check("dead letters, by their refusals", [ATTEMPTS], given_up),

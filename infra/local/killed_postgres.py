@@ -26,7 +26,7 @@ def forget_the_killed(data: Path) -> None:
 
 
 def _serves(data: Path) -> bool:
-    """Tell whether a server runs here; a pid file that says so wrongly is removed.
+    """Return whether a server runs here; a pid file that says so wrongly is removed.
 
     The file of a server that is gone stays: Postgres looks into it for what may be left of it.
     """

@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 
 from infra.runtime.clock import Clock
-from infra.runtime.schedules import Schedule, due
+from infra.runtime.schedules import ScheduledJob, due
 
 _log = logging.getLogger(__name__)
 # How often the thread looks at the clock, which may run faster than the machine's.
@@ -46,7 +46,7 @@ class LocalScheduler:
 
     def __init__(
         self,
-        schedules: Sequence[Schedule],
+        schedules: Sequence[ScheduledJob],
         functions_url: str,
         clock: Clock,
         *,
@@ -100,7 +100,7 @@ class LocalScheduler:
                     if not self._stopping.is_set():
                         self._run(schedule, instant)
 
-    def _run(self, schedule: Schedule, instant: datetime) -> JobRun:
+    def _run(self, schedule: ScheduledJob, instant: datetime) -> JobRun:
         """Post until it is accepted or the retries are used up."""
         run = self._attempt(schedule, instant, 1)
         for wait_seconds in schedule.retry.waits_seconds():
@@ -112,7 +112,7 @@ class LocalScheduler:
             _log.warning("job %s failed: %s %s", run.name, run.status, run.answer[:200])
         return run
 
-    def _attempt(self, schedule: Schedule, instant: datetime, attempt: int) -> JobRun:
+    def _attempt(self, schedule: ScheduledJob, instant: datetime, attempt: int) -> JobRun:
         status: int | None = None
         try:
             response = self._client.post(
@@ -128,7 +128,7 @@ class LocalScheduler:
         return JobRun(schedule.name, schedule.function, instant, attempt, status, answer)
 
 
-def _headers(schedule: Schedule, instant: datetime) -> dict[str, str]:
+def _headers(schedule: ScheduledJob, instant: datetime) -> dict[str, str]:
     """Return what Cloud Scheduler tells a function about its job."""
     return {
         "User-Agent": "Google-Cloud-Scheduler",
@@ -138,7 +138,9 @@ def _headers(schedule: Schedule, instant: datetime) -> dict[str, str]:
     }
 
 
-def _latest_of_each(jobs: list[tuple[datetime, Schedule]]) -> list[tuple[datetime, Schedule]]:
+def _latest_of_each(
+    jobs: list[tuple[datetime, ScheduledJob]],
+) -> list[tuple[datetime, ScheduledJob]]:
     """Keep the last due time of each job, in the order of time."""
     last = {schedule.name: instant for instant, schedule in jobs}
     return [(instant, schedule) for instant, schedule in jobs if last[schedule.name] == instant]

@@ -216,7 +216,7 @@ def _bus(
 def _subscriptions(
     functions_url: str, app_url: str, pushes: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
-    """Say who hears what: the functions, the app backend, and whoever was added."""
+    """Name the subscribers of each topic: the functions, the app backend, and any added."""
     received = {
         topic: [f"{functions_url}/{name}"] for topic, name in FUNCTION_SUBSCRIPTIONS.items()
     }

@@ -144,7 +144,7 @@ def _digest(file: Path) -> str:
 
 
 def say(text: str) -> None:
-    """Tell the person who waits."""
+    """Print to the person who waits."""
     print(f"  {text}", flush=True)  # noqa: T201 (no console package is installed yet)
 
 

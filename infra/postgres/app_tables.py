@@ -53,7 +53,7 @@ class AppTablesError(PermanentError):
 
 
 @dataclass(frozen=True)
-class Fill:
+class ColumnDefault:
     """A column of the app, and the SQL expression that each new row of ours has there."""
 
     table: str
@@ -61,7 +61,7 @@ class Fill:
     expression: str
 
     @classmethod
-    def parse(cls, text: str) -> "Fill":
+    def parse(cls, text: str) -> "ColumnDefault":
         """Read `TABLE.COLUMN=EXPRESSION`; raises ValueError when it is anything else."""
         name, equals, expression = text.partition("=")
         table, dot, column = name.strip().partition(".")
@@ -72,12 +72,12 @@ class Fill:
         return cls(table, column, expression.strip())
 
 
-def problems(tx: Transaction, fills: Sequence[Fill] = ()) -> list[str]:
+def problems(tx: Transaction, fills: Sequence[ColumnDefault] = ()) -> list[str]:
     """Say what is wrong with the app's tables, one line each; a missing table is no problem."""
     return [line for table in VIEWS for line in _of_table(tx, table, fills)]
 
 
-def make_views(tx: Transaction, fills: Sequence[Fill]) -> None:
+def make_views(tx: Transaction, fills: Sequence[ColumnDefault]) -> None:
     """Make the views through which rows are inserted; without `fills`, keep those that are there.
 
     Raises AppTablesError when a value cannot stand in its column.
@@ -165,7 +165,7 @@ def _insert_and_undo(tx: Transaction) -> NoReturn:
     raise _UndoneError
 
 
-def _of_table(tx: Transaction, table: str, fills: Sequence[Fill]) -> Iterator[str]:
+def _of_table(tx: Transaction, table: str, fills: Sequence[ColumnDefault]) -> Iterator[str]:
     columns = {row["name"]: row for row in tx.rows(_COLUMNS, table=table)}
     filled = {fill.column for fill in fills if fill.table == table}
     if not columns:
@@ -215,7 +215,7 @@ _COLUMNS = """
 """
 
 
-def _set_default(tx: Transaction, view: str, fill: Fill) -> None:
+def _set_default(tx: Transaction, view: str, fill: ColumnDefault) -> None:
     column = _quoted(tx, fill.column)
     try:
         tx.run(f"ALTER VIEW {view} ALTER COLUMN {column} SET DEFAULT ({fill.expression})")

@@ -1,4 +1,4 @@
-"""One connection to Postgres, trusted only while it is known to be in step with the server.
+"""One connection to Postgres, trusted only while it is known to be in sync with the server.
 
 The driver sends several messages for a statement and reads their replies in turn. When it raises in
 between, replies stay unread, and the next statement is given them: one user's rows to another. So
@@ -30,7 +30,7 @@ _JSON, _JSONB = 114, 3802
 _TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
 _LOCKED = "55P03"
 
-# An instance that vanished without a goodbye holds its locks no longer than this.
+# An instance that vanished without closing holds its locks no longer than this.
 _SESSION = """
     SET idle_in_transaction_session_timeout = '60s';
     SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3
@@ -44,8 +44,8 @@ DriverError = pg8000.dbapi.Error
 class _Trust(Enum):
     """What is known of a connection."""
 
-    IN_STEP = auto()  # the last reply was complete
-    REFUSED = auto()  # the server reported an error: it must prove that it is in step
+    SYNCHRONIZED = auto()  # the last reply was complete
+    REFUSED = auto()  # the server reported an error: it must prove that it is in sync
     BROKEN = auto()  # anything else: it is never used again
     LOST = auto()  # the network failed: others of its age may have died with it
 
@@ -56,7 +56,7 @@ class Connection:
     def __init__(self, driver: pg8000.dbapi.Connection) -> None:
         """Prepare a connection that the driver has just opened."""
         self._driver = driver
-        self._trust = _Trust.IN_STEP
+        self._trust = _Trust.SYNCHRONIZED
         driver.register_in_adapter(_JSON, _exact_json)
         driver.register_in_adapter(_JSONB, _exact_json)
         try:
@@ -70,11 +70,11 @@ class Connection:
     @property
     def can_go_on(self) -> bool:
         """Whether statements can be run."""
-        return self._trust is _Trust.IN_STEP
+        return self._trust is _Trust.SYNCHRONIZED
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is in step and in no transaction, so that anybody can be given it."""
+        """Whether it is in sync and in no transaction, so that anybody can be given it."""
         return self.can_go_on and self._state == _IDLE
 
     @property
@@ -108,13 +108,13 @@ class Connection:
             raise OutcomeUnknownError("the connection was lost while committing") from error
 
     def roll_back(self, statement: str = "ROLLBACK") -> None:
-        """Undo, and prove to be in step; where that fails, the connection is not used again.
+        """Undo, and prove to be in sync; where that fails, the connection is not used again.
 
         The server itself rolls back what a lost connection left open.
         """
-        if self._trust not in {_Trust.IN_STEP, _Trust.REFUSED}:
+        if self._trust not in {_Trust.SYNCHRONIZED, _Trust.REFUSED}:
             return
-        self._trust = _Trust.IN_STEP
+        self._trust = _Trust.SYNCHRONIZED
         with suppress(TradingError, DriverError), self._asking():
             self._proving(statement + "; SELECT '{token}'")
 
@@ -123,7 +123,7 @@ class Connection:
         self._trust = _Trust.BROKEN
 
     def close(self) -> None:
-        """Say goodbye to the server and close."""
+        """Terminate the session and close."""
         with suppress(DriverError, OSError), leaving_nothing_open(self._driver):
             self._driver.close()
 
@@ -144,12 +144,13 @@ class Connection:
         reply = self._driver.execute_simple(statements.format(token=token))
         self._check(reply.rows == [[token]])
 
-    def _check(self, in_step: bool) -> None:  # noqa: FBT001 (a condition)
-        if not in_step:
+    def _check(self, synchronized: bool) -> None:  # noqa: FBT001 (a condition)
+        if not synchronized:
             log.critical(
-                "a database connection was out of step", extra={"event": "connection_out_of_step"}
+                "a database connection was out of sync",
+                extra={"event": "connection_desynchronized"},
             )
-            raise TransientError("the database connection was out of step")
+            raise TransientError("the database connection was out of sync")
 
     def _require_trust(self) -> None:
         if not self.can_go_on:
@@ -166,7 +167,7 @@ class Connection:
         except BaseException as error:
             self._trust = _trust_after(error)
             raise
-        self._trust = _Trust.IN_STEP
+        self._trust = _Trust.SYNCHRONIZED
 
 
 def _trust_after(error: BaseException) -> _Trust:

@@ -67,7 +67,7 @@ class Transaction:
         return self._connection.execute(sql, parameters)
 
 
-class Session:
+class DatabaseSession:
     """One connection, for as many transactions as its holder needs, one after the other."""
 
     def __init__(self, connection: Connection) -> None:
@@ -107,18 +107,18 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Run one transaction, as `Session.transaction` does."""
+        """Run one transaction, as `DatabaseSession.transaction` does."""
         with self.session() as session, session.transaction() as tx:
             yield tx
 
     @contextmanager
-    def exclusive(self, name: str) -> Iterator[Session | None]:
+    def exclusive(self, name: str) -> Iterator[DatabaseSession | None]:
         """Yield a session while no other holds `name`, over all instances; None when one does.
 
         The lock is the connection's: a crash of this process releases it.
         """
         with self._connection() as connection:
-            session = Session(connection)
+            session = DatabaseSession(connection)
             with session.transaction() as tx:
                 held = tx.rows(f"SELECT pg_try_advisory_lock({_LOCK_KEY}) AS held", name=name)
             if not held[0]["held"]:
@@ -130,10 +130,10 @@ class Database:
                 _unlock(connection, name)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Hold one connection; it goes back to the pool only in step and in no transaction."""
+    def session(self) -> Iterator[DatabaseSession]:
+        """Hold one connection; it goes back to the pool only in sync and in no transaction."""
         with self._connection() as connection:
-            yield Session(connection)
+            yield DatabaseSession(connection)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -199,7 +199,7 @@ def _unlock(connection: Connection, name: str) -> None:
     if not connection.can_go_on:
         return
     try:
-        with Session(connection).transaction() as tx:
+        with DatabaseSession(connection).transaction() as tx:
             tx.rows(f"SELECT pg_advisory_unlock({_LOCK_KEY})", name=name)
     except (TradingError, DriverError):
         connection.distrust()

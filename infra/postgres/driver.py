@@ -24,11 +24,11 @@ class DriverConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
         try:
             super().__init__(**arguments)
         except BaseException:
-            _let_go(self._usock, self._sock)
+            _close_sockets(self._usock, self._sock)
             raise
 
     def close(self) -> None:
-        """Say goodbye and close; raises InterfaceError where nobody hears it."""
+        """Terminate the session and close; raises InterfaceError where the server is gone."""
         with leaving_nothing_open(self):
             super().close()
 
@@ -40,7 +40,7 @@ def leaving_nothing_open(driver: pg8000.dbapi.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        _let_go(opened, buffered)
+        _close_sockets(opened, buffered)
 
 
 def connect(arguments: dict[str, Any]) -> DriverConnection:
@@ -78,7 +78,7 @@ def _tcp_socket(host: str, port: int, timeout_seconds: float) -> socket.socket:
     return opened
 
 
-def _let_go(opened: socket.socket | None, buffered: Any) -> None:
+def _close_sockets(opened: socket.socket | None, buffered: Any) -> None:
     """Close a socket at once, then the file over it, which cannot send any more."""
     if opened is not None and (descriptor := opened.detach()) >= 0:
         socket.close(descriptor)

@@ -61,7 +61,7 @@ def pending(database: Database) -> list[str]:
         return [each.name for each in _due(_applied(tx) if known else {})]
 
 
-def migrate(database: Database, fills: Sequence[app_tables.Fill] = ()) -> list[str]:
+def migrate(database: Database, fills: Sequence[app_tables.ColumnDefault] = ()) -> list[str]:
     """Apply what is due, all or nothing, and return the names of what was applied.
 
     `fills` says what the app's own required columns hold in rows of ours. Raises AppTablesError,

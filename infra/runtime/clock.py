@@ -1,4 +1,4 @@
-"""The only place that reads the wall clock. Everything else is told the time."""
+"""The only place that reads the wall clock. Everything else takes the time as an argument."""
 
 from datetime import UTC, datetime
 from typing import Protocol

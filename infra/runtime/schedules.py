@@ -64,7 +64,7 @@ class Retry(_Plain):
         ]
 
 
-class Schedule(_Plain):
+class ScheduledJob(_Plain):
     """One job of Cloud Scheduler: when it calls which function, with what body."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")
@@ -76,7 +76,7 @@ class Schedule(_Plain):
     retry: Retry = Retry()
 
 
-def load_schedules(path: Path = SCHEDULES_FILE) -> tuple[Schedule, ...]:
+def load_schedules(path: Path = SCHEDULES_FILE) -> tuple[ScheduledJob, ...]:
     """Return the jobs in the order of the file, or raise ScheduleError."""
     try:
         entries = yaml.safe_load(path.read_text())
@@ -91,9 +91,9 @@ def load_schedules(path: Path = SCHEDULES_FILE) -> tuple[Schedule, ...]:
     return schedules
 
 
-def _parse(number: int, entry: object) -> Schedule:
+def _parse(number: int, entry: object) -> ScheduledJob:
     try:
-        return Schedule.model_validate(entry)
+        return ScheduledJob.model_validate(entry)
     except ValidationError as error:
         name = entry.get("name") if isinstance(entry, dict) else None
         reasons = "; ".join(
@@ -103,8 +103,8 @@ def _parse(number: int, entry: object) -> Schedule:
 
 
 def due(
-    schedules: Sequence[Schedule], after: datetime, until: datetime
-) -> list[tuple[datetime, Schedule]]:
+    schedules: Sequence[ScheduledJob], after: datetime, until: datetime
+) -> list[tuple[datetime, ScheduledJob]]:
     """Return what is due after `after` and up to and including `until`, in the order of time.
 
     Instants are in UTC; jobs of one instant stay in the order given.
@@ -115,7 +115,7 @@ def due(
     return sorted(found, key=lambda pair: pair[0])
 
 
-def _ticks(schedule: Schedule, after: datetime, until: datetime) -> list[datetime]:
+def _ticks(schedule: ScheduledJob, after: datetime, until: datetime) -> list[datetime]:
     instants: list[datetime] = []
     for local in CronSim(schedule.schedule, after.astimezone(ZoneInfo(schedule.time_zone))):
         instant = local.astimezone(UTC)

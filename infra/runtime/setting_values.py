@@ -38,7 +38,7 @@ def exactly(url: str, *known: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether this is an address of this machine, without a path."""
+    """Return whether this is an address of this machine, without a path."""
     return _LOOPBACK.fullmatch(url) is not None
 
 
@@ -53,12 +53,12 @@ def encrypted(url: str) -> str:
 
 
 def is_secret_name(value: str) -> bool:
-    """Tell whether this names a secret in Secret Manager."""
+    """Return whether this names a secret in Secret Manager."""
     return SECRET_NAME.fullmatch(value) is not None
 
 
 def can_be_sent(text: str) -> bool:
-    """Tell whether a text can be the value of a header as it is."""
+    """Return whether a text can be the value of a header as it is."""
     return text.isascii() and text.isprintable() and " " not in text
 
 

@@ -80,7 +80,7 @@ class BrokerState:
             self.feed.advance()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Give one request the simulator for itself; keep all of its changes or none."""
         with self.lock:
             self.matching.work()

@@ -29,7 +29,7 @@ USERS_A_PIECE = 1000
 _FLOWS_A_LINE = 1000
 
 # Why a user is not asked: a guardrail, or that what is stored of them cannot be worked with.
-_Judgement = Denied | Literal["set_aside"] | None
+Judgement = Denied | Literal["set_aside"] | None
 
 
 def ask(
@@ -63,10 +63,10 @@ def ask(
         uids[key].append(uid)
     judged = []
     for audience, firing in standing:
-        judge = partial(_judge, firing.terms, configs[audience.config_key], server, now)
+        judge_firing = partial(judge, firing.terms, configs[audience.config_key], server, now)
         own = _own(exposures, firing, uids[audience.config_key])
-        found = {uid: judge(exposure) for uid, exposure in own.items()}
-        judged.append((judge(exposures.of_others(firing.terms.symbol)), found))
+        found = {uid: judge_firing(exposure) for uid, exposure in own.items()}
+        judged.append((judge_firing(exposures.of_others(firing.terms.symbol)), found))
     _trip_breakers(tx, [found for _, found in judged], now)
     return [
         _ask(tx, audience, firing, _denials(others, found))
@@ -104,9 +104,9 @@ def _own(exposures: KnownExposures, firing: Firing, uids: Sequence[str]) -> dict
     return {uid: own for uid, own in known.items() if own.position == held}
 
 
-def _judge(
+def judge(
     terms: Terms, config: TradingConfig, server: ServerLimits, now: datetime, exposure: Exposure
-) -> _Judgement:
+) -> Judgement:
     """Ask the guardrails; a number stored of a user that is none costs them alone."""
     try:
         return deny_proposal(terms, config, exposure, server, now)
@@ -114,15 +114,17 @@ def _judge(
         return "set_aside"
 
 
-def _denials(others: _Judgement, found: Mapping[str, _Judgement]) -> Denials:
-    def reason(judged: _Judgement) -> str | None:
-        return judged.code.value if isinstance(judged, Denied) else judged
+def code_of(judged: Judgement) -> str | None:
+    """Name what keeps a user from being asked: a denial code, or `set_aside`."""
+    return judged.code.value if isinstance(judged, Denied) else judged
 
-    return Denials(reason(others), {uid: reason(each) for uid, each in found.items()})
+
+def _denials(others: Judgement, found: Mapping[str, Judgement]) -> Denials:
+    return Denials(code_of(others), {uid: code_of(each) for uid, each in found.items()})
 
 
 def _trip_breakers(
-    tx: Transaction, judged: Sequence[Mapping[str, _Judgement]], now: datetime
+    tx: Transaction, judged: Sequence[Mapping[str, Judgement]], now: datetime
 ) -> None:
     """Let the positions of who lost too much only shrink that day, as a denied order does.
 

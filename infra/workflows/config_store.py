@@ -61,11 +61,8 @@ def _refuse_too_many_symbols(
     if not config.enabled:
         return
     together = config_inputs.symbols_with(tx, firebase_uid, sorted(config.all_symbols))
-    if together > limits.max_server_symbols:
-        raise MalformedMessageError(
-            f"data_inputs: all users together would watch {together} symbols,"
-            f" the server allows {limits.max_server_symbols}"
-        )
+    if problem := config_inputs.too_many(together, limits.max_server_symbols):
+        raise MalformedMessageError(f"data_inputs: {problem}")
 
 
 def _asking(config: TradingConfig) -> list[str]:

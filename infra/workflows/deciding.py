@@ -29,7 +29,7 @@ class TooSlowError(Exception):
 
 
 @dataclass(frozen=True)
-class Decision:
+class ConfigEvaluation:
     """What each rule of a config said, by rule and symbol, and who is to be asked what."""
 
     shared: SharedConfig
@@ -50,13 +50,13 @@ class Decision:
                 self.statuses[key] = replace(status, outcome="set_aside", observed=observed)
 
 
-def decide(tx: Transaction, shared: SharedConfig, moment: EvaluationContext) -> Decision:
+def decide(tx: Transaction, shared: SharedConfig, moment: EvaluationContext) -> ConfigEvaluation:
     """Evaluate one config; raises TooSlowError when it takes too long.
 
     Rules that look at the market alone are evaluated once. Where some look at positions, all are
     evaluated once more for each range of the users who hold one, on what these hold.
     """
-    decision = Decision(shared)
+    decision = ConfigEvaluation(shared)
     fired = tuple(_firings(decision, shared, moment, {}))
     held = {
         symbol
@@ -78,7 +78,7 @@ def decide(tx: Transaction, shared: SharedConfig, moment: EvaluationContext) -> 
 
 
 def _firings(
-    decision: Decision,
+    decision: ConfigEvaluation,
     shared: SharedConfig,
     moment: EvaluationContext,
     held: Mapping[str, list[Position]],

@@ -67,7 +67,7 @@ def read(
 
 
 def set_aside(tx: Transaction, kind: Kind, found: Sequence[SetAsideRow], now: datetime) -> None:
-    """Record which rows of a kind were left out: an alert hears of each, its owner sees it."""
+    """Record which rows of a kind were left out: each raises an alert, and its owner sees it."""
     for row in found:
         log.error(
             "%s %s is set aside: %s",

@@ -1,4 +1,4 @@
-"""What a tick of `ingest` brings home, and how stocks and crypto are fetched."""
+"""What one tick of `ingest` fetches, and how stocks and crypto are fetched."""
 
 import itertools
 import logging

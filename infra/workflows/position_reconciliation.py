@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from common.errors import BrokerRefusedError, TransientError
-from common.holdings.drift import LOOKED_BACK, POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
+from common.holdings.drift import LOOKBACK, POSITION_DRIFT, SETTLED_AFTER, Drift, drifts
 from common.holdings.positions import Execution, Holding
 from common.market import trading_day
 from infra.alpaca.market_data import AlpacaMarketData
@@ -35,7 +35,7 @@ def reconcile_positions(
         found = _differences(database, at_broker, now)
         if found and _apply_corporate_actions(database, market_data, found, now):
             found = _differences(database, at_broker, now)
-        executions = list(trading.executions(now - LOOKED_BACK)) if found else []
+        executions = list(trading.executions(now - LOOKBACK)) if found else []
     except (TransientError, BrokerRefusedError) as error:
         log.warning("positions are not compared: %s", error)
         return []
@@ -130,7 +130,11 @@ def _reported(drift: Drift, explained: str | None) -> dict[str, str]:
         drift.ours,
         drift.brokers,
         explained or "unexplained",
-        extra={"event": "position_drift", "symbol": drift.symbol, "explained": explained or ""},
+        extra={
+            "event": "position_drift_found",
+            "symbol": drift.symbol,
+            "explained": explained or "",
+        },
     )
     return {
         "code": POSITION_DRIFT,

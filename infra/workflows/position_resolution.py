@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from common.errors import PermanentError, TransientError
-from common.holdings.drift import LOOKED_BACK, SETTLED_AFTER
+from common.holdings.drift import LOOKBACK, SETTLED_AFTER
 from common.holdings.positions import Execution, Fill, apply_fill
 from infra.alpaca.positions import holding_of
 from infra.alpaca.trading import AlpacaTrading
@@ -41,7 +41,7 @@ def resolve(
     """
     symbol = resolution.symbol.replace("/", "")
     holding = holding_of(trading.positions(), symbol)
-    executions = [each for each in trading.executions(now - LOOKED_BACK) if each.symbol == symbol]
+    executions = [each for each in trading.executions(now - LOOKBACK) if each.symbol == symbol]
     with database.transaction() as tx:
         held = adjustments.open_trades(tx, symbol)
         if symbol in positions.moving(tx, now - SETTLED_AFTER):

@@ -28,14 +28,14 @@ Closes = Mapping[str, tuple[Snapshot, Snapshot]]
 
 @dataclass(frozen=True)
 class PriceBasis:
-    """Where the broker is asked, and where what it says is kept."""
+    """Keeps the prices and shares of what is held on one adjustment basis."""
 
     database: Database
     market_data: AlpacaMarketData
     trading: AlpacaTrading
     now: datetime
 
-    def keep(self, watched: Iterable[str], facts: Sequence[Snapshot]) -> None:
+    def update(self, watched: Iterable[str], facts: Sequence[Snapshot]) -> None:
         """Apply what is due before the facts are stored, and look into implausible prices."""
         with self.database.transaction() as tx:
             held = positions.held_stocks(tx)

@@ -62,5 +62,5 @@ def _apply(database: Database, action: CorporateAction, now: datetime) -> None:
         action.symbol,
         action.ex_date,
         restated,
-        extra={"event": "corporate_action", "symbol": action.symbol, "kind": action.kind},
+        extra={"event": "corporate_action_applied", "symbol": action.symbol, "kind": action.kind},
     )

@@ -125,7 +125,7 @@ def _answered(database: Database, seen: list[str]) -> Iterator[tuple[str, float]
     answer = Answer(**pending, answer=Decimal(10), answered_at=NOW)
     seen.clear()
     with database.transaction() as tx:
-        take_answer(tx, answer, NOW)
+        take_answer(tx, answer, LIMITS, NOW)
     yield "statements of an answer", len(seen)
 
 

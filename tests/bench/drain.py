@@ -18,7 +18,7 @@ from tests.bench.crowd import crowd
 from tests.bench.timing import Figure, timed
 
 _CONNECTIONS = 2
-_PATIENCE = 300
+_TIMEOUT = 300
 _PAYLOAD = {"symbol": "SPY", "text": "SPY is down 1.6% vs yesterday. " * 20}
 
 
@@ -28,13 +28,11 @@ def through_the_bus(server: str, messages: int) -> Iterator[Figure]:
     app.add_url_rule("/", view_func=lambda: ("", 204), methods=["POST"])
     with HttpServer(app) as backend, crowd(server, 1, 1) as database:
         with _bus(backend.url) as (bus, publisher):
-            bare = timed(lambda: _publish(publisher, messages)) + timed(
-                lambda: bus.drain(_PATIENCE)
-            )
+            bare = timed(lambda: _publish(publisher, messages)) + timed(lambda: bus.drain(_TIMEOUT))
         _fill(database, messages)
         with _bus(backend.url) as (bus, publisher):
             relay = Relay(database, publisher, SystemClock())
-            out = timed(lambda: _all_of_them(relay, messages)) + timed(lambda: bus.drain(_PATIENCE))
+            out = timed(lambda: _publish_all(relay, messages)) + timed(lambda: bus.drain(_TIMEOUT))
     name = f"{messages:,} questions with the app backend"
     yield Figure(name, [out], "as many bare messages over the same bus", [bare], 3)
 
@@ -61,11 +59,11 @@ def drain(server: str, messages: int) -> Iterator[Figure]:
         bare = timed(lambda: _publish(publisher, messages))
         _fill(database, messages)
         relay = Relay(database, publisher, SystemClock())
-        out = timed(lambda: _all_of_them(relay, messages))
+        out = timed(lambda: _publish_all(relay, messages))
     yield Figure(f"{messages:,} messages out of the outbox", [out], "as many bare messages", [bare])
 
 
-def _all_of_them(relay: Relay, messages: int) -> None:
+def _publish_all(relay: Relay, messages: int) -> None:
     published = 0
     while published < messages:
         published += relay.publish_pending(_CONNECTIONS)

@@ -55,7 +55,7 @@ def _answers(database: Database) -> list[float]:
 
     def answer() -> None:
         with database.transaction() as tx:
-            take_answer(tx, next(answers), NOW)
+            take_answer(tx, next(answers), LIMITS, NOW)
 
     return repeated(answer, _ANSWERS)
 

@@ -29,7 +29,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 # Whatever a page waits for comes with the next tick or two.
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 
 
 @dataclass
@@ -92,8 +92,8 @@ def size(request: pytest.FixtureRequest) -> str:
 def console(chromium: Any, stack: Stack, size: str) -> Iterator[Watched]:
     """A page of the console; at the end nothing may have been wrong with it."""
     context = chromium.new_context(**SIZES[size])
-    context.set_default_timeout(PATIENCE_MS)
-    playwright.expect.set_options(timeout=PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
+    playwright.expect.set_options(timeout=TIMEOUT_MS)
     watched = Watched(context.new_page(), stack.console_url)
     watched.watch()
     yield watched

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from infra.local.stack import Stack
-from tests.browser.conftest import PATIENCE_MS, SIZES, Watched
+from tests.browser.conftest import SIZES, TIMEOUT_MS, Watched
 from tests.browser.steps import FAR, swipe, wait_for_question
 from tests.conftest import rows
 
@@ -87,7 +87,7 @@ def test_the_page_says_when_nothing_answers_and_goes_on_by_itself(
 @pytest.fixture
 def without_scripts(chromium: Any, stack: Stack) -> Iterator[Watched]:
     context = chromium.new_context(java_script_enabled=False, **SIZES["desktop"])
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     yield Watched(context.new_page(), stack.console_url)
     context.close()
 

@@ -140,7 +140,7 @@ def test_what_no_topic_could_carry_stays_and_the_others_go(db: Database, payload
     assert [each["retried_at"] is None for each in letters(db)] == [True, False]
 
 
-def test_what_is_not_there_is_said(db: Database) -> None:
+def test_what_is_missing_is_reported(db: Database) -> None:
     for arguments in (("show", "5"), ("retry", "5")):
         done = run(*arguments)
 

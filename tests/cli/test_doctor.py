@@ -187,7 +187,7 @@ def test_a_clock_that_is_off_is_seen(well: pytest.MonkeyPatch, seconds: int, sta
     assert examined().status("clock") == {status}
 
 
-def test_a_dashboard_that_does_not_tell_the_time_is_reachable_all_the_same(
+def test_a_dashboard_without_a_date_header_is_reachable_all_the_same(
     well: pytest.MonkeyPatch,
 ) -> None:
     class Undated(BaseHTTPRequestHandler):
@@ -253,7 +253,7 @@ def test_a_check_that_breaks_hides_no_other(well: pytest.MonkeyPatch) -> None:
     assert "ok" in report.status("database")
 
 
-def test_no_secret_is_in_what_it_says(well: pytest.MonkeyPatch, simulator: SimulatedBroker) -> None:
+def test_no_secret_is_in_its_output(well: pytest.MonkeyPatch, simulator: SimulatedBroker) -> None:
     well.setenv("ANSWER_WEBHOOK_SECRET", "whsec_very secret and not base64")
     well.setenv("ALPACA_API_SECRET_KEY", "never-to-be-seen")
 

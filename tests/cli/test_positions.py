@@ -82,7 +82,7 @@ class TestASaleOfSeveralHolders:
             "    user-2: 2",
         ]
 
-    def test_it_is_booked_for_each_as_a_person_says(
+    def test_it_is_booked_for_each_as_an_operator_resolves_it(
         self, db: Database, simulator: SimulatedBroker
     ) -> None:
         output_of("resolve", "SPY", "--sold", "user-1=1", "--sold", "user-2=2", *WHY)

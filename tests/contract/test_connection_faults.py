@@ -278,7 +278,7 @@ class LaggingConnection(DriverConnection):
             return super().execute_unnamed("SELECT 0 AS n")
 
 
-def test_a_lag_that_no_exception_tells_of_is_found_before_the_commit(
+def test_a_lag_without_an_exception_is_found_before_the_commit(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def connect() -> LaggingConnection:

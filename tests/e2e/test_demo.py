@@ -95,7 +95,7 @@ def test_the_quiet_morning_passes_every_check_and_reports_as_json(tmp_path: Path
     assert all(check["ok"] for check in report["checks"])
 
 
-def test_it_tells_its_steps_to_a_person(tmp_path: Path) -> None:
+def test_it_prints_its_steps_for_a_person(tmp_path: Path) -> None:
     done = countersign("demo", cwd=tmp_path)
 
     for step in ("Market", "Ingest", "Question", "Answer", "Guardrails", "Fill", "Snapshot"):

@@ -115,19 +115,21 @@ def test_an_app_developer_answers_a_question_and_data_outlives_a_restart(tmp_pat
         database = Database(connector(stack["database_url"]), size=1)
         (order,) = rows(database, "SELECT client_order_id, status FROM trade_orders")
         database.close()
-        book = httpx.get(f"{stack['broker']}/sim/orders").json()
+        placed = httpx.get(f"{stack['broker']}/sim/orders").json()
 
     assert (unsigned.status_code, decided.status_code) == (401, 200)
     assert decided.json()["decision"] == "approve"
     assert order["client_order_id"].startswith(f"cs-{question_id}-")
-    assert [o["client_order_id"] for o in book] == [order["client_order_id"]]
+    assert [o["client_order_id"] for o in placed] == [order["client_order_id"]]
 
 
 def test_the_command_line_answers_too(tmp_path: Path) -> None:
     with dev(tmp_path) as stack:
         question_id, _ = pending_question(stack)
-        done = countersign("answer", question_id, "--", "-10", cwd=tmp_path)
+        waiting = json.loads(countersign("status", "--json", cwd=tmp_path).stdout)["questions"]
+        done = countersign("answer", question_id, "-10", cwd=tmp_path)
 
+    assert question_id in [each["id"] for each in waiting]
     assert json.loads(done.stdout)["decision"] == "reject"
 
 

@@ -2,8 +2,10 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -26,23 +28,34 @@ def functions(tmp_path: Path) -> Iterator[FunctionsServer]:
         yield server
 
 
+def crash(
+    db: Database, functions: FunctionsServer, order_id: UUID, begun: Callable[[], bool]
+) -> tuple[dict[str, Any], httpx.Response]:
+    """Kill the functions once the delivery of an order has begun; start them and deliver it again.
+
+    Returns the order as it stood in between, and the reply to the second delivery.
+    """
+    headers, body = event(OrderApproved(order_id=order_id))
+    delivery = threading.Thread(target=_post_and_lose, args=(functions.url, headers, body))
+    delivery.start()
+    while not begun():
+        delivery.join(0.01)
+    functions.kill()
+    delivery.join()
+    between = order_row(db, order_id)
+    functions.start(os.environ)  # noqa: TID251 (as above)
+    again = httpx.post(f"{functions.url}/submit_order", headers=headers, content=body)
+    return between, again
+
+
 def test_a_crash_after_the_broker_accepted_and_before_the_record(
     db: Database, simulator: SimulatedBroker, functions: FunctionsServer
 ) -> None:
     order_id = approved(db)
     # The broker takes the order, and answers so late that the process is dead by then.
     simulator.faults.add("accept_then_timeout", method="POST", path="/v2/orders", delay=1.0)
-    headers, body = event(OrderApproved(order_id=order_id))
-    delivery = threading.Thread(target=_post_and_lose, args=(functions.url, headers, body))
-    delivery.start()
-    while not simulator.ledger.orders():
-        delivery.join(0.01)
 
-    functions.kill()
-    delivery.join()
-    between = order_row(db, order_id)
-    functions.start(os.environ)  # noqa: TID251
-    redelivered = httpx.post(f"{functions.url}/submit_order", headers=headers, content=body)
+    between, redelivered = crash(db, functions, order_id, lambda: bool(simulator.ledger.orders()))
 
     assert (between["status"], between["alpaca_order_id"]) == ("submitting", None)
     assert redelivered.status_code == 200
@@ -56,17 +69,10 @@ def test_a_crash_while_the_broker_is_asked_for_a_price_changes_nothing(
 ) -> None:
     order_id = approved(db)
     simulator.faults.add("slow", delay=1.0, path="/v2/stocks/quotes/latest")
-    headers, body = event(OrderApproved(order_id=order_id))
-    delivery = threading.Thread(target=_post_and_lose, args=(functions.url, headers, body))
-    delivery.start()
-    while not simulator.faults.injected("slow"):
-        delivery.join(0.01)
 
-    functions.kill()
-    delivery.join()
-    between = order_row(db, order_id)
-    functions.start(os.environ)  # noqa: TID251
-    redelivered = httpx.post(f"{functions.url}/submit_order", headers=headers, content=body)
+    between, redelivered = crash(
+        db, functions, order_id, lambda: bool(simulator.faults.injected("slow"))
+    )
 
     assert (between["status"], between["reserved_at"]) == ("approved", None)
     assert redelivered.status_code == 200

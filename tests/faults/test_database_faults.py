@@ -252,7 +252,7 @@ class TestOneTransaction:
             self.store(pool)
         pool.close()
 
-    def test_a_server_that_is_away_is_said_so_each_time_and_found_again(
+    def test_an_unreachable_server_is_reported_each_time_and_reconnected_to(
         self, pool: Database, proxy: Proxy
     ) -> None:
         self.store(pool)

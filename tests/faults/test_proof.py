@@ -31,29 +31,29 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Harness]:
+def harness() -> Iterator[Harness]:
     with database_server() as url, open_harness(fresh_database(url, "proof")) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_schedule_by_chance_violates_nothing(lab: Harness, seed: int) -> None:
-    assert live_through(lab, schedule(seed)).violations == []
+def test_a_schedule_by_chance_violates_nothing(harness: Harness, seed: int) -> None:
+    assert live_through(harness, schedule(seed)).violations == []
 
 
-def test_a_seed_takes_the_same_turns_every_time(lab: Harness) -> None:
-    first, again = (live_through(lab, schedule(7)) for _ in range(2))
+def test_a_seed_takes_the_same_turns_every_time(harness: Harness) -> None:
+    first, again = (live_through(harness, schedule(7)) for _ in range(2))
 
     assert first.happened == again.happened
 
 
 @pytest.mark.parametrize("kind", ["refuse_connection", "accept_then_timeout", "accept_then_cut"])
-def test_a_trade_by_hand_whose_reply_is_lost_is_no_bug(lab: Harness, kind: str) -> None:
+def test_a_trade_by_hand_whose_reply_is_lost_is_no_bug(harness: Harness, kind: str) -> None:
     fails = BrokerFails(kind, "POST", ORDERS, times=2)
     trade = TradesByHand("SPY", "buy", "0.01")
     begins = StartConditions("before the close", 4, ids_are_freed=True)
 
-    verdict = live_through(lab, Schedule(begins, (fails, trade, steps.Reconcile())))
+    verdict = live_through(harness, Schedule(begins, (fails, trade, steps.Reconcile())))
 
     assert verdict.happened["broker", kind] == 1
     assert verdict.violations == []
@@ -87,7 +87,7 @@ def troubles(draw: st.DrawFn) -> steps.Step:
 class Schedules(RuleBasedStateMachine):
     """Any steps in any order; when they are over, everything must hold."""
 
-    lab: Harness
+    harness: Harness
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Schedules(RuleBasedStateMachine):
     )
     def begin(self, *, start: str, pool: int, freed: bool) -> None:
         self._world = self._opened.enter_context(
-            self.lab.world(StartConditions(start, pool, freed))
+            self.harness.world(StartConditions(start, pool, freed))
         )
         self._take(steps.Tick())
 
@@ -146,8 +146,8 @@ class Schedules(RuleBasedStateMachine):
                 assert conclude(self._world).violations == []
 
 
-def test_generated_schedules_violate_nothing(lab: Harness) -> None:
-    Schedules.lab = lab
+def test_generated_schedules_violate_nothing(harness: Harness) -> None:
+    Schedules.harness = harness
     run_state_machine_as_test(
         Schedules,
         settings=settings(

@@ -1,6 +1,7 @@
 """Nobody is asked what a guardrail would deny, and each is spared for their own reasons alone.
 
-Each guardrail by itself: tests/unit/test_proposals.py, and the silences of `countersign selftest`.
+Each guardrail by itself: tests/unit/guardrails/test_proposals.py, and the silences of
+`countersign selftest`.
 """
 
 from dataclasses import replace
@@ -67,6 +68,16 @@ def unexplained(db: Database, simulator: SimulatedBroker) -> None:
             """,
             today=simulator.clock.now().date(),
             now=simulator.clock.now(),
+        )
+
+
+def apply_action(db: Database, simulator: SimulatedBroker) -> None:
+    """Let SPY's shares be restated a second from now."""
+    unexplained(db, simulator)
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE corporate_actions SET effect = 'shares', applied_at = :now",
+            now=simulator.clock.now() + timedelta(seconds=1),
         )
 
 
@@ -203,6 +214,25 @@ def test_a_number_that_is_none_costs_its_user_alone(
     assert rows(db, "SELECT 1 FROM set_aside_configs") == []
 
 
+def test_a_loss_that_is_no_number_cannot_be_told(
+    account: Account, db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    for uid in (USER, ANOTHER):
+        say(db, uid, rules=[AGAIN], guardrails=ROOM | {"daily_loss_limit_usd": 10})
+    with db.transaction() as tx:
+        tx.run("UPDATE fills SET price = 'NaN'")
+    next_price(simulator, 491)
+
+    tick()
+
+    (mine,) = account.get("/status").get_json()["rules"]
+    assert asked_users(db) == {ANOTHER}
+    assert status(db)["held_back"] == {"DAILY_LOSS_LIMIT": 1}
+    assert mine["held_back_by"] == ["DAILY_LOSS_LIMIT"]
+    assert rows(db, "SELECT 1 FROM trading_controls") == []
+
+
 def later_pieces(
     db: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> list[RulesFired]:
@@ -249,12 +279,7 @@ def test_what_fired_before_a_corporate_action_is_asked_of_nobody(
     db: Database, simulator: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (piece,) = later_pieces(db, simulator, monkeypatch)
-    unexplained(db, simulator)
-    with db.transaction() as tx:
-        tx.run(
-            "UPDATE corporate_actions SET effect = 'shares', applied_at = :now",
-            now=simulator.clock.now() + timedelta(seconds=1),
-        )
+    apply_action(db, simulator)
 
     assert ask_later(db, simulator, piece) == 0
 

@@ -1,6 +1,7 @@
 """What a yes means: one follow-up to an unclear answer, withdrawal, orders as they were shown."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,7 @@ from tests.functions.steps import (
     swipe,
     tick,
 )
+from tests.functions.test_asked_what_can_be_done import apply_action, halt
 from tests.functions.test_rule_status import rule
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -58,6 +60,11 @@ def say(db: Database, uid: str = USER, **override: Any) -> None:
     with db.transaction() as tx:
         tx.run("DELETE FROM user_trading_config WHERE firebase_uid = :uid", uid=uid)
     enroll(db, uid, **override)
+
+
+def disable(db: Database, uid: str) -> None:
+    with db.transaction() as tx:
+        tx.run("UPDATE user_trading_config SET enabled = false WHERE firebase_uid = :uid", uid=uid)
 
 
 @pytest.mark.usefixtures("user")
@@ -102,6 +109,27 @@ class TestFollowUp:
         assert reply.get_json()["follow_up_question_id"] is None
         assert len(questions(db)) == 2
         assert rows(db, "SELECT 1 FROM trade_orders") == []
+
+    @pytest.mark.parametrize("obstacle", [halt, disable])
+    def test_what_could_only_be_denied_is_not_asked_again(
+        self, db: Database, obstacle: Callable[[Database, str], None]
+    ) -> None:
+        question_id = asked(db)
+        obstacle(db, USER)
+
+        reply = swipe(question_id, 0).get_json()
+
+        assert (reply["decision"], reply["follow_up_question_id"]) == ("ambiguous", None)
+        assert len(questions(db)) == 1
+
+    def test_what_was_shown_before_a_corporate_action_is_not_asked_again(
+        self, db: Database, simulator: SimulatedBroker
+    ) -> None:
+        question_id = asked(db)
+        apply_action(db, simulator)
+        simulator.clock.advance(timedelta(seconds=2))
+
+        assert swipe(question_id, 0).get_json()["follow_up_question_id"] is None
 
     def test_repeats_get_the_same_reply_and_change_nothing(self, db: Database) -> None:
         question_id = asked(db)

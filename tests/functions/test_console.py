@@ -124,7 +124,7 @@ def test_without_a_reason_the_switch_stays(db: Database) -> None:
         {"Origin": "null"},
     ],
 )
-def test_another_sites_form_turns_nothing(db: Database, headers: dict[str, str]) -> None:
+def test_another_sites_form_changes_nothing(db: Database, headers: dict[str, str]) -> None:
     form = {"state": "halted", "why": "because I can"}
 
     reply = function("console").post("/operate/switch", data=form, headers=headers)

@@ -162,7 +162,7 @@ def test_the_command_warns_of_an_empty_past_day_where_nobody_can_be_asked(
 def test_the_command_asks_a_person_before_it_pushes_an_empty_past_day(
     environment: pytest.MonkeyPatch, sites: Dashboard, answer: str, posts: int
 ) -> None:
-    environment.setattr("infra.cli.push_snapshot._at_a_terminal", lambda: True)
+    environment.setattr("infra.cli.kpis.push_snapshot._at_a_terminal", lambda: True)
 
     done = CliRunner().invoke(main, ["push-snapshot", "--date", "2026-02-09"], input=answer)
 

@@ -104,7 +104,7 @@ class TestLines:
         assert (first["lag_seconds"], first["facts"], first["stored"]) == (0, 9, 9)
         assert second["lag_seconds"] == 40, "the input is due every 60 seconds"
 
-    def test_an_ingest_that_brings_nothing_home_says_so_all_the_same(
+    def test_an_ingest_that_stores_nothing_is_logged_all_the_same(
         self, simulator: SimulatedBroker, lines: Lines
     ) -> None:
         function("ingest").post("/")

@@ -44,7 +44,7 @@ def test_a_rule_that_fired_says_what_it_saw_and_how_many_it_asked(db: Database) 
 
 
 @pytest.mark.usefixtures("user")
-def test_a_price_that_is_not_low_enough_is_told_with_its_numbers(
+def test_a_price_that_is_not_low_enough_is_shown_with_its_numbers(
     db: Database, simulator: SimulatedBroker
 ) -> None:
     simulator.market.set_price("SPY", 499, live=True)

@@ -68,7 +68,7 @@ def test_an_order_is_asked_approved_and_filled_without_a_broker(db: Database) ->
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_plans_scenario_asks_in_its_words_and_is_quiet_at_the_next_tick(db: Database) -> None:
+def test_the_plans_scenario_asks_once_with_its_text(db: Database) -> None:
     enroll(db, USER)
     asked = "SELECT question_text, pipeline_key, pipeline_step FROM questions"
 

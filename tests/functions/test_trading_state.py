@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pg8000.dbapi
 import pytest
 
 from infra.postgres.database import Database, to_json
@@ -120,3 +121,28 @@ def test_what_is_written_to_it_is_kept_and_what_it_shows_is_not_stored_again(db:
         tx.run("DELETE FROM user_trading_state")
     assert rows(db, "SELECT 1 FROM trading_cursors") == []
     assert "last_fired" not in state(db)["context"]
+
+
+SEED = "INSERT INTO user_trading_state (firebase_uid) VALUES (:uid)"
+
+
+@pytest.mark.parametrize("conflict", ["", " ON CONFLICT DO NOTHING"])
+def test_who_is_inserted_again_keeps_what_is_remembered(db: Database, conflict: str) -> None:
+    enroll(db, USER)
+    asked(db)
+    before = state(db)
+
+    with db.transaction() as tx:
+        inserted = tx.run(SEED + conflict, uid=USER)
+
+    assert (inserted, state(db)) == (0, before)
+    assert "last_fired" in before["context"]
+
+
+def test_a_view_has_no_key_for_a_conflict_to_name(db: Database) -> None:
+    enroll(db, USER)
+
+    with pytest.raises(pg8000.dbapi.DatabaseError, match="ON CONFLICT"), db.transaction() as tx:
+        tx.run(SEED + " ON CONFLICT (firebase_uid) DO NOTHING", uid=USER)
+
+    assert rows(db, "SELECT 1 FROM trading_cursors") == []

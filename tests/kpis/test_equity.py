@@ -98,7 +98,7 @@ def test_drawdown_and_sharpe_follow_the_account(db: Database, seed: int) -> None
     assert since <= until
 
 
-def test_a_quiet_account_never_fell_and_has_no_sharpe_ratio(db: Database) -> None:
+def test_an_account_without_changes_never_fell_and_has_no_sharpe_ratio(db: Database) -> None:
     day = Day(1)
     day.source_rows.rows["account_equity"].clear()
     for number in range(40, 60):

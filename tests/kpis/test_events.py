@@ -107,7 +107,7 @@ def test_headlines_count_the_trading_day_up_to_the_instant(db: Database, seed: i
 
 @random_days
 @given(seed=st.integers(0, 10**9))
-def test_series_tell_what_the_day_had_come_to_at_each_quarter(db: Database, seed: int) -> None:
+def test_series_have_the_value_of_each_quarter_hour(db: Database, seed: int) -> None:
     day = Day(seed)
 
     with forgotten(db) as tx:

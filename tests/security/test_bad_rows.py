@@ -321,7 +321,7 @@ def test_a_fact_that_the_database_refuses_costs_itself_alone(db: Database) -> No
     assert len(rows(db, "SELECT 1 FROM outbox WHERE topic = 'snapshots-ingested'")) == 1
 
 
-def test_hours_of_another_day_are_not_believed_and_fetched_again(
+def test_hours_of_another_day_are_set_aside_and_fetched_again(
     db: Database, simulator: SimulatedBroker
 ) -> None:
     enroll(db, USER)

@@ -24,7 +24,7 @@ def deployed(account: Account, environment: pytest.MonkeyPatch) -> pytest.Monkey
 
 
 @pytest.mark.usefixtures("deployed")
-def test_none_may_unless_said(account: Account) -> None:
+def test_none_may_unless_configured(account: Account) -> None:
     asked = _app().test_client().options(f"{BASE}/config", headers=ASKING)
     called = account.get("/orders", headers={"Origin": ORIGIN})
 

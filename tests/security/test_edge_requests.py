@@ -181,7 +181,9 @@ class TestOurOwnFaults:
         logged = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
         assert ["LookupError" in each["stack_trace"] for each in logged if "stack_trace" in each]
 
-    def test_an_error_of_ours_tells_no_secret_either(self, environment: pytest.MonkeyPatch) -> None:
+    def test_an_error_of_ours_contains_no_secret_either(
+        self, environment: pytest.MonkeyPatch
+    ) -> None:
         def broken(*_: object) -> None:
             raise TransientError("postgresql://user:hunter2@host cannot be reached")
 

@@ -106,7 +106,7 @@ def knock(name: str, address: str, **headers: str) -> tuple[int, bool]:
 
 
 @pytest.mark.parametrize("name", ["account_api", "answer"])
-def test_a_flood_of_strangers_is_counted_by_address(
+def test_a_flood_of_unauthenticated_requests_is_counted_by_address(
     account: Account, environment: pytest.MonkeyPatch, db: Database, name: str
 ) -> None:
     enroll(db, "known")
@@ -122,7 +122,7 @@ def test_a_flood_of_strangers_is_counted_by_address(
     assert known == (OK, False)
 
 
-def test_an_address_that_the_caller_made_up_is_not_believed(
+def test_an_address_that_the_caller_made_up_is_ignored(
     account: Account, environment: pytest.MonkeyPatch
 ) -> None:
     assert account

@@ -159,5 +159,5 @@ def test_under_gunicorn_the_worker_ends_and_a_fresh_one_serves(
 
     assert (before.status_code, len(before.json()["questions"])) == (200, 1)
     assert mixed_up.status_code == 500
-    assert "foreign_row" in gunicorn.log.read_text()
+    assert "foreign_row_read" in gunicorn.log.read_text()
     assert (after.status_code, after.json()) == (200, before.json())

@@ -39,5 +39,5 @@ def test_a_local_server_answers_to_its_own_names_alone(host: str, status: int) -
         ("\u202eevas", r"\u202eevas"),
     ],
 )
-def test_a_terminal_obeys_no_text_of_others(text: str, shown: str) -> None:
+def test_control_characters_of_others_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown

@@ -3,11 +3,12 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pg8000.dbapi
 import pytest
 
 from functions import wiring
 from infra.postgres.database import Database
-from tests.conftest import enroll, rows
+from tests.conftest import USER, enroll, rows
 from tests.functions.steps import approved, submit
 
 USERS = 5
@@ -46,3 +47,12 @@ def test_orders_of_many_users_at_once_stay_below_the_cap(
         list(pool.map(race, order_ids))
 
     assert outcomes(db) == ["SERVER_CAP_REACHED"] * (USERS - 2) + ["sent"] * 2
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "1e16"])
+def test_what_is_summed_over_all_users_is_within_measure(db: Database, amount: str) -> None:
+    enroll(db, USER)
+    submit(approved(db))
+
+    with pytest.raises(pg8000.dbapi.DatabaseError, match="reserved_usd"), db.transaction() as tx:
+        tx.run("UPDATE trade_orders SET reserved_usd = CAST(:amount AS numeric)", amount=amount)

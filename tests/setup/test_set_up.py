@@ -64,7 +64,7 @@ def test_a_failed_step_is_named_with_what_to_try(checkout: Checkout) -> None:
     assert len((done.stdout + done.stderr).splitlines()) < 20
 
 
-def test_a_set_up_that_was_killed_begins_anew_whatever_the_persons_pip_is_told(
+def test_a_set_up_that_was_killed_begins_anew_whatever_pip_is_configured_to_do(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     with _Index(checkout.index) as index:

@@ -60,7 +60,7 @@ def test_each_function_reads_the_secrets_that_its_code_uses(deployment: Deployme
     assert granted == used
 
 
-def test_a_secret_is_named_in_the_environment_and_never_told(deployment: Deployment) -> None:
+def test_a_secret_is_named_in_the_environment_and_never_contained(deployment: Deployment) -> None:
     secrets = deployment.each("google_secret_manager_secret").keys()
 
     assert not deployment.all("google_secret_manager_secret_version")
@@ -184,7 +184,7 @@ def test_the_kpi_views_are_the_migrations_own_unless_others_are_named(
         assert told[name.upper()] == Settings.model_fields[name].default
 
 
-def test_every_function_starts_with_what_it_is_told(deployment: Deployment) -> None:
+def test_every_function_starts_with_its_environment(deployment: Deployment) -> None:
     for function in deployment.functions:
         settings = Settings.from_environment(deployment.environment(function))
 

@@ -39,7 +39,7 @@ def test_a_policy_has_one_to_six_conditions_of_different_names(deployment: Deplo
         assert len(policy["display_name"]) <= 512  # AlertPolicy.displayName
 
 
-def test_what_missing_data_means_is_said_with_a_duration_only(deployment: Deployment) -> None:
+def test_missing_data_is_treated_with_a_duration_only(deployment: Deployment) -> None:
     told = [
         condition
         for condition in _conditions(deployment, "condition_threshold")

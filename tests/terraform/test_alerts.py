@@ -36,7 +36,7 @@ def test_every_runbook_says_what_it_means_how_to_look_and_what_to_do() -> None:
         assert parts == sorted(parts)
 
 
-def test_every_alert_is_heard(deployment: Deployment) -> None:
+def test_every_alert_notifies_somebody(deployment: Deployment) -> None:
     channels = [c["id"] for c in deployment.all("google_monitoring_notification_channel")]
 
     for policy in deployment.all("google_monitoring_alert_policy"):
@@ -83,7 +83,7 @@ def test_what_must_be_watched_is_watched(deployment: Deployment) -> None:
     assert [m for m in metrics if f"user/countersign/{m}" not in watched] == []
 
 
-def test_the_budget_is_heard_before_it_is_spent(deployment: Deployment) -> None:
+def test_the_budget_notifies_before_it_is_spent(deployment: Deployment) -> None:
     [budget] = deployment.all("google_billing_budget")
 
     assert [rule["threshold_percent"] for rule in budget["threshold_rules"]] == [0.5, 0.9, 1, 1]

@@ -61,7 +61,7 @@ def test_dead_letters_are_kept_for_a_person(deployment: Deployment) -> None:
     assert not kept["push_config"]
 
 
-def test_a_quiet_subscription_is_never_deleted(deployment: Deployment) -> None:
+def test_an_idle_subscription_is_never_deleted(deployment: Deployment) -> None:
     for values in deployment.all("google_pubsub_subscription"):
         assert values["expiration_policy"][0]["ttl"] == ""
 

@@ -161,7 +161,7 @@ def test_the_database_keeps_its_limits(deployment: Deployment) -> None:
     assert network["ipv4_enabled"] or network["private_network"], "no way to it"
 
 
-def test_builds_are_told_what_fits(deployment: Deployment) -> None:
+def test_builds_get_the_matching_values(deployment: Deployment) -> None:
     triggers = deployment.all("google_cloudbuild_trigger")
 
     assert len(triggers) == 3
@@ -177,7 +177,7 @@ def test_builds_are_told_what_fits(deployment: Deployment) -> None:
     assert pool["worker_config"][0]["disk_size_gb"] <= 4000  # cloudbuild v1, WorkerConfig
 
 
-def test_the_budget_is_in_the_accounts_currency_and_tells_five_at_most(
+def test_the_budget_is_in_the_accounts_currency_and_notifies_five_at_most(
     deployment: Deployment,
 ) -> None:
     [budget] = deployment.all("google_billing_budget")

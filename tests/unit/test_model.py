@@ -7,8 +7,21 @@ from pydantic import ValidationError
 
 from common.errors import BrokerRefusedError, MalformedMessageError
 from common.messages import SnapshotsIngested
-from common.model import MAX_NESTING, Exact, Model, json_path, parse_json, plain
+from common.model import (
+    MAX_NESTING,
+    Exact,
+    Model,
+    TolerantModel,
+    json_path,
+    parse_json,
+    plain,
+)
 from tests.unit.samples import NOON
+
+
+class Tolerant(TolerantModel):
+    needed: int
+    optional: int | None = None
 
 
 class Money(Model):
@@ -67,14 +80,14 @@ def test_a_path_reads_like_the_document() -> None:
     assert json_path(()) == "document"
 
 
-def test_a_message_knows_its_topic_and_survives_the_wire() -> None:
+def test_a_message_has_its_topic_and_survives_the_wire() -> None:
     message = SnapshotsIngested(ingested_at=NOON, stored=3)
 
     assert SnapshotsIngested.from_json(message.model_dump_json()) == message
     assert message.topic == "snapshots-ingested"
 
 
-def test_a_refusal_names_status_words_and_request_id() -> None:
+def test_a_refusal_names_status_message_and_request_id() -> None:
     error = BrokerRefusedError(403, "insufficient buying power", "req-1")
 
     assert str(error) == "broker answered 403: insufficient buying power (request id req-1)"
@@ -84,3 +97,16 @@ def test_a_refusal_names_status_words_and_request_id() -> None:
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(MalformedMessageError, match="stands twice"):
         parse_json('{"amount": "1", "amount": "2"}')
+
+
+@pytest.mark.parametrize("document", [[], "text", {}, {"optional": 1}, {"needed": "much"}])
+def test_a_tolerant_model_needs_what_cannot_be_missing(document: object) -> None:
+    with pytest.raises(ValidationError):
+        Tolerant.model_validate(document)
+
+
+def test_a_tolerant_model_leaves_out_what_is_odd_and_may_be_missing() -> None:
+    read = Tolerant.model_validate({"needed": 1, "optional": "much"})
+
+    assert (read.needed, read.optional) == (1, None)
+    assert [each.split(":")[0] for each in read.unread] == ["optional"]

@@ -45,7 +45,7 @@ def test_any_text_is_a_symbol_or_refused(text: str) -> None:
         ("AAPL1250620C00100000", OccSymbol("AAPL1", date(2025, 6, 20), "call", Decimal(100))),
     ],
 )
-def test_a_symbol_says_root_expiry_type_and_strike(text: str, expected: OccSymbol) -> None:
+def test_a_symbol_has_root_expiry_type_and_strike(text: str, expected: OccSymbol) -> None:
     assert OccSymbol.parse(text) == expected
 
 

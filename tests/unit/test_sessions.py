@@ -47,7 +47,7 @@ def test_extended_hours_begin_and_end_with_their_own_session() -> None:
 
 
 @pytest.mark.parametrize("each", [stock(), stock(extended_hours=True), OPTIONS])
-def test_a_holiday_has_no_news(each: DataInput) -> None:
+def test_a_holiday_has_nothing_to_fetch(each: DataInput) -> None:
     assert not is_open_for(each, HOLIDAY, OPENS)
 
 
@@ -56,5 +56,5 @@ def test_crypto_never_closes() -> None:
 
 
 @pytest.mark.parametrize("each", [stock(), OPTIONS, CRYPTO])
-def test_when_the_calendar_is_unknown_there_may_be_news(each: DataInput) -> None:
+def test_when_the_calendar_is_unknown_inputs_are_fetched(each: DataInput) -> None:
     assert is_open_for(each, None, OPENS)

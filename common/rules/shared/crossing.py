@@ -11,7 +11,7 @@ Direction = Literal["up", "down", "either"]
 
 
 def crosses(direction: Direction, before: Decimal, now: Decimal) -> bool:
-    """Tell whether a signed distance went from strictly one side to zero or beyond it.
+    """Return whether a signed distance went from strictly one side to zero or beyond it.
 
     Touching counts as reaching, and what only touched does not cross again by going on. So between
     two crossings in one direction the distance was strictly on the first side again.

@@ -59,7 +59,7 @@ def percent(price: Decimal, reference: Decimal) -> Decimal:
 
 
 def is_implausible(trade: Snapshot, close: Snapshot) -> bool:
-    """Tell whether a stock's price and its last close cannot be on the same adjustment basis."""
+    """Return whether a stock's price and its last close cannot be on the same adjustment basis."""
     gap = abs(percent(trade.price, close.price))
     return trade.asset_class == "us_equity" and gap >= IMPLAUSIBLE_GAP_PCT
 
@@ -70,7 +70,7 @@ def ids(*facts: Snapshot) -> tuple[int, ...]:
 
 
 def _belongs(ref_metric: RefMetric, fact: Snapshot, trade: Snapshot) -> bool:
-    """Tell whether a reference is of the session that the trade's must be measured by."""
+    """Return whether a reference is of the session that the trade's must be measured by."""
     if ref_metric == "prev_close":
         earlier = trading_day(fact.as_of) < trading_day(trade.as_of)
         return earlier and trade.as_of - fact.as_of <= LONGEST_CLOSE

@@ -5,10 +5,12 @@ from typing import TextIO
 
 import click
 
+from infra.cli.options import AS_JSON, examples
 
-@click.command("deploy-check")
+
+@click.command("deploy-check", epilog=examples("terraform show -json | countersign deploy-check -"))
 @click.argument("state", type=click.File(), default="-")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@AS_JSON
 def deploy_check(state: TextIO, *, as_json: bool) -> None:
     """Compare a deployment with STATE, the output of `terraform show -json` (- for standard input).
 

@@ -133,7 +133,7 @@ def secrets(state: State, google: GoogleRest) -> Iterator[CheckResult]:
 
 
 def alerts(state: State, google: GoogleRest) -> Iterator[CheckResult]:
-    """Look whether each alert is there, enabled, valid and heard by somebody."""
+    """Look whether each alert is there, enabled, valid and notifies somebody."""
     wanted = list(state.all("google_monitoring_alert_policy"))
     project = wanted[0]["project"] if wanted else ""
     listed = google.list("monitoring", f"v3/projects/{project}/alertPolicies", "alertPolicies")
@@ -155,7 +155,7 @@ def _of_alert(name: str, policy: Json, conditions: int) -> Iterator[CheckResult]
         advice = "Monitoring does not evaluate it: look at its metric, and apply again"
         yield CheckResult("alert", "fail", f"{name} is invalid: {invalid}", advice)
     if not policy.get("notificationChannels"):
-        yield CheckResult("alert", "fail", f"nobody hears {name}", "set alert_emails, and apply")
+        yield CheckResult("alert", "fail", f"{name} notifies nobody", "set alert_emails, and apply")
     if len(policy.get("conditions", [])) != conditions:
         yield CheckResult("alert", "fail", f"{name} has other conditions", _APPLY)
 

@@ -5,14 +5,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.cli.options import AS_JSON, examples
 from infra.runtime.settings import env_vars
 
 if TYPE_CHECKING:
     from infra.cli.doctor.result import CheckResult
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.command(
+    epilog=examples(
+        "countersign doctor",
+        "countersign doctor --json",
+    )
+)
+@AS_JSON
 @click.option("--project", default="", help="Look at a project before Terraform is applied to it.")
 @click.option("--region", default="us-central1", show_default=True, help="With --project.")
 def doctor(*, as_json: bool, project: str, region: str) -> None:

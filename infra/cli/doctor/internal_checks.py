@@ -1,6 +1,6 @@
 """Checks of what is ours: settings, secrets, the database and its switches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from infra.cli.doctor.result import CheckResult
 from infra.clients import Clients
@@ -122,45 +122,58 @@ def switches(environment: Clients) -> Iterator[CheckResult]:
     """Say whether somebody has halted trading."""
     with environment.database.transaction() as tx:
         against = controls.active_controls(tx, controls.EVERYBODY, environment.clock.now())
-    for control in against:
-        message = f"trading is {control.state}: {control.reason}"
-        yield CheckResult(
-            "kill switch", "warn", message, "`countersign resume --why ...` lets orders go"
-        )
-    if not against:
-        yield CheckResult("kill switch", "ok", "nobody has halted trading")
+    yield from _warn_of_each(
+        "kill switch",
+        [f"trading is {control.state}: {control.reason}" for control in against],
+        "`countersign resume --why ...` lets orders go",
+        "nobody has halted trading",
+    )
 
 
 def positions(environment: Clients) -> Iterator[CheckResult]:
     """Name the symbols of which the broker holds other units than our users."""
     with environment.database.transaction() as tx:
         found = differences.unexplained(tx)
-    for each in found:
-        message = f"{each.symbol}: {each.ours} with us, {each.brokers} at the broker"
-        yield CheckResult("positions", "warn", message, "see `countersign positions list`")
-    if not found:
-        yield CheckResult("positions", "ok", "no position differs from the broker's")
+    yield from _warn_of_each(
+        "positions",
+        [f"{each.symbol}: {each.ours} with us, {each.brokers} at the broker" for each in found],
+        "see `countersign positions list`",
+        "no position differs from the broker's",
+    )
 
 
 def configs(environment: Clients) -> Iterator[CheckResult]:
     """Name the users' configs that are left out of evaluation, and why."""
     with environment.database.transaction() as tx:
-        found = set_aside_configs.all_of_them(tx)
-    for each in found:
-        who = f"{each['firebase_uid'] or 'nobody'} ({each['users']} users)"
-        message = f"config {each['config_key']} of {who} is set aside: {each['reason']}"
-        yield CheckResult("configs", "warn", message, "its users can replace it; see GET config")
-    if not found:
-        yield CheckResult("configs", "ok", "no config is set aside")
+        found = set_aside_configs.list_all(tx)
+    messages = [
+        f"config {each['config_key']} of {each['firebase_uid'] or 'nobody'}"
+        f" ({each['users']} users) is set aside: {each['reason']}"
+        for each in found
+    ]
+    advice = "its users can replace it; see GET config"
+    yield from _warn_of_each("configs", messages, advice, "no config is set aside")
 
 
 def rows_set_aside(environment: Clients) -> Iterator[CheckResult]:
     """Name the rows that a function left out so that the rest went on, and why."""
     with environment.database.transaction() as tx:
-        found = set_aside_rows.all_of_them(tx)
-    for each in found:
-        whose = f" of {each['firebase_uid']}" if each["firebase_uid"] else ""
-        message = f"{each['kind']} {each['name']}{whose} is set aside: {each['reason']}"
-        yield CheckResult("rows", "warn", message, "see docs/operations.md, Row set aside")
-    if not found:
-        yield CheckResult("rows", "ok", "no row is set aside")
+        found = set_aside_rows.list_all(tx)
+    messages = [
+        f"{each['kind']} {each['name']}"
+        + (f" of {each['firebase_uid']}" if each["firebase_uid"] else "")
+        + f" is set aside: {each['reason']}"
+        for each in found
+    ]
+    advice = "see docs/operations.md, Row set aside"
+    yield from _warn_of_each("rows", messages, advice, "no row is set aside")
+
+
+def _warn_of_each(
+    check: str, messages: Sequence[str], advice: str, otherwise: str
+) -> Iterator[CheckResult]:
+    """Yield a warning for each message; where there is none, that all is well."""
+    for message in messages:
+        yield CheckResult(check, "warn", message, advice)
+    if not messages:
+        yield CheckResult(check, "ok", otherwise)

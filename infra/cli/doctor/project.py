@@ -78,7 +78,7 @@ def quota(google: GoogleRest, project: str, region: str) -> Iterator[CheckResult
             yield CheckResult("quota", "ok", f"{name} in {region}: {shown}")
     if not limits:
         advice = "enable cloudbuild.googleapis.com first, or look under IAM & Admin, Quotas"
-        yield CheckResult("quota", "warn", "no quota of private pools is told", advice)
+        yield CheckResult("quota", "warn", "the quota of private pools is not listed", advice)
 
 
 def policies(google: GoogleRest, project: str, _region: str) -> Iterator[CheckResult]:
@@ -123,7 +123,7 @@ def examine_project(google: GoogleRest, project: str, region: str) -> Iterator[C
 
 
 def _is_of_private_pools(metric: Json) -> bool:
-    """Tell it by its words: the names of Cloud Build's quotas differ between projects."""
+    """Match by words: the names of Cloud Build's quotas differ between projects."""
     words = f"{metric.get('displayName', '')} {metric.get('metric', '')}".lower()
     return "private pool" in words or "private_pool" in words
 

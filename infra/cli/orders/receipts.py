@@ -10,7 +10,7 @@ import click
 from common.errors import InvalidReceiptError, PermanentError
 from common.receipts.receipt import Receipt
 from infra.cli.connections import open_clients
-from infra.cli.options import FOLDER
+from infra.cli.options import AS_JSON, FOLDER, examples
 from infra.runtime.printable import printable
 from infra.workflows import receipts
 
@@ -28,7 +28,9 @@ _LINES = {
 }
 
 
-@click.command(epilog="Example: countersign receipt ORDER_ID --output receipt.jws")
+@click.command(
+    epilog=examples("countersign receipt 4a824e0a-b9cc-44f8-a486-ae61d131e9ec --output receipt.jws")
+)
 @click.argument("order_id", type=click.UUID)
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write it to."
@@ -48,13 +50,13 @@ def receipt(*, order_id: Any, output: Path | None) -> None:
         click.echo(f"wrote {output}")
 
 
-@click.command("receipt-key", epilog="Example: countersign receipt-key > receipt-key.pub.pem")
+@click.command("receipt-key", epilog=examples("countersign receipt-key > receipt-key.pub.pem"))
 def receipt_key() -> None:
     """Show the public key that receipts verify with (PEM)."""
     click.echo(open_clients().receipt_signer.public_key, nl=False)
 
 
-@click.command(epilog="Example: countersign verify receipt.jws --key receipt-key.pub.pem")
+@click.command(epilog=examples("countersign verify receipt.jws --key receipt-key.pub.pem"))
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--key",
@@ -65,7 +67,7 @@ def receipt_key() -> None:
     help="The public key (PEM).",
 )
 @click.option("--client-order-id", help="The order's id in the broker's own records.")
-@click.option("--json", "as_json", is_flag=True, help="The whole receipt, as one JSON object.")
+@AS_JSON
 def verify(*, file: Any, key_file: Path, client_order_id: str | None, as_json: bool) -> None:
     """Check a receipt with the public key alone, without database and network."""
     # Imported here: the cryptography behind it is heavy.

@@ -11,6 +11,7 @@ from rich.tree import Tree
 from common.errors import PermanentError
 from common.wire import to_wire
 from infra.cli.connections import open_clients
+from infra.cli.options import AS_JSON, examples
 from infra.postgres.trading import traces
 from infra.runtime.printable import printable
 
@@ -29,9 +30,9 @@ _CHAIN = (
 )
 
 
-@click.command()
+@click.command(epilog=examples("countersign trace 4a824e0a-b9cc-44f8-a486-ae61d131e9ec"))
 @click.argument("order_id", type=click.UUID)
-@click.option("--json", "as_json", is_flag=True, help="Everything, as one JSON object.")
+@AS_JSON
 def trace(*, order_id: Any, as_json: bool) -> None:
     """Show the whole chain of an order (in the database of DATABASE_URL)."""
     with open_clients().database.transaction() as tx:

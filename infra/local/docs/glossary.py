@@ -15,7 +15,7 @@ TERMS = {
     "rule": "A declarative condition on stored facts, and the order that it proposes.",
     "opportunity": "A rule that fired for a user.",
     "question": "What the user is asked; it binds symbol, side, amount, price and expiry.",
-    "answer": "What the user said, from -10 to +10; from +5 on it approves.",
+    "answer": "What the user answered, from -10 to +10; from +5 on it approves.",
     "guardrail": "A check before an order is sent; a missing fact denies.",
     "denied": "Stopped by one of our guardrails, with a stable code.",
     "rejected": "Refused by the broker.",

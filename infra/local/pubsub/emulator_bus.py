@@ -57,7 +57,7 @@ class EmulatedBus:
         self._client = httpx.Client(timeout=_TIMEOUT, trust_env=False)
         self._emulator = f"http://{address}"
         self._changed = threading.Condition()
-        self._owed: set[tuple[str, str]] = set()
+        self._expected: set[tuple[str, str]] = set()
         self._settled: set[tuple[str, str]] = set()
         self._data: dict[tuple[str, str], str] = {}
         self._refusals: Counter[str] = Counter()
@@ -73,7 +73,7 @@ class EmulatedBus:
     def drain(self, timeout_seconds: float) -> bool:
         """Wait until everything published was acked or given up; False if that takes longer."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._owed <= self._settled, timeout_seconds)
+            return self._changed.wait_for(lambda: self._expected <= self._settled, timeout_seconds)
 
     def dead_letters(self) -> Sequence[Forwarded]:
         """Return what was given up, oldest first."""
@@ -142,7 +142,7 @@ class EmulatedBus:
         return app
 
     def _publish(self, topic: str) -> tuple[bytes, int, dict[str, str]]:
-        """Hand a publish call on, and remember whom its messages are owed to."""
+        """Hand a publish call on, and remember which deliveries it leads to."""
         reply = self._client.post(
             f"{self._emulator}{self._base}/topics/{topic}:publish",
             content=flask.request.get_data(),
@@ -151,7 +151,7 @@ class EmulatedBus:
         if reply.is_success:
             names = [name for name, (its_topic, _) in self._endpoints.items() if its_topic == topic]
             with self._changed:
-                self._owed |= set(itertools.product(names, reply.json()["messageIds"]))
+                self._expected |= set(itertools.product(names, reply.json()["messageIds"]))
         return reply.content, reply.status_code, {"content-type": "application/json"}
 
     def _topic(self, topic: str) -> tuple[bytes, int]:
@@ -184,7 +184,7 @@ class EmulatedBus:
         letter = Forwarded(name, attempts, message.get("data", ""))
         with self._changed:
             self._given_up.append(letter)
-            lost = (d for d in self._owed - self._settled if d[0] == name)
+            lost = (d for d in self._expected - self._settled if d[0] == name)
             delivery = next((d for d in lost if self._data.get(d) == letter.data), None)
         if delivery is not None:
             self._settle(delivery)

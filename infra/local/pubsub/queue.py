@@ -37,7 +37,7 @@ class DeliveryQueue:
     def __init__(
         self, store: BusStore, subscriptions: Mapping[str, Sequence[str]], retry: RetryPolicy
     ) -> None:
-        """Take up what the store still owes to the subscriptions, given by topic."""
+        """Take up the store's undelivered messages of the subscriptions, given by topic."""
         self._store = store
         self._subscriptions = subscriptions
         self._retry = retry
@@ -50,14 +50,14 @@ class DeliveryQueue:
         self._duplicates = 0
         self._stopped = self._closed = False
         with self._lock:
-            self._add(store.owed(itertools.chain.from_iterable(subscriptions.values())))
+            self._add(store.undelivered(itertools.chain.from_iterable(subscriptions.values())))
 
     def publish(self, topic: str, drafts: Sequence[Draft], publish_time: str) -> list[str]:
         """Commit the messages, wake the workers, return the ids; KeyError for an unknown topic."""
         names = self._subscriptions[topic]
         with self._lock:
-            messages, owed = self._store.publish(topic, drafts, publish_time, names)
-            self._add(owed)
+            messages, deliveries = self._store.publish(topic, drafts, publish_time, names)
+            self._add(deliveries)
             twice = messages[: self._duplicates]
             self._duplicates -= len(twice)
             for message in twice:

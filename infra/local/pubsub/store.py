@@ -1,4 +1,4 @@
-"""The bus's memory: messages, what is still owed to whom, and dead letters, in SQLite."""
+"""The bus's store: messages, deliveries to come, and dead letters, in SQLite."""
 
 import json
 import sqlite3
@@ -42,7 +42,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Message(Draft):
+class PublishedMessage(Draft):
     """A published message. `publish_time` is RFC 3339 in UTC."""
 
     message_id: str
@@ -52,19 +52,19 @@ class Message(Draft):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message owed to one subscription, and how many attempts have failed so far."""
+    """One message to deliver to one subscription, and how many attempts have failed so far."""
 
     delivery_id: int
     subscription: str
     attempts: int
-    message: Message
+    message: PublishedMessage
 
 
 @dataclass(frozen=True)
 class DeadLetter:
     """A message that a subscription never accepted, kept for a person."""
 
-    message: Message
+    message: PublishedMessage
     subscription: str
     attempts: int
     last_error: str
@@ -88,21 +88,25 @@ class BusStore:
 
     def publish(
         self, topic: str, drafts: Iterable[Draft], publish_time: str, subscriptions: Sequence[str]
-    ) -> tuple[list[Message], list[Delivery]]:
-        """Store new messages, and to whom they are owed, in one transaction."""
+    ) -> tuple[list[PublishedMessage], list[Delivery]]:
+        """Store new messages and their deliveries in one transaction."""
         with self._db:
             messages = [self._insert(topic, draft, publish_time) for draft in drafts]
-            return messages, [self._owe(one, name) for one in messages for name in subscriptions]
+            return messages, [
+                self._add_delivery(one, name) for one in messages for name in subscriptions
+            ]
 
-    def publish_again(self, message: Message, subscriptions: Sequence[str]) -> list[Delivery]:
-        """Owe a message once more to all, and take it out of the dead letters if it was there."""
+    def publish_again(
+        self, message: PublishedMessage, subscriptions: Sequence[str]
+    ) -> list[Delivery]:
+        """Deliver a message once more to all; take it out of the dead letters if it is there."""
         with self._db:
             self._db.execute(
                 "DELETE FROM dead_letters WHERE message_id = ?", (int(message.message_id),)
             )
-            return [self._owe(message, name) for name in subscriptions]
+            return [self._add_delivery(message, name) for name in subscriptions]
 
-    def find(self, message_id: str) -> Message:
+    def find(self, message_id: str) -> PublishedMessage:
         """Return a message; KeyError if it is unknown or forgotten."""
         query = f"SELECT {_MESSAGE} FROM messages WHERE message_id = ?"
         row = self._db.execute(query, (int(message_id),)).fetchone()
@@ -110,7 +114,7 @@ class BusStore:
             raise KeyError(message_id)
         return _message(row)
 
-    def owed(self, subscriptions: Iterable[str]) -> list[Delivery]:
+    def undelivered(self, subscriptions: Iterable[str]) -> list[Delivery]:
         """Return what these subscriptions have not acked, oldest first."""
         rows = self._db.execute(
             f"SELECT delivery_id, subscription, attempts, {_MESSAGE}"
@@ -158,15 +162,15 @@ class BusStore:
         """Close the database."""
         self._db.close()
 
-    def _insert(self, topic: str, draft: Draft, publish_time: str) -> Message:
+    def _insert(self, topic: str, draft: Draft, publish_time: str) -> PublishedMessage:
         attributes = dict(draft.attributes)
         values = (topic, draft.data, json.dumps(attributes), draft.ordering_key, publish_time)
         cursor = self._db.execute("INSERT INTO messages VALUES (NULL, ?, ?, ?, ?, ?)", values)
-        return Message(
+        return PublishedMessage(
             draft.data, attributes, draft.ordering_key, str(cursor.lastrowid), topic, publish_time
         )
 
-    def _owe(self, message: Message, subscription: str) -> Delivery:
+    def _add_delivery(self, message: PublishedMessage, subscription: str) -> Delivery:
         values = (int(message.message_id), subscription)
         cursor = self._db.execute("INSERT INTO deliveries VALUES (NULL, ?, ?, 0)", values)
         return Delivery(cursor.lastrowid or 0, subscription, 0, message)
@@ -175,7 +179,9 @@ class BusStore:
         self._db.execute("DELETE FROM deliveries WHERE delivery_id = ?", (delivery.delivery_id,))
 
 
-def _message(row: Sequence[Any]) -> Message:
+def _message(row: Sequence[Any]) -> PublishedMessage:
     """Read the columns of `_MESSAGE`."""
     message_id, topic, data, attributes, ordering_key, publish_time = row
-    return Message(data, json.loads(attributes), ordering_key, str(message_id), topic, publish_time)
+    return PublishedMessage(
+        data, json.loads(attributes), ordering_key, str(message_id), topic, publish_time
+    )

@@ -67,14 +67,14 @@ class History:
         }
 
 
-def replay(config: TradingConfig, files: Sequence[Path], tell: Narrator) -> History:
+def replay(config: TradingConfig, files: Sequence[Path], narrator: Narrator) -> History:
     """Evaluate the rules at each minute of the last file's regular session."""
     recording = Recording.read(files)
     session = recording.last_session
     with SimulatedBroker(SimulatedClock(session.open), recording=recording) as simulator:
         run = _Run(config, simulator, Session(session.open, session.close))
         minutes = int((session.close - session.open) / MINUTE)
-        with tell.progress() as progress:
+        with narrator.progress() as progress:
             task = progress.add_task("Replay", total=minutes)
             for minute in range(1, minutes + 1):
                 run.minute(session.open + minute * MINUTE)

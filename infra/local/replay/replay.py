@@ -30,19 +30,19 @@ def replay(
     recordings: Sequence[Path],
     config: Mapping[str, Any],
     answer: Decimal,
-    tell: Narrator,
+    narrator: Narrator,
 ) -> Report:
     """Replay the last file's regular session; every question is answered one minute later."""
     recording = Recording.read(recordings)
     session = recording.last_session
-    tell.step("Start", f"replaying {session.date} for a user of your config")
+    narrator.step("Start", f"replaying {session.date} for a user of your config")
     with (
         SimulatedBroker(SimulatedClock(session.open), recording=recording) as simulator,
         local_stack(
             folder, simulator, AppBackend(), [User(USER, None, config)], keep=False
         ) as stack,
     ):
-        return Replay(stack, Driver(stack), tell, answer).run(session.open, session.close)
+        return Replay(stack, Driver(stack), narrator, answer).run(session.open, session.close)
 
 
 @dataclass
@@ -50,23 +50,23 @@ class Replay:
     """One session, as fast as the functions go."""
 
     stack: Stack
-    drive: Driver
-    tell: Narrator
+    driver: Driver
+    narrator: Narrator
     answer: Decimal
     _print: int = field(default=0, init=False)
 
     def run(self, opens: datetime, closes: datetime) -> Report:
         """Live through the session, then push the day's snapshot."""
         minutes = int((closes - opens) / MINUTE)
-        with self.tell.progress() as progress:
+        with self.narrator.progress() as progress:
             task = progress.add_task("Replay", total=minutes)
             for minute in range(1, minutes + 1):
                 self.minute(opens + minute * MINUTE)
                 progress.advance(task)
         self.stack.simulator.clock.set(closes + PUSH_AFTER_CLOSE)
-        self.drive.reconcile()
-        reply = self.drive.push_snapshot()
-        self.tell.step(
+        self.driver.reconcile()
+        reply = self.driver.push_snapshot()
+        self.narrator.step(
             "Snapshot", f"{reply['date']}: {reply['body_bytes']} bytes, {reply['status']}"
         )
         return report.read(self.stack, report.common_checks(self.stack))
@@ -77,17 +77,19 @@ class Replay:
         self.stack.simulator.clock.set(now)
         for question in due:
             self.reply(question)
-        self.drive.ingest()
-        self.drive.reconcile()
-        self.drive.relay()
+        self.driver.ingest()
+        self.driver.reconcile()
+        self.driver.relay()
 
     def reply(self, question: QuestionCreated) -> None:
         """Answer a question of the minute before."""
         self._print += 1
-        reply = self.drive.answer(question, self.answer)
+        reply = self.driver.answer(question, self.answer)
         at = question.asked_at.astimezone(NEW_YORK)
-        self.tell.step("Question", f"{at:%H:%M} {question.question_text}")
-        self.tell.step("Answer", f"{self.answer:+}: {reply['decision']}")
+        self.narrator.step("Question", f"{at:%H:%M} {question.question_text}")
+        self.narrator.step("Answer", f"{self.answer:+}: {reply['decision']}")
         for update in self.stack.app.updates[-1:] if reply["order_id"] else []:
             why = f" ({update.denial_code})" if update.denial_code else ""
-            self.tell.step("Order", f"${update.notional_usd} {update.symbol}: {update.status}{why}")
+            self.narrator.step(
+                "Order", f"${update.notional_usd} {update.symbol}: {update.status}{why}"
+            )

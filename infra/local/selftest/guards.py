@@ -36,7 +36,7 @@ _TEN_SHARES = {"action": "propose_order", "side": "buy", "qty": 10, "notional_us
 
 @dataclass(frozen=True)
 class DenialScenario:
-    """How to trip one guardrail: in words, and as a story that ends with the order at stake."""
+    """How to trip one guardrail: in words, and as a scenario that ends with an order."""
 
     code: DenialCode
     tried: str

@@ -9,7 +9,7 @@ from uuid import UUID
 from common.holdings.drift import SETTLED_AFTER
 from common.market import next_trading_day_start
 from common.messages import OrderApproved, QuestionCreated
-from common.orders.request_budget import USUAL_LIMIT
+from common.orders.request_budget import DEFAULT_LIMIT
 from common.orders.status import APPROVED
 from common.questions import Answer, Decision
 from infra.local.app_backend import send_answer
@@ -26,7 +26,7 @@ from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres.trading import confirmations, orders, request_budget
 
 _YES = Decimal(10)
-_PATIENCE_SECONDS = 10
+_TIMEOUT_SECONDS = 60
 SALE = {"action": "propose_order", "side": "sell", "qty": 1, "notional_usd": None}
 
 
@@ -222,7 +222,7 @@ def late_for_a_request(trader: Trader) -> UUID:
     trader.change(rules=[{"id": RULE, "question_ttl_seconds": 30}])
     question = trader.ask()
     with trader.stack.database.transaction() as tx:
-        request_budget.take(tx, USUAL_LIMIT, trader.simulator.clock.now())
+        request_budget.take(tx, DEFAULT_LIMIT, trader.simulator.clock.now())
     try:
         return trader.say_yes(question)
     finally:
@@ -278,13 +278,13 @@ def _deliver(trader: Trader, order_id: UUID) -> None:
 
 
 def _settle(trader: Trader) -> None:
-    if not trader.stack.bus.drain(_PATIENCE_SECONDS):
-        raise RunError(f"messages were not delivered in {_PATIENCE_SECONDS} s")
+    if not trader.stack.bus.drain(_TIMEOUT_SECONDS):
+        raise RunError(f"messages were not delivered in {_TIMEOUT_SECONDS} s")
 
 
 def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
     """Wait for a condition; raises RunError that says `otherwise` when it does not come true."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not holds():
         if time.monotonic() > deadline:
             raise RunError(otherwise)

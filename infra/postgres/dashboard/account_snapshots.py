@@ -11,7 +11,7 @@ _QUARTER_HOUR = "date_bin('15 minutes', CAST(:now AS timestamptz), TIMESTAMPTZ '
 
 
 def is_due(tx: Transaction, now: datetime) -> bool:
-    """Tell whether this quarter of an hour has no reading yet."""
+    """Return whether this quarter of an hour has no reading yet."""
     return not tx.rows(
         f"SELECT 1 FROM account_equity WHERE quarter_hour = {_QUARTER_HOUR}", now=now
     )

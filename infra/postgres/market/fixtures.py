@@ -58,7 +58,7 @@ def of_symbols(tx: Transaction, symbols: Sequence[str]) -> list[Fixture]:
     return [Fixture(**row) for row in rows]
 
 
-def every(tx: Transaction) -> list[Fixture]:
+def list_all(tx: Transaction) -> list[Fixture]:
     """Read the whole market."""
     rows = tx.rows("SELECT symbol, price, prev_close, volume FROM market_fixtures ORDER BY symbol")
     return [Fixture(**row) for row in rows]

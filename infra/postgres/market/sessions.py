@@ -38,7 +38,7 @@ def day(tx: Transaction, now: datetime) -> CalendarDay | None:
 
 
 def is_due(tx: Transaction, now: datetime) -> bool:
-    """Tell whether the calendar has not been fetched yet on this trading day."""
+    """Return whether the calendar has not been fetched yet on this trading day."""
     return not tx.rows(
         "SELECT 1 FROM market_sessions WHERE trading_day = :today AND fetched_at >= :midnight"
         f" AND {_IS_SOUND}",

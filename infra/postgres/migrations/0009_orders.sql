@@ -35,7 +35,9 @@ CREATE TABLE trade_orders (
     time_in_force    text NOT NULL DEFAULT 'day',
     limit_offset_pct numeric,
     limit_price      numeric CHECK (limit_price > 0),
-    reserved_usd     numeric CHECK (reserved_usd > 0),
+    -- All users' are summed: one beyond measure would keep everybody from trading. NaN is above
+    -- every number.
+    reserved_usd     numeric CHECK (reserved_usd > 0 AND reserved_usd < 1e16),
     outcome_unknown_at timestamptz,
     config_hash      text NOT NULL DEFAULT '',
     seen_price       numeric NOT NULL DEFAULT 0.000001 CHECK (seen_price > 0),

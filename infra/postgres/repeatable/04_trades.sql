@@ -9,7 +9,7 @@ CREATE FUNCTION utils_statistics.trade_changes(
 RETURNS TABLE (trade_id integer, symbol text, asset_class text, units numeric, price numeric,
                filled_at timestamptz, fill_id bigint)
 LANGUAGE sql STABLE BEGIN ATOMIC
-    WITH alive AS MATERIALIZED (
+    WITH open_trades AS MATERIALIZED (
         SELECT t.id, t.symbol, t.asset_class,
                utils_statistics.multiplier(t.asset_class) AS multiplier
         FROM trades t
@@ -17,7 +17,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
           AND (of_user IS NULL OR t.firebase_uid = of_user)
     )
     SELECT t.id, t.symbol, t.asset_class, a.qty * t.multiplier, f.price, f.filled_at, f.id
-    FROM alive t
+    FROM open_trades t
     -- OFFSET keeps it one lookup for each trade: as a join, the planner reads all fills that there are.
     CROSS JOIN LATERAL (
         SELECT fill_id, qty FROM trade_fills WHERE trade_id = t.id OFFSET 0) AS a
@@ -28,7 +28,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
            CASE WHEN p.is_restatement AND p.effective_at = since
                 THEN p.effective_at - interval '1 microsecond' ELSE p.effective_at END,
            part.number
-    FROM alive t
+    FROM open_trades t
     JOIN position_adjustments p ON p.trade_id = t.id
     CROSS JOIN LATERAL (
         SELECT -p.qty_before, p.entry_before, 2 * p.id WHERE p.is_restatement

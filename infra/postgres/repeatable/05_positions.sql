@@ -1,5 +1,5 @@
 -- The average price at which what is held was entered: adding moves it, reducing does not.
-CREATE FUNCTION utils_statistics.enter(held numeric[], units numeric, price numeric)
+CREATE FUNCTION utils_statistics.add_to_cost_basis(held numeric[], units numeric, price numeric)
 RETURNS numeric[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
     SELECT CASE WHEN held[1] * units >= 0
@@ -7,7 +7,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
                 ELSE ARRAY[held[1] + units, held[2] * (held[1] + units) / held[1]] END;
 END;
 CREATE AGGREGATE utils_statistics.cost_basis(units numeric, price numeric) (
-    SFUNC = utils_statistics.enter, STYPE = numeric[], INITCOND = '{0,0}'
+    SFUNC = utils_statistics.add_to_cost_basis, STYPE = numeric[], INITCOND = '{0,0}'
 );
 
 -- Positions that are open at the end of a span, with their worth. Figures are NULL when the price

@@ -1,7 +1,7 @@
 -- Everything that is remembered of a user between two ticks. What others must decide upon is stored once,
 -- where it is decided, and shown here: nothing of it can drift. The guardrails count orders themselves, under the lock.
 -- The keys of `context`: `last_fired`, by rule; `last_fetches`, by data input; `proposals`, what waits for an
--- answer or for the broker; `skips`, the newest twenty noes; `daily_orders`, the newest seven trading days with orders.
+-- answer or for the broker; `skips`, the newest twenty rejections; `daily_orders`, the newest seven trading days with orders.
 CREATE OR REPLACE VIEW user_trading_state AS
 SELECT known.firebase_uid, fetched.last_ingest_at,
        greatest(s.last_eval_at, evaluated.last_eval_at) AS last_eval_at,
@@ -53,8 +53,9 @@ CROSS JOIN LATERAL (
           GROUP BY day ORDER BY day DESC LIMIT 7) AS d
 ) AS ordered;
 
--- What is written here goes to `trading_cursors`; what is shown from elsewhere is not stored again.
-CREATE OR REPLACE FUNCTION keep_user_trading_state() RETURNS trigger LANGUAGE plpgsql AS $$
+-- What is written here goes to `trading_cursors`; what is shown from elsewhere is not stored again. To
+-- insert whom it has already changes nothing. ON CONFLICT can name no column here: a view has no key.
+CREATE OR REPLACE FUNCTION store_user_trading_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         DELETE FROM trading_cursors WHERE firebase_uid = OLD.firebase_uid;
@@ -67,8 +68,12 @@ BEGIN
     VALUES (NEW.firebase_uid, NEW.last_eval_at, NEW.context, NEW.updated_at)
     ON CONFLICT (firebase_uid) DO UPDATE
     SET last_eval_at = excluded.last_eval_at, context = excluded.context,
-        updated_at = excluded.updated_at;
+        updated_at = excluded.updated_at
+    WHERE TG_OP = 'UPDATE';
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
     RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER keep INSTEAD OF INSERT OR UPDATE OR DELETE ON user_trading_state
-    FOR EACH ROW EXECUTE FUNCTION keep_user_trading_state();
+CREATE OR REPLACE TRIGGER store INSTEAD OF INSERT OR UPDATE OR DELETE ON user_trading_state
+    FOR EACH ROW EXECUTE FUNCTION store_user_trading_state();

@@ -2,7 +2,9 @@
 -- waits, `<rule>:submit_order` from its yes until the order has ended, `<rule>:done` afterwards. A rule
 -- without a question is idle. The table is the app's: whoever owns the migrations writes there, and a
 -- row that the app has locked at that moment is left alone, so that nobody waits for another program.
-CREATE OR REPLACE FUNCTION move_question(of_question uuid, to_step text) RETURNS void
+-- Row by row, and by key: 10,000 questions that expire at once take about 0.3 s longer for it. A
+-- statement's trigger would keep one plan per connection for a single question and for thousands.
+CREATE OR REPLACE FUNCTION set_pipeline_step(of_question uuid, to_step text) RETURNS void
 LANGUAGE sql AS $$
     UPDATE questions SET pipeline_step = to_step
     WHERE id = (SELECT id FROM questions
@@ -10,24 +12,24 @@ LANGUAGE sql AS $$
                 FOR NO KEY UPDATE SKIP LOCKED)
 $$;
 
-CREATE OR REPLACE FUNCTION move_question_of_confirmation() RETURNS trigger
+CREATE OR REPLACE FUNCTION pipeline_step_of_confirmation() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM move_question(NEW.question_id, NEW.rule_id || CASE NEW.status
+    PERFORM set_pipeline_step(NEW.question_id, NEW.rule_id || CASE NEW.status
         WHEN 'approve' THEN ':submit_order' ELSE ':done' END);
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER move_question AFTER UPDATE OF status ON confirmations
+CREATE OR REPLACE TRIGGER pipeline_step AFTER UPDATE OF status ON confirmations
     FOR EACH ROW WHEN (NEW.status IS DISTINCT FROM OLD.status)
-    EXECUTE FUNCTION move_question_of_confirmation();
+    EXECUTE FUNCTION pipeline_step_of_confirmation();
 
-CREATE OR REPLACE FUNCTION move_question_of_order() RETURNS trigger
+CREATE OR REPLACE FUNCTION pipeline_step_of_order() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM move_question(NEW.question_id, NEW.rule_id || ':done');
+    PERFORM set_pipeline_step(NEW.question_id, NEW.rule_id || ':done');
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER move_question AFTER UPDATE OF status ON trade_orders
+CREATE OR REPLACE TRIGGER pipeline_step AFTER UPDATE OF status ON trade_orders
     FOR EACH ROW WHEN (NEW.question_id IS NOT NULL AND NEW.status IN (
         'filled', 'canceled', 'expired', 'replaced', 'rejected', 'denied'))
-    EXECUTE FUNCTION move_question_of_order();
+    EXECUTE FUNCTION pipeline_step_of_order();

@@ -7,9 +7,11 @@ from decimal import Decimal
 
 from common.holdings.corporate_actions import CorporateAction, restate
 from common.market import NEW_YORK, Snapshot, trading_day
+from common.orders.status import APPROVED
 from infra.postgres.database import Transaction, to_json
 from infra.postgres.trading import adjustments
 from infra.postgres.trading.adjustments import Adjustment
+from infra.postgres.trading.order_columns import IS_OPEN
 
 # What happened longer ago than this was known when a question of today was asked.
 _RECENT = timedelta(days=3)
@@ -46,12 +48,12 @@ def due(tx: Transaction, today: date) -> list[CorporateAction]:
         WHERE applied_at IS NULL AND ex_date <= :today AND effect IN ('shares', 'cash')
           AND NOT EXISTS (
               SELECT FROM trade_orders o
-              WHERE o.symbol = a.symbol AND o.status NOT IN ('filled', 'canceled', 'expired',
-                    'replaced', 'rejected', 'denied', 'approved')
+              WHERE o.symbol = a.symbol AND {IS_OPEN} AND o.status <> :approved
                 AND o.created_at < a.ex_date AT TIME ZONE 'America/New_York')
         ORDER BY ex_date, id
         """,
         today=today,
+        approved=APPROVED,
     )
     return [CorporateAction(**row) for row in rows]
 

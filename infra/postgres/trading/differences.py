@@ -30,7 +30,7 @@ def set_manual_holding(tx: Transaction, symbol: str, qty: Decimal, now: datetime
 
 
 def was_restated(tx: Transaction, symbol: str, since: datetime) -> bool:
-    """Tell whether the shares of a symbol became others after an instant."""
+    """Return whether the shares of a symbol became others after an instant."""
     return bool(
         tx.rows(
             "SELECT 1 FROM corporate_actions WHERE coalesce(new_symbol, symbol) = :symbol"

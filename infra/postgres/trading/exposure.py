@@ -179,7 +179,9 @@ def day_pnl_of_each(
               SELECT firebase_uid FROM trades
               WHERE firebase_uid = ANY(CAST(:uids AS text[])) AND closed_at >= :day_start) AS holder
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN count(*) = count(pnl) THEN coalesce(sum(pnl), 0) END AS pnl
+            -- NaN is above every number.
+            SELECT CASE WHEN count(*) = count(pnl) AND abs(coalesce(sum(pnl), 0)) < 'Infinity'
+                        THEN coalesce(sum(pnl), 0) END AS pnl
             FROM utils_statistics.daily_trade_pnl(CAST(:day AS date), holder.firebase_uid)
         ) AS day
         """,

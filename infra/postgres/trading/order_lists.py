@@ -66,8 +66,8 @@ def of_ids(tx: Transaction, ids: Sequence[UUID]) -> list[Order]:
         raise MalformedMessageError(*problems(error)) from error
 
 
-def whose(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, tuple[str, str, str]]:
-    """Tell owner, symbol and rule of orders, whatever else is wrong with them."""
+def owners(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, tuple[str, str, str]]:
+    """Read owner, symbol and rule of orders, whatever else is wrong with them."""
     rows = tx.rows(
         "SELECT id, firebase_uid, symbol, rule_id FROM trade_orders"
         " WHERE id = ANY(CAST(:ids AS uuid[]))",
@@ -77,7 +77,7 @@ def whose(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, tuple[str, str, st
 
 
 def stuck(tx: Transaction, before: datetime) -> list[Row]:
-    """Read the orders that should have got on before an instant.
+    """Read the orders that should have made progress before an instant.
 
     Those are ours, those in transit, and those whose status is a word that nobody knows.
     """

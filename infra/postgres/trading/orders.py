@@ -94,7 +94,7 @@ def reserve(tx: Transaction, order: Order, quote: Quote, asset: Asset, now: date
 
 
 def deny(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
-    """Store a guardrail's no, with its numbers, and announce it."""
+    """Store a guardrail's denial, with its numbers, and announce it."""
     changes = {"denial_code": denied.code.value, "reason": denied.reason}
     _move(tx, order, DENIED, now, "denial_code = :denial_code, reason = :reason", changes)
     _announce(tx, order.id, now)
@@ -108,16 +108,16 @@ def withdraw(tx: Transaction, order: Order, now: datetime) -> None:
 
 
 def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
-    """Store the broker's no, which gives the reservation back, and announce it."""
+    """Store the broker's rejection, which gives the reservation back, and announce it."""
     _move(tx, order, REJECTED, now, "reason = :reason", {"reason": reason})
     _announce(tx, order.id, now)
     return replace(order, status=REJECTED, reason=reason)
 
 
 def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: datetime) -> Order:
-    """Store and announce news of the broker's about a locked order; return how it stands now.
+    """Store and announce an update of the broker's on a locked order; return how it stands now.
 
-    `BrokerOrder.news_of` has decided what may follow: a late execution changes an ended order.
+    `BrokerOrder.update_of` has decided what may follow: a late execution changes an ended order.
     """
     filled_qty = order.filled_qty if broker_order.filled_qty is None else broker_order.filled_qty
     changes: dict[str, Any] = {
@@ -215,7 +215,7 @@ def _change(
 
 
 def _announce(tx: Transaction, order_id: UUID, now: datetime) -> None:
-    """Tell the app backend how the order stands now."""
+    """Announce to the app backend how the order stands now."""
     row = _present(tx.row(SELECT + " WHERE id = :id", id=order_id))
     shown = TradeUpdate.model_fields.keys() & row.keys()
     update = TradeUpdate(order_id=row["id"], at=now, **{key: row[key] for key in shown})

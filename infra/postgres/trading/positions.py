@@ -19,20 +19,20 @@ from infra.postgres.users.set_aside_rows import SetAsideRow
 def record(
     tx: Transaction, order_id: UUID, broker_order: BrokerOrder, now: datetime
 ) -> Order | None:
-    """Store the broker's word on an order and book what it filled.
+    """Store the broker's report on an order and book what it filled.
 
-    Returns how the order stands now, None when there was no news.
+    Returns how the order stands now, None when nothing changed.
     """
     order = orders.lock(tx, order_id)
-    news = broker_order.news_of(order)
-    if news is None:
+    update = broker_order.update_of(order)
+    if update is None:
         return None
-    fill = _new_fill(order, news, now)
+    fill = _new_fill(order, update, now)
     if fill is not None:
         fill_id = _store_fill(tx, order, fill)
         for part in apply_fill(_open_trade(tx, order), fill):
             _store_part(tx, order, part, fill_id)
-    return orders.record(tx, order, news, now)
+    return orders.record(tx, order, update, now)
 
 
 def held_in_range(
@@ -106,13 +106,13 @@ def moving(tx: Transaction, since: datetime) -> list[str]:
     return [row["symbol"] for row in rows]
 
 
-def _new_fill(order: Order, news: BrokerOrder, now: datetime) -> Fill | None:
+def _new_fill(order: Order, update: BrokerOrder, now: datetime) -> Fill | None:
     """Derive the execution between the order as it was known and the broker's new reading."""
-    if news.filled_qty is None or news.filled_avg_price is None:
+    if update.filled_qty is None or update.filled_avg_price is None:
         return None
-    known = (order.filled_qty, order.filled_avg_price or news.filled_avg_price)
-    reported = (news.filled_qty, news.filled_avg_price)
-    return next_fill(order.side, known, reported, news.last_change or now)
+    known = (order.filled_qty, order.filled_avg_price or update.filled_avg_price)
+    reported = (update.filled_qty, update.filled_avg_price)
+    return next_fill(order.side, known, reported, update.last_change or now)
 
 
 def _store_fill(tx: Transaction, order: Order, fill: Fill) -> int:

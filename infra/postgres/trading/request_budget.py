@@ -29,7 +29,7 @@ def read(tx: Transaction, now: datetime) -> RequestBudget:
 
 
 def take(tx: Transaction, count: int, now: datetime) -> None:
-    """Take requests of the budget, and forget what counts no more."""
+    """Take requests of the budget, and delete what no longer counts."""
     if not count:
         return
     tx.run("DELETE FROM request_budget WHERE second < :before", before=now - _KEPT)

@@ -25,7 +25,7 @@ _WITHOUT_ORDER = """
 """
 
 
-def every(tx: Transaction) -> list[dict[str, Any]]:
+def list_all(tx: Transaction) -> list[dict[str, Any]]:
     """List the users with a config: is it enabled, and what is under way."""
     return tx.rows(
         """

@@ -36,20 +36,39 @@ _REPLACE = (
 
 
 def watched(tx: Transaction, configs: Sequence[SharedConfig], most_symbols: int) -> list[DataInput]:
-    """Remember what these configs watch, and nothing else; return the distinct inputs.
+    """Remember what these configs watch, and nothing else; return the distinct inputs."""
+    kept, _ = fitting(tx, configs, most_symbols)
+    tx.run(_REPLACE, inputs=_rows(kept))
+    inputs = {each.key: each for shared in kept for each in shared.config.data_inputs}
+    return list(inputs.values())
+
+
+def fitting(
+    tx: Transaction, configs: Sequence[SharedConfig], most_symbols: int
+) -> tuple[list[SharedConfig], list[tuple[SharedConfig, str]]]:
+    """Return the configs that are watched, and the others, each with the reason.
 
     A config with which there would be more than `most_symbols` of all users together is left out;
     those that are watched already come before it.
     """
     known = {row["config_key"] for row in tx.rows("SELECT DISTINCT config_key FROM config_inputs")}
     symbols, kept = frozenset[str](), list[SharedConfig]()
+    left_out = list[tuple[SharedConfig, str]]()
     for each in sorted(configs, key=lambda config: config.key not in known):
-        if len(together := symbols | each.config.all_symbols) <= most_symbols:
+        together = symbols | each.config.all_symbols
+        if problem := too_many(len(together), most_symbols):
+            left_out.append((each, problem))
+        else:
             symbols = together
             kept.append(each)
-    tx.run(_REPLACE, inputs=_rows(kept))
-    inputs = {each.key: each for shared in kept for each in shared.config.data_inputs}
-    return list(inputs.values())
+    return kept, left_out
+
+
+def too_many(together: int, most_symbols: int) -> str | None:
+    """Say that all users together would watch too many symbols, None when they do not."""
+    if together <= most_symbols:
+        return None
+    return f"all users together would watch {together} symbols, the server allows {most_symbols}"
 
 
 def add(tx: Transaction, config: SharedConfig) -> None:

@@ -48,7 +48,7 @@ def of_config(tx: Transaction, config_key: str) -> Row | None:
     )
 
 
-def all_of_them(tx: Transaction, limit: int = 20) -> list[Row]:
+def list_all(tx: Transaction, limit: int = 20) -> list[Row]:
     """Return the configs that are set aside, the newest first, with one of their users."""
     return tx.rows(
         """

@@ -68,7 +68,7 @@ def of_user(tx: Transaction, firebase_uid: str) -> list[Row]:
     )
 
 
-def all_of_them(tx: Transaction, limit: int = 20) -> list[Row]:
+def list_all(tx: Transaction, limit: int = 20) -> list[Row]:
     """Return what is set aside, the newest first."""
     return tx.rows(
         f"SELECT * FROM ({_EVERYTHING}) AS row ORDER BY since DESC, kind, name LIMIT :limit",

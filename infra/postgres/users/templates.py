@@ -9,7 +9,7 @@ from infra.postgres.database import Transaction, to_json
 Document = dict[str, Any]
 
 
-def every(tx: Transaction) -> list[dict[str, Any]]:
+def list_all(tx: Transaction) -> list[dict[str, Any]]:
     """List the templates by name, and how many users each has."""
     return tx.rows(
         """

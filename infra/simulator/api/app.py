@@ -53,7 +53,7 @@ def create_app(broker: BrokerState) -> flask.Flask:
 
 
 class _BrokerApp(flask.Flask):
-    """Wraps each dispatch: credentials, budget, faults, and one turn at the broker."""
+    """Wraps each dispatch: credentials, budget, faults, and the lock of the broker."""
 
     def __init__(self, broker: BrokerState) -> None:
         super().__init__("broker", static_folder=None)
@@ -82,9 +82,9 @@ class _BrokerApp(flask.Flask):
             return failures.answered(fault, flask.request.path, self.broker.rate.reset_at)
         if fault and fault.kind == "refuse_connection":
             return failures.hang_up(flask.request.environ)
-        with self.broker.turn():
+        with self.broker.exclusive():
             reply = super().dispatch_request()
-        # Only now, with everything committed: the order exists though its sender never hears so.
+        # Only now, with everything committed: the order exists, but its sender never learns so.
         if fault and fault.kind == "accept_then_timeout":
             time.sleep(float(fault.parameters.get("delay", 0)))
             return failures.hang_up(flask.request.environ)

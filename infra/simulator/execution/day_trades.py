@@ -14,7 +14,7 @@ def count(fills: Iterable[Fill], now: int) -> int:
 
 
 def would_be_one(fills: Iterable[Fill], now: int, symbol: str, side: str) -> bool:
-    """Tell whether closing by an order of this side would make another day trade."""
+    """Return whether closing by an order of this side would make another day trade."""
     return _sides_today(fills, now).get(symbol) == {"sell" if side == "buy" else "buy"}
 
 

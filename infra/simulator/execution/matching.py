@@ -93,7 +93,7 @@ class Matching:
         first, last = (to_datetime(instant).date() for instant in (after, now))
         found.update(from_datetime(s.open) for s in self._calendar.between(first, last))
         for order in orders:
-            found.update(self._faults.order_fault(order.id).dues(), [order.expires_at])
+            found.update(self._faults.order_fault(order.id).due_times(), [order.expires_at])
         return sorted(moment for moment in found if after <= moment <= now)
 
     def _advance(self, order: Order, moment: int) -> None:
@@ -134,7 +134,7 @@ class Matching:
         return self._save(order, Status.NEW, moment, submitted_at=self._ledger.stamp(moment))
 
     def _trade(self, order: Order, order_fault: OrderFault, moment: int) -> None:
-        """Execute what the market and the order's fate let execute; the rest may wait."""
+        """Execute what the market and the order's fault let execute; the rest may wait."""
         if price := self._execution_price(order, moment):
             price = order_fault.price(order, price)
             left = self._quantity(order, price)

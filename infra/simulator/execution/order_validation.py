@@ -63,7 +63,7 @@ class OrderValidation:
             self._check_opening(request, intent)
         order = self._order(request, intent)
         self.ledger.save(order)
-        self.faults.meet(order, self._begins(request))
+        self.faults.assign(order, self._begins(request))
         return order
 
     def _check_asset(self, request: OrderRequest) -> None:

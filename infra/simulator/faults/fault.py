@@ -12,7 +12,7 @@ _HELD_QUOTES = ("snapshot", "quotes")
 
 
 @dataclass
-class Schedule:
+class FaultSchedule:
     """When a fault is due: after so many matches, in a time, and then by chance."""
 
     after: int = 0
@@ -48,7 +48,7 @@ class Fault:
     times: int
     method: str | None
     path: str
-    schedule: Schedule
+    schedule: FaultSchedule
     parameters: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -9,7 +9,7 @@ _ORDERS = "/v2/orders"
 class Kind:
     """One kind of fault; `method` and `path` are what it hits unless it is told otherwise.
 
-    A request meets at most one fault of each group, the oldest first: two queued `status` faults
+    At most one fault of each group hits a request, the oldest first: two queued `status` faults
     hit two requests, while a slow one can also fail. The same holds for an order.
     """
 

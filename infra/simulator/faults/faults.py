@@ -64,7 +64,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from infra.simulator.faults.fault import Fault, Schedule
+from infra.simulator.faults.fault import Fault, FaultSchedule
 from infra.simulator.faults.fault_kinds import KINDS
 from infra.simulator.faults.order_fault import OrderFault
 from infra.simulator.faults.switches import Switches
@@ -77,7 +77,7 @@ class Faults:
     def __init__(self, now: Callable[[], datetime], switches: Switches) -> None:
         self._now, self._switches, self._lock = now, switches, threading.Lock()
         self._waiting: list[Fault] = []
-        self._fates: dict[str, OrderFault] = {}
+        self._order_faults: dict[str, OrderFault] = {}
         self._accepted = 0
         self._injected: Counter[str] = Counter()
 
@@ -90,7 +90,7 @@ class Faults:
         path: str | None = None,
         **parameters: Any,
     ) -> None:
-        """Let the next `times` matching requests or orders meet this (see the tables above)."""
+        """Let the next `times` matching requests or orders be hit by this (see above)."""
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}; known: {', '.join(KINDS)}")
         traits = KINDS[kind]
@@ -101,30 +101,34 @@ class Faults:
             raise ValueError("times must be at least 1")
         _check(kind, parameters)
         method, path = method or traits.method, path or traits.path
-        fault = Fault(kind, times, method, path, Schedule(**schedule), parameters)
+        fault = Fault(kind, times, method, path, FaultSchedule(**schedule), parameters)
         with self._lock:
             self._waiting.append(fault)
 
     def take(self, method: str, path: str) -> dict[str, Fault]:
-        """Return what this request meets, by group, and count what is sure to show."""
-        return self._met(lambda fault: fault.traits.hits_requests and fault.matches(method, path))
+        """Return the faults that hit this request, by group; count those that are sure to show."""
+        return self._take_due(
+            lambda fault: fault.traits.hits_requests and fault.matches(method, path)
+        )
 
     def take_frame(self, path: str) -> Fault | None:
-        """Return what the next frame with data on a stream meets, and count it."""
-        met = self._met(lambda fault: fault.traits.hits_streams and path.startswith(fault.path))
-        return met.get("stream")
+        """Return the fault that hits the next frame with data on a stream, and count it."""
+        due = self._take_due(
+            lambda fault: fault.traits.hits_streams and path.startswith(fault.path)
+        )
+        return due.get("stream")
 
-    def meet(self, order: Order, begins: int) -> None:
+    def assign(self, order: Order, begins: int) -> None:
         """Decide what becomes of an order that was just accepted."""
-        met = self._met(lambda fault: fault.traits.hits_orders and fault.concerns(order))
+        due = self._take_due(lambda fault: fault.traits.hits_orders and fault.concerns(order))
         self._accepted += 1
-        course = met.get("course") or self._by_chance(order)
-        if met or course:
-            self._fates[order.id] = OrderFault(begins, met.get("hold"), course)
+        course = due.get("course") or self._by_chance(order)
+        if due or course:
+            self._order_faults[order.id] = OrderFault(begins, due.get("hold"), course)
 
     def order_fault(self, order_id: str) -> OrderFault:
-        """Return what was decided for an order: nothing but good, mostly."""
-        return self._fates.get(order_id) or OrderFault()
+        """Return what was assigned to an order; most orders have no fault."""
+        return self._order_faults.get(order_id) or OrderFault()
 
     def hit(self, fault: Fault) -> bool:
         """Use up and count a late fault whose effect shows now; False when it already was."""
@@ -154,7 +158,7 @@ class Faults:
         """Forget all faults, and what would still become of orders; the counts stay."""
         with self._lock:
             self._waiting.clear()
-            self._fates.clear()
+            self._order_faults.clear()
 
     def clear(self) -> None:
         """Forget all faults and counts."""
@@ -163,17 +167,17 @@ class Faults:
             self._accepted = 0
             self._injected.clear()
 
-    def _met(self, matches: Callable[[Fault], bool]) -> dict[str, Fault]:
+    def _take_due(self, matches: Callable[[Fault], bool]) -> dict[str, Fault]:
         now = self._now()
         with self._lock:
             self._waiting = [fault for fault in self._waiting if not fault.schedule.is_over(now)]
-            met: dict[str, Fault] = {}
+            due: dict[str, Fault] = {}
             for fault in list(self._waiting):
                 group = fault.traits.group
-                if group not in met and matches(fault) and fault.schedule.is_due(now):
-                    met[group] = fault
-                    self._meet(fault)
-            return met
+                if group not in due and matches(fault) and fault.schedule.is_due(now):
+                    due[group] = fault
+                    self._mark_used(fault)
+            return due
 
     def _by_chance(self, order: Order) -> Fault | None:
         """Return the partial fill that the switches want for some of the orders."""
@@ -182,13 +186,13 @@ class Faults:
         if dice.random() >= wanted.partial_fill_probability or not order.can_be_parted:
             return None
         fraction = Decimal(dice.randint(1, 9)) / 10
-        return Fault("partial_fill", 1, None, "", Schedule(), {"fraction": fraction})
+        return Fault("partial_fill", 1, None, "", FaultSchedule(), {"fraction": fraction})
 
-    def _meet(self, fault: Fault) -> None:
+    def _mark_used(self, fault: Fault) -> None:
         if fault.traits.late:
             return
         self._use(fault)
-        # What an order meets is counted when it shows on the order.
+        # A fault of an order is counted when it shows on the order.
         self._injected[fault.kind] += not fault.traits.hits_orders
 
     def _use(self, fault: Fault) -> None:

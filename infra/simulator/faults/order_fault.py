@@ -59,7 +59,7 @@ class OrderFault:
         part = (order.filled_qty + left) * self._fraction
         return min(left, max(step, part.quantize(step, rounding=ROUND_DOWN)))
 
-    def dues(self) -> list[int]:
+    def due_times(self) -> list[int]:
         """Return the instants at which something is due."""
         if self.course is None:
             return [self._free_at]

@@ -200,7 +200,7 @@ class Ledger:
             self.adjust(fee, replace(held, qty=held.qty - qty) if held.qty > qty else None)
 
     def clear(self) -> None:
-        """Begin again with an empty book and the starting cash."""
+        """Begin again with an empty ledger and the starting cash."""
         with self.transaction():
             tables = (
                 *(self._orders, self._fills, self._positions, self._account),

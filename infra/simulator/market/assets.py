@@ -50,14 +50,14 @@ class Assets:
         numbers = {each.name for each in fields(Asset) if each.type is Decimal}
         exact = {name: Decimal(str(changes[name])) for name in numbers & changes.keys()}
         self._changed[symbol] = replace(
-            self._changed.get(symbol, usual(symbol)), **(changes | exact)
+            self._changed.get(symbol, default_asset(symbol)), **(changes | exact)
         )
 
     def get(self, symbol: str) -> Asset | None:
         """Return the asset, or None when the broker does not know the symbol."""
         if symbol in self._changed:
             return self._changed[symbol]
-        return usual(symbol) if symbol in self._market.symbols() else None
+        return default_asset(symbol) if symbol in self._market.symbols() else None
 
     def find(self, symbol_or_id: str) -> Asset | None:
         """Return the asset by its symbol, its id, or the name that positions give it."""
@@ -70,7 +70,7 @@ class Assets:
         self._changed.clear()
 
 
-def usual(symbol: str) -> Asset:
+def default_asset(symbol: str) -> Asset:
     """Return an asset with the permissions of its class."""
     if is_crypto(symbol):
         return Asset(symbol, exchange="CRYPTO", marginable=False, shortable=False)

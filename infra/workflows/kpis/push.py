@@ -13,7 +13,7 @@ from infra.dashboard.d1 import D1
 from infra.postgres.dashboard import snapshot_pushes
 from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.dashboard.snapshot_pushes import LastPush
-from infra.postgres.database import Session
+from infra.postgres.database import DatabaseSession
 from infra.runtime.secrets import Secrets
 from infra.runtime.settings import Settings, SettingsError
 from infra.workflows.kpis import push_audit
@@ -71,7 +71,7 @@ def dashboard_clients(settings: Settings, secrets: Secrets) -> DashboardClients:
 
 
 def push_day(
-    session: Session,
+    session: DatabaseSession,
     views: Views,
     open_clients: Callable[[], DashboardClients],
     report_date: date,
@@ -104,7 +104,7 @@ def backfill_warning(built: Built, now: datetime) -> str | None:
 
 
 def _push(
-    session: Session, built: Built, clients: DashboardClients, *, force: bool
+    session: DatabaseSession, built: Built, clients: DashboardClients, *, force: bool
 ) -> tuple[str, str | None]:
     with session.transaction() as tx:
         snapshot_pushes.give_up_lost(tx)
@@ -121,7 +121,7 @@ def _push(
 
 
 def _is_newer(last: LastPush, built: Built) -> bool:
-    """Tell whether what is there was built later, or in this very millisecond from other rows."""
+    """Return whether what is there was built later, or in this very millisecond from other rows."""
     if last.updated_at == built.updated_at:
         return last.content_sha256 != built.content_sha256
     return last.updated_at > built.updated_at
@@ -133,7 +133,7 @@ def _is_same(last: LastPush, built: Built) -> bool:
 
 
 def _send(
-    session: Session, push_id: int, built: Built, clients: DashboardClients
+    session: DatabaseSession, push_id: int, built: Built, clients: DashboardClients
 ) -> tuple[str, str | None]:
     try:
         request_id = clients.api.post(built.body)
@@ -150,7 +150,7 @@ def _send(
 
 
 def _send_to_d1(
-    session: Session, push_id: int, built: Built, d1: D1 | None, unreachable: TransientError
+    session: DatabaseSession, push_id: int, built: Built, d1: D1 | None, unreachable: TransientError
 ) -> str:
     if d1 is None:
         error = f"{unreachable}; there is no D1"

@@ -10,13 +10,13 @@ from common.errors import TradingError
 from common.snapshot import SnapshotTooLargeError
 from infra.postgres.dashboard import snapshot_pushes
 from infra.postgres.dashboard.snapshot_pushes import Push, Result
-from infra.postgres.database import Session, Transaction
+from infra.postgres.database import DatabaseSession, Transaction
 from infra.runtime import redaction
 from infra.workflows.kpis.snapshot import Built
 
 log = logging.getLogger(__name__)
 
-# The event of each result; any other is a failure, of which an alert hears.
+# The event of each result; any other is a failure, which raises an alert.
 _EVENTS = {
     **dict.fromkeys(("accepted", "unchanged", "stored_in_d1"), "snapshot_pushed"),
     **dict.fromkeys(("superseded", "already_running"), "snapshot_not_sent"),
@@ -48,7 +48,7 @@ def record_unbuilt(
 
 
 def finish(
-    session: Session,
+    session: DatabaseSession,
     push_id: int,
     built: Built,
     result: Result,
@@ -63,7 +63,7 @@ def finish(
 
 
 @contextmanager
-def failures_recorded(session: Session, report_date: date, now: datetime) -> Iterator[None]:
+def failures_recorded(session: DatabaseSession, report_date: date, now: datetime) -> Iterator[None]:
     """Record and log whatever keeps a push from being sent, and raise it on."""
     try:
         yield

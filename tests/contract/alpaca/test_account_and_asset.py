@@ -89,7 +89,7 @@ def test_coins_are_traded_only_where_they_are_active(status: object) -> None:
         assert not trading.account().crypto_active
 
 
-def test_an_odd_figure_is_not_known_and_hides_no_other() -> None:
+def test_an_unreadable_figure_is_unknown_and_hides_no_other() -> None:
     with broker(ACCOUNT | {"buying_power": "much", "multiplier": {}, "sma": None}) as trading:
         account = trading.account()
 
@@ -145,7 +145,7 @@ def test_a_recorded_account_without_coins_is_read() -> None:
 
 # ccxt pull request 30467: an account's equity may be missing, which is not an equity of 0.
 @pytest.mark.parametrize("equity", [None, "", "n/a"])
-def test_equity_that_is_not_told_is_not_zero(equity: object) -> None:
+def test_missing_equity_is_not_zero(equity: object) -> None:
     with broker(ACCOUNT | {"equity": equity}) as trading:
         assert not trading.account().blocked
         with pytest.raises(TransientError):
@@ -174,7 +174,7 @@ def test_an_assets_grid_is_read() -> None:
 @pytest.mark.parametrize(
     "odd", [{"price_increment": ""}, {"min_order_size": None}, {"shortable": None}, {"class": 7}]
 )
-def test_an_odd_field_of_an_asset_hides_no_other(odd: dict[str, Any]) -> None:
+def test_an_unreadable_field_of_an_asset_hides_no_other(odd: dict[str, Any]) -> None:
     with broker(COIN | odd) as trading:
         asset = trading.asset("UNI/USD")
 

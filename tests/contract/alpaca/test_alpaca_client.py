@@ -231,7 +231,7 @@ class TestRefusals:
         assert_no_key_in(refused.value)
         assert len(peer.asked) == 1
 
-    def test_its_words_are_the_brokers_own(self, peer: Peer, http: AlpacaHttp) -> None:
+    def test_its_message_is_the_brokers_own(self, peer: Peer, http: AlpacaHttp) -> None:
         peer.answers(*FORBIDDEN[:2])
 
         with pytest.raises(BrokerRefusedError) as refused:
@@ -242,7 +242,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         "body", ["", "[]", "null", "7", '"no"', '{"message": null}', '{"code": 1}', HTML_401]
     )
-    def test_without_words_the_status_speaks(self, peer: Peer, http: AlpacaHttp, body: str) -> None:
+    def test_without_a_message_the_status_is_named(
+        self, peer: Peer, http: AlpacaHttp, body: str
+    ) -> None:
         peer.answers(403, body)
 
         with pytest.raises(BrokerRefusedError) as refused:
@@ -603,7 +605,7 @@ class TestMarketData:
         }
 
     @pytest.mark.parametrize("null", [True, False])
-    def test_an_unknown_symbol_has_no_facts_and_spoils_no_other(
+    def test_an_unknown_symbol_has_no_facts_and_affects_no_other(
         self, simulator: SimulatedBroker, market_data: AlpacaMarketData, *, null: bool
     ) -> None:
         simulator.switches.unknown_snapshot_is_null = null

@@ -95,7 +95,7 @@ class TestMayHaveArrived:
             ("status", {"status": 200, "body": ""}, False),
         ],
     )
-    def test_order_is_of_unknown_outcome_and_the_look_up_tells(
+    def test_order_is_of_unknown_outcome_until_it_is_looked_up(
         self,
         simulator: SimulatedBroker,
         trading: AlpacaTrading,
@@ -178,7 +178,7 @@ class TestNotCarriedOut:
             (422, {"code": 42210000}, "UNPROCESSABLE ENTITY"),
         ],
     )
-    def test_refusal_comes_with_the_brokers_words(
+    def test_refusal_has_the_brokers_message(
         self,
         simulator: SimulatedBroker,
         trading: AlpacaTrading,
@@ -232,7 +232,7 @@ class TestReads:
 
 class TestOddOrders:
     @pytest.mark.parametrize("status", ["held", "suspended", "calculated", "unheard_of"])
-    def test_order_in_an_odd_status_is_read_and_still_open(
+    def test_order_in_an_unknown_status_is_read_and_still_open(
         self, simulator: SimulatedBroker, trading: AlpacaTrading, status: str
     ) -> None:
         simulator.faults.add("hold_status", status=status)
@@ -255,7 +255,7 @@ class TestOddOrders:
         assert found is not None
         assert (submitted.status, found.status) == ("pending_new", "rejected")
 
-    def test_old_reading_is_told_from_a_new_one(
+    def test_older_reading_is_told_from_a_newer_one(
         self, simulator: SimulatedBroker, trading: AlpacaTrading
     ) -> None:
         simulator.faults.add("partial_fill")
@@ -276,7 +276,7 @@ class TestOddOrders:
 
 
 class TestLists:
-    def test_order_with_an_odd_field_is_read_and_hides_no_other(
+    def test_order_with_an_unreadable_field_is_read_and_hides_no_other(
         self, simulator: SimulatedBroker, trading: AlpacaTrading
     ) -> None:
         simulator.switches.fill_delay_seconds = 60

@@ -91,7 +91,7 @@ class TestSnapshots:
         assert after["prev_close"] == (Decimal(492), "10 00:00")
 
     @pytest.mark.parametrize("null", [True, False])
-    def test_an_unknown_symbol_has_no_facts_and_spoils_no_other(
+    def test_an_unknown_symbol_has_no_facts_and_affects_no_other(
         self, simulator: SimulatedBroker, data: AlpacaMarketData, *, null: bool
     ) -> None:
         simulator.switches.unknown_snapshot_is_null = null
@@ -131,7 +131,7 @@ class TestSnapshots:
             7,
         ],
     )
-    def test_what_cannot_be_right_is_no_fact_and_spoils_no_other(
+    def test_what_cannot_be_right_is_no_fact_and_affects_no_other(
         self, simulator: SimulatedBroker, data: AlpacaMarketData, raw: Any
     ) -> None:
         answer(simulator, {"SPY": raw, "AAPL": {"latestTrade": TRADE}})
@@ -171,7 +171,7 @@ class TestSnapshots:
         assert part in fetched.problems[0].reason
 
     @pytest.mark.parametrize("odd", [None, -1, "many"])
-    def test_an_odd_size_loses_no_trade(
+    def test_an_unreadable_size_loses_no_trade(
         self, simulator: SimulatedBroker, data: AlpacaMarketData, odd: Any
     ) -> None:
         answer(simulator, {"SPY": {"latestTrade": TRADE | {"s": odd}}})
@@ -235,7 +235,7 @@ class TestSnapshots:
 
         assert [(each.symbol, each.metric) for each in facts] == [("C", "last_trade")]
 
-    def test_a_quiet_crypto_pair_keeps_its_day(
+    def test_a_crypto_pair_without_trades_keeps_its_day(
         self, simulator: SimulatedBroker, data: AlpacaMarketData
     ) -> None:
         body = {
@@ -413,7 +413,7 @@ def test_latest_trades_are_the_prices_of_now(data: AlpacaMarketData) -> None:
     assert [each.subject for each in fetched.problems] == ["ZZZZ"]
 
 
-def test_the_calendar_tells_each_day_in_utc(trading: AlpacaTrading) -> None:
+def test_the_calendar_has_each_day_in_utc(trading: AlpacaTrading) -> None:
     days = trading.calendar(date(2026, 11, 25), date(2026, 11, 28)).found
 
     assert [(each.date.day, each.regular is None) for each in days] == [

@@ -65,7 +65,7 @@ def test_a_locked_quote_is_one() -> None:
         ("impliedVolatility", {}, "delta"),
     ],
 )
-def test_an_odd_part_loses_only_itself(part: str, odd: Any, kept: str) -> None:
+def test_an_unreadable_part_loses_only_itself(part: str, odd: Any, kept: str) -> None:
     snapshot = read(GOOD | {part: odd})
 
     assert getattr(snapshot, kept) is not None

@@ -213,7 +213,7 @@ def busy_then_fine(retry_after: Callable[[], str]) -> list[Callable[[], flask.Re
 
 
 @pytest.mark.parametrize("retry_after", [lambda: "1", in_two_seconds])
-def test_a_dashboard_that_asks_for_patience_is_given_it(retry_after: Callable[[], str]) -> None:
+def test_a_retry_after_of_the_dashboard_is_waited_for(retry_after: Callable[[], str]) -> None:
     with answering(*busy_then_fine(retry_after)) as (url, asked), client(url) as api:
         begin = time.monotonic()
         api.post(BODY)
@@ -232,7 +232,7 @@ def test_a_dashboard_that_asks_for_patience_is_given_it(retry_after: Callable[[]
         "Tue, 10 Feb 2998 23:00:00 -0000",  # as of no known zone
     ],
 )
-def test_an_unclear_word_about_patience_delays_nothing(unclear: str) -> None:
+def test_an_unreadable_retry_after_delays_nothing(unclear: str) -> None:
     with answering(*busy_then_fine(lambda: unclear)) as (url, asked), client(url) as api:
         begin = time.monotonic()
         api.post(BODY)
@@ -241,7 +241,7 @@ def test_an_unclear_word_about_patience_delays_nothing(unclear: str) -> None:
     assert len(asked) == 2
 
 
-def test_patience_beyond_the_deadline_is_not_waited_for() -> None:
+def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
     asks = busy_then_fine(lambda: "3600")
 
     with (

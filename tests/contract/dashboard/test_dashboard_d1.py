@@ -207,7 +207,7 @@ def test_wrong_credentials_are_permanent_and_quoted_nowhere(
     assert API_TOKEN not in str(refused.value)
 
 
-def test_a_success_that_says_otherwise_is_a_failure() -> None:
+def test_a_success_status_with_an_error_in_its_body_is_a_failure() -> None:
     for body in (
         '{"success": false, "errors": [{"message": "D1_ERROR"}]}',
         "<html>ok</html>",

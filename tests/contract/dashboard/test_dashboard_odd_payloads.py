@@ -145,7 +145,7 @@ def test_the_rank_of_a_contract_is_its_place_in_the_list(dashboard: DashboardRec
     assert archived(dashboard)["extremes"]["byKpi"]["Rho"] == 1
 
 
-def test_a_row_without_words_gets_them(dashboard: DashboardReceiver) -> None:
+def test_a_row_without_texts_gets_defaults(dashboard: DashboardReceiver) -> None:
     odd = snapshot(
         date=f" {DATE} ",
         updated_at=None,

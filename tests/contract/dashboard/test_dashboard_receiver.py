@@ -62,7 +62,9 @@ def test_the_reference_snapshot_is_accepted_whole(dashboard: DashboardReceiver) 
 @pytest.mark.parametrize(
     "changed", [{"X_Internal_Token": "wrong"}, {"X_Signature": "0" * 64}, {"X_Signature": ""}]
 )
-def test_a_stranger_is_refused(dashboard: DashboardReceiver, changed: dict[str, str]) -> None:
+def test_an_unknown_caller_is_refused(
+    dashboard: DashboardReceiver, changed: dict[str, str]
+) -> None:
     response = post(dashboard, written(snapshot()), **changed)
 
     assert response.status_code == 403

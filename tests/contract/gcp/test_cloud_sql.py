@@ -101,7 +101,7 @@ def test_further_connections_reuse_the_certificate(connect: CloudSql, google: Go
     assert len(google.asked) == 2
 
 
-def test_after_a_failover_the_pool_connects_anew_without_a_word(
+def test_after_a_failover_the_pool_reconnects_and_no_caller_fails(
     connect: CloudSql, proxy: Proxy
 ) -> None:
     with pool(connect) as database:

@@ -275,7 +275,7 @@ def _put(key: tuple[str, str], *path: str | int, value: Any) -> Callable[[Google
         (_put(ALERTS, "alertPolicies", value=[]), "Tick missing is not there"),
         (
             _put(ALERTS, "alertPolicies", 0, "notificationChannels", value=[]),
-            "nobody hears Tick missing",
+            "Tick missing notifies nobody",
         ),
         (
             _put(ALERTS, "alertPolicies", 0, "validity", value={"code": 5, "message": "no metric"}),
@@ -317,7 +317,7 @@ def test_the_newest_version_of_a_secret_must_be_enabled(
 
 
 @pytest.mark.parametrize("key", [FUNCTION, SUBSCRIPTION, JOB, SECRET])
-def test_what_was_deleted_is_said(
+def test_what_was_deleted_is_reported(
     apis: GoogleApis, google: GoogleRest, key: tuple[str, str]
 ) -> None:
     del apis.answers[key]

@@ -89,7 +89,7 @@ def test_a_project_that_is_ready_has_nothing_to_do(google: GoogleRest) -> None:
             "fail",
             "Concurrent Build CPUs (Private Pool) in us-central1: none",
         ),
-        (QUOTAS, {}, "warn", "no quota of private pools is told"),
+        (QUOTAS, {}, "warn", "the quota of private pools is not listed"),
         (
             DOMAINS,
             {"spec": {"rules": [{"values": {"allowedValues": ["C0abc"]}}]}},
@@ -104,7 +104,7 @@ def test_a_project_that_is_ready_has_nothing_to_do(google: GoogleRest) -> None:
         ),
     ],
 )
-def test_what_an_apply_would_stumble_over_is_said(
+def test_what_would_make_an_apply_fail_is_reported(
     apis: GoogleApis, google: GoogleRest, key: Any, answer: Any, status: str, message: str
 ) -> None:
     apis.answers[key] = answer
@@ -115,7 +115,7 @@ def test_what_an_apply_would_stumble_over_is_said(
     assert wrong.advice
 
 
-def test_a_region_in_which_some_projects_may_not_build_is_said(google: GoogleRest) -> None:
+def test_a_region_in_which_some_projects_may_not_build_is_reported(google: GoogleRest) -> None:
     wrong = _wrong(google, "us-east4")
 
     assert [each.check for each in wrong] == ["region", "quota"]

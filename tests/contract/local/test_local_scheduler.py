@@ -8,7 +8,7 @@ import flask
 
 from infra.local.scheduler import LocalScheduler
 from infra.local.serving import HttpServer
-from infra.runtime.schedules import Retry, Schedule
+from infra.runtime.schedules import Retry, ScheduledJob
 from tests.contract.local.bus_support import eventually
 
 MONDAY = datetime(2026, 7, 6, 12, 59, 30, tzinfo=UTC)
@@ -40,8 +40,8 @@ class Functions:
         return [name for name, _, _ in self.calls]
 
 
-def job(function: str, cron: str = "* * * * *", retries: int = 0, **body: object) -> Schedule:
-    return Schedule(
+def job(function: str, cron: str = "* * * * *", retries: int = 0, **body: object) -> ScheduledJob:
+    return ScheduledJob(
         name=function.replace("_", "-"),
         function=function,
         schedule=cron,

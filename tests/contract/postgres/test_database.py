@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from common.errors import OutcomeUnknownError, TradingError, TransientError
 from common.market import NEW_YORK
 from infra.local.postgres import create_database, embedded_postgres
-from infra.postgres.database import Database, Session, Transaction, connector, to_json
+from infra.postgres.database import Database, DatabaseSession, Transaction, connector, to_json
 from infra.postgres.migrate import MigrationChangedError, migrate, migrations, repeatables
 from tests.conftest import rows
 
@@ -53,7 +53,7 @@ def pool(url: str, size: int = 4, timeout_seconds: float = 10) -> Iterator[Datab
 
 @contextmanager
 def failing(
-    on: Database | Session, error: type[BaseException], match: str | None = None
+    on: Database | DatabaseSession, error: type[BaseException], match: str | None = None
 ) -> Iterator[Transaction]:
     """Run a transaction that must end in this error, wherever in it that comes up."""
     with pytest.raises(error, match=match), on.transaction() as tx:
@@ -252,7 +252,9 @@ class TestPool:
 
         assert len(pids) == 1
 
-    def test_one_more_than_its_size_waits_and_is_told_to_try_again(self, database_url: str) -> None:
+    def test_one_more_than_its_size_waits_and_raises_a_transient_error(
+        self, database_url: str
+    ) -> None:
         with pool(database_url, size=2, timeout_seconds=0.05) as db:
             with (
                 db.transaction(),
@@ -315,7 +317,7 @@ class TestPool:
 
 
 class TestLostConnections:
-    def test_one_that_died_while_idle_is_replaced_without_a_word(
+    def test_one_that_died_while_idle_is_replaced_and_no_caller_fails(
         self, db: Database, database_url: str
     ) -> None:
         with db.transaction() as tx:
@@ -643,7 +645,7 @@ class TestMigrate:
 
         assert len(rows(empty, "SELECT * FROM mine")) == 26
 
-    def test_files_are_numbered_without_a_gap_and_each_knows_its_own_tables_alone(self) -> None:
+    def test_files_are_numbered_without_a_gap_and_each_names_its_own_tables_alone(self) -> None:
         assert [int(name[:4]) for name in ONCE] == list(range(1, len(ONCE) + 1))
         for migration in migrations():
             made = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?([\w.]+)", migration.sql))

@@ -39,7 +39,7 @@ STEPS = st.one_of(
 
 
 def place(broker: SimulatedBroker, **fields: Any) -> Order:
-    with broker.turn():
+    with broker.exclusive():
         return broker.order_validation.accept(order_request.parse(MARKET_BUY | fields))
 
 
@@ -59,7 +59,7 @@ def take(broker: SimulatedBroker, step: str, value: Any) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(steps=st.lists(STEPS, min_size=5, max_size=25))
-def test_books_add_up_after_any_course_of_orders(steps: list[tuple[str, Any]]) -> None:
+def test_the_ledger_adds_up_after_any_sequence_of_orders(steps: list[tuple[str, Any]]) -> None:
     with SimulatedBroker(SimulatedClock(at=IN_SESSION)) as broker:
         broker.market.set_price("AAPL", "228")
         for step, value in steps:

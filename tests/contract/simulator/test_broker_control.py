@@ -40,15 +40,15 @@ class TestControl:
         assert http.get("/v2/clock").status_code == 503
         assert broker.market.symbols() == ["AAPL", "IBM", "SPY"]
 
-    def test_script_reads_the_book(self, http: httpx.Client) -> None:
+    def test_script_reads_the_ledger(self, http: httpx.Client) -> None:
         placed(http, qty="1")
         http.get("/v2/clock")
 
-        book = http.get("/sim/book").json()
+        ledger = http.get("/sim/ledger").json()
 
-        assert book["positions"] == {"AAPL": "1"}
-        assert [order["status"] for order in book["orders"]] == ["filled"]
-        assert book["cash"] == "99771.99"
+        assert ledger["positions"] == {"AAPL": "1"}
+        assert [order["status"] for order in ledger["orders"]] == ["filled"]
+        assert ledger["cash"] == "99771.99"
 
     def test_reset_begins_again(self, http: httpx.Client) -> None:
         placed(http, qty="1")
@@ -84,7 +84,7 @@ class TestControl:
             ("PATCH", "/sim/switches", {"no_such": True}),
         ],
     )
-    def test_mistakes_of_a_script_are_told(
+    def test_mistakes_of_a_script_are_refused_by_name(
         self, http: httpx.Client, method: str, path: str, body: Any
     ) -> None:
         reply = http.request(method, path, json=body)
@@ -180,7 +180,7 @@ class TestRestart:
             yield process, process.stdout.readline().strip()
             process.kill()
 
-    def test_killed_simulator_still_knows_every_order(
+    def test_killed_simulator_still_has_every_order(
         self, child: tuple[subprocess.Popen[str], str], tmp_path: Path
     ) -> None:
         process, url = child

@@ -19,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class TestFills:
-    def test_reply_never_tells_of_a_fill(self, http: httpx.Client) -> None:
+    def test_reply_never_contains_a_fill(self, http: httpx.Client) -> None:
         order = placed(http, qty="1")
 
         found = look_up(http, order)

@@ -162,7 +162,7 @@ def test_contracts_come_a_hundred_to_a_page(broker: SimulatedBroker, http: httpx
         ),
     ],
 )
-def test_refusals_are_in_the_broker_s_words(
+def test_refusals_have_the_brokers_messages(
     http: httpx.Client, path: str, params: dict[str, str], status: int, message: str
 ) -> None:
     reply = http.get(path, params=params)
@@ -216,7 +216,7 @@ def test_nothing_is_known_before_its_time_and_quotes_move_on(
     assert (before, ask()) == (0.05, 0.2)
 
 
-def test_faults_spoil_option_quotes_too(broker: SimulatedBroker, http: httpx.Client) -> None:
+def test_faults_hit_option_quotes_too(broker: SimulatedBroker, http: httpx.Client) -> None:
     broker.faults.add("empty_quote", side="both", symbol=CALL)
 
     found = http.get(SNAPSHOTS, params={"symbols": CALL}).json()["snapshots"]

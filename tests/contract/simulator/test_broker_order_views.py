@@ -125,7 +125,7 @@ class TestDoubleOrders:
         assert [name for name, _ in listed(http, limit="2")] == ["cs-2", "cs-2"]
 
     @pytest.mark.parametrize("kind", ["duplicate_in_list", "missing_in_list", "stale_order"])
-    def test_empty_list_has_nothing_to_spoil(
+    def test_fault_of_a_list_leaves_an_empty_list_alone(
         self, http: httpx.Client, broker: SimulatedBroker, kind: str
     ) -> None:
         broker.faults.add(kind)

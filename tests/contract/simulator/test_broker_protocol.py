@@ -44,7 +44,7 @@ class TestCredentials:
 
         assert len({reply.headers["X-Request-ID"] for reply in replies}) == 3
 
-    def test_data_replies_tell_the_budget(self, http: httpx.Client) -> None:
+    def test_data_replies_have_the_rate_limit_headers(self, http: httpx.Client) -> None:
         first = http.get("/v2/stocks/snapshots?symbols=AAPL")
         second = http.get("/v2/stocks/snapshots?symbols=brk-b")
 
@@ -52,7 +52,7 @@ class TestCredentials:
         assert second.headers["X-RateLimit-Remaining"] == "198"
         assert second.headers["X-RateLimit-Reset"] == str(int(IN_SESSION.timestamp()) + 60)
 
-    def test_trading_replies_tell_their_own_budget(self, http: httpx.Client) -> None:
+    def test_trading_replies_have_their_own_rate_limit_headers(self, http: httpx.Client) -> None:
         # "Each HTTP response": alpaca-trade-api-csharp issue 607.
         http.get("/v2/stocks/snapshots?symbols=AAPL")
         account, order = http.get("/v2/account"), post(http, qty="1", client_order_id="q-1")

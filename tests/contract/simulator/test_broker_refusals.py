@@ -56,7 +56,7 @@ class TestRefusals:
             ),
         ],
     )
-    def test_order_is_refused_in_the_brokers_words(
+    def test_order_is_refused_with_the_brokers_message(
         self, http: httpx.Client, fields: dict[str, Any], status: int, code: int, message: str
     ) -> None:
         reply = post(http, **fields)

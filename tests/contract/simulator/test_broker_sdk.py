@@ -52,7 +52,7 @@ def look_up(trading: Any, order: Any) -> Any:
     return trading.get_order_by_id(order.id)
 
 
-def test_snapshots_tell_price_quote_and_both_days(data: Any) -> None:
+def test_snapshots_have_price_quote_and_both_days(data: Any) -> None:
     request = StockSnapshotRequest(symbol_or_symbols=[*SYMBOLS, "INVALID"])
 
     snapshots = data.get_stock_snapshot(request)
@@ -176,7 +176,7 @@ def test_no_position_is_an_error_with_its_code(trading: Any) -> None:
     assert caught.value.message == "position does not exist"
 
 
-def test_clock_and_calendar_know_the_half_day(trading: Any, broker: SimulatedBroker) -> None:
+def test_clock_and_calendar_have_the_half_day(trading: Any, broker: SimulatedBroker) -> None:
     broker.clock.set(datetime(2026, 11, 27, 17, 59, tzinfo=UTC))
 
     clock = trading.get_clock()

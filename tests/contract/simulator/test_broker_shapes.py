@@ -168,7 +168,7 @@ def test_calendar_is_the_recorded_one(http: httpx.Client) -> None:
         ({"qty": "0.001"}, "fractional qty worth less than $1"),
     ],
 )
-def test_refused_order_is_told_in_the_recorded_words(
+def test_refused_order_has_the_recorded_message(
     http: httpx.Client, order: dict[str, str], when: str
 ) -> None:
     expected = next(row for row in example("errors") if row["when"] == when)

@@ -15,7 +15,7 @@ from infra.local.stack import WEBHOOK_SECRET
 from infra.runtime.clock import SystemClock
 
 _YES, _NO, _UNCLEAR = Decimal(10), Decimal(-10), Decimal(0)
-_PATIENCE_SECONDS = 15
+_WAIT_SECONDS = 15
 
 
 @dataclass
@@ -34,9 +34,7 @@ class Users:
 
     def trade(self, functions_url: str, stop: threading.Event) -> None:
         """Answer, and let ticks come, until told to stop; nobody minds a lost connection."""
-        with httpx.Client(
-            base_url=functions_url, timeout=_PATIENCE_SECONDS, trust_env=False
-        ) as client:
+        with httpx.Client(base_url=functions_url, timeout=_WAIT_SECONDS, trust_env=False) as client:
             threads = [
                 threading.Thread(target=_until, args=(stop, work, client))
                 for work in (self._answer, self._answer, self._tick)

@@ -14,7 +14,7 @@ _QUOTES = "/v2/stocks/quotes/latest"
 
 @dataclass(frozen=True)
 class BrokerFails:
-    """The next requests or orders of some kind meet a fault of the simulator."""
+    """The next requests or orders of some kind are hit by a fault of the simulator."""
 
     kind: str
     method: str | None = None
@@ -24,7 +24,7 @@ class BrokerFails:
 
     @property
     def hits_cancellations(self) -> bool:
-        """Whether only a cancellation can meet it."""
+        """Whether only a cancellation can be hit by it."""
         return self.method == "DELETE" or self.kind == "fill_before_cancel"
 
     def run(self, world: World) -> None:
@@ -55,7 +55,7 @@ def _status(status: int, method: str, path: str, times: int = 1, **more: Any) ->
     return BrokerFails("status", method, path, times, {"status": status, **more})
 
 
-def _fate(kind: str, times: int = 1, **parameters: Any) -> BrokerFails:
+def _order_fault(kind: str, times: int = 1, **parameters: Any) -> BrokerFails:
     return BrokerFails(kind, times=times, parameters=parameters)
 
 
@@ -85,18 +85,18 @@ TROUBLES: tuple[BrokerFails, ...] = (
     BrokerFails("missing_in_list", times=2),
     BrokerFails("fill_before_cancel"),
     BrokerFails("fill_before_cancel", parameters={"answer": 422}),
-    _fate("pending_new_for", 2, seconds=90),
-    _fate("hold_status", seconds=120, status="held"),
-    _fate("hold_status", seconds=400, status="a_status_of_tomorrow"),
-    _fate("partial_fill", 2, fraction="0.4", every=20),
-    _fate("partial_fill", 2, fraction="0.3", executions=1),
-    _fate("partial_fill", fraction="0.7", worse_by="0.01"),
-    _fate("reject_late", 2, delay=0),
-    _fate("reject_late", delay=60),
-    _fate("cancel_at_broker", 2, delay=0),
-    _fate("cancel_at_broker", delay=60),
-    _fate("expire_at_broker", 2, delay=0),
-    _fate("expire_at_broker", delay=60),
+    _order_fault("pending_new_for", 2, seconds=90),
+    _order_fault("hold_status", seconds=120, status="held"),
+    _order_fault("hold_status", seconds=400, status="a_status_of_tomorrow"),
+    _order_fault("partial_fill", 2, fraction="0.4", every=20),
+    _order_fault("partial_fill", 2, fraction="0.3", executions=1),
+    _order_fault("partial_fill", fraction="0.7", worse_by="0.01"),
+    _order_fault("reject_late", 2, delay=0),
+    _order_fault("reject_late", delay=60),
+    _order_fault("cancel_at_broker", 2, delay=0),
+    _order_fault("cancel_at_broker", delay=60),
+    _order_fault("expire_at_broker", 2, delay=0),
+    _order_fault("expire_at_broker", delay=60),
 )
 SWITCHES: tuple[BrokerIs, ...] = (
     BrokerIs("fill_delay_seconds", 90.0),

@@ -52,7 +52,7 @@ class InjectedFault:
     place: Place
     skip: int = 0
 
-    def meets(self, place: Place) -> bool:
+    def hits(self, place: Place) -> bool:
         """Tell whether it happens here and now; counts the places that it lets pass."""
         if place != self.place:
             return False

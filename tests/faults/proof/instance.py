@@ -83,7 +83,7 @@ class Instance:
             return None
         interleaving.stop()
         self.live()
-        met = next((each for each in self.troubles if each.meets(place)), None)
+        met = next((each for each in self.troubles if each.hits(place)), None)
         if met is None:
             return None
         self.troubles.remove(met)

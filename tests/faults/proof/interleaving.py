@@ -12,7 +12,7 @@ from random import Random
 
 _here = threading.local()
 # How long a call may be on its way before the database is asked whether it waits for a lock.
-_PATIENCE_SECONDS = 0.002
+_WAIT_SECONDS = 0.002
 
 Work = Callable[[], None]
 IsBlocked = Callable[[int], bool]
@@ -44,7 +44,7 @@ class _Call:
 
     def stands(self, is_blocked: IsBlocked) -> None:
         """Wait until it parks, ends, or waits for another's lock."""
-        while not self.parked.wait(_PATIENCE_SECONDS):
+        while not self.parked.wait(_WAIT_SECONDS):
             backend = self.backend
             if backend is not None and is_blocked(backend):
                 return
@@ -71,7 +71,7 @@ def at_once(works: Sequence[Work], rng: Random, is_blocked: IsBlocked) -> None:
             rng.choice(ready).resume()
         else:
             # All wait for each other: the server's deadlock detection ends one of them.
-            running[0].parked.wait(_PATIENCE_SECONDS)
+            running[0].parked.wait(_WAIT_SECONDS)
         for call in running:
             call.stands(is_blocked)
     for call in calls:

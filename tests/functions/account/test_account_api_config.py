@@ -87,7 +87,7 @@ def test_a_config_is_replaced_by_who_has_seen_it(account: Account) -> None:
         ({"If_Match": "*"}, 200),
     ],
 )
-def test_what_a_request_must_know_of_an_existing_config(
+def test_what_a_request_must_state_of_an_existing_config(
     account: Account, headers: dict[str, str], status: int
 ) -> None:
     assert account.put(OVERRIDE, **headers).status_code == status
@@ -97,7 +97,7 @@ def test_what_a_request_must_know_of_an_existing_config(
     ("headers", "status"),
     [({}, 200), ({"If_None_Match": "*"}, 200), ({"If_Match": "*"}, 412)],
 )
-def test_what_a_request_may_say_of_a_first_config(
+def test_what_a_request_may_state_of_a_first_config(
     account: Account, db: Database, headers: dict[str, str], status: int
 ) -> None:
     reply = account.put(OVERRIDE, **headers)
@@ -114,7 +114,7 @@ def test_a_tag_that_a_proxy_weakened_still_counts(account: Account) -> None:
 
 
 @pytest.mark.usefixtures("user")
-def test_of_two_writers_at_once_one_is_told_that_he_has_not_seen_the_others(
+def test_of_two_writers_at_once_the_second_gets_a_precondition_failure(
     account: Account,
 ) -> None:
     seen = account.get("/config").headers["ETag"]

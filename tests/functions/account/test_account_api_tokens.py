@@ -111,7 +111,7 @@ def test_the_routes_here_are_all_there_are() -> None:
 
 
 @pytest.mark.parametrize("kind", BAD_TOKENS)
-def test_a_bad_token_opens_no_route_and_the_caller_is_not_told_why(
+def test_a_bad_token_opens_no_route_and_the_reply_does_not_say_why(
     account: Account,
     db: Database,
     tmp_path: Path,
@@ -184,7 +184,7 @@ def test_a_foreign_token_sees_and_changes_nothing_of_anothers(
     ]
 
 
-def test_a_foreign_put_changes_only_the_strangers_own_config(
+def test_a_put_with_anothers_uid_changes_only_the_callers_own_config(
     account: Account, user: str, db: Database
 ) -> None:
     before = account.get("/config").get_json()

@@ -207,7 +207,7 @@ CLOSE = {
 }
 
 
-def test_a_rule_about_positions_tells_nothing_of_anothers_position(
+def test_a_rule_about_positions_shows_nothing_of_anothers_position(
     account: Account, db: Database, simulator: SimulatedBroker
 ) -> None:
     for uid in (USER, "holder"):

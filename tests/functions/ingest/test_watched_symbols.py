@@ -8,10 +8,12 @@ import pytest
 from functions import wiring
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import enroll, rows
+from tests.conftest import USER, enroll, rows
 from tests.functions.account.account import Account
 from tests.functions.account.test_account_api_config import problems
 from tests.functions.ingest.test_ingest_inputs import crypto, ingest, stocks, watch
+from tests.functions.steps import tick
+from tests.functions.test_asked_what_can_be_done import asked_users
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,24 @@ def test_a_config_that_came_first_is_fetched_whatever_comes_after_it(db: Databas
 
     assert stored_symbols(db) == {"AAPL", "MSFT", "SPY"}
     assert len(rows(db, "SELECT DISTINCT config_key FROM config_inputs")) == 2
+
+
+def test_a_config_above_the_cap_is_set_aside_and_its_users_are_told_why(
+    account: Account, db: Database
+) -> None:
+    enroll(db, "first", data_inputs=[{"id": "primary_watchlist", "symbols": ["QQQ", "SPY"]}])
+    tick()
+    mine = {"id": "primary_watchlist", "symbols": ["AAPL", "MSFT", "SPY"]}
+    enroll(db, USER, data_inputs=[mine])
+
+    tick()
+
+    why = "all users together would watch 4 symbols, the server allows 3"
+    (aside,) = rows(db, "SELECT reason FROM set_aside_configs")
+    (shown,) = account.get("/status").get_json()["rules"]
+    assert aside == {"reason": why}
+    assert (shown["outcome"], shown["observed"]) == ("set_aside", {"reason": why})
+    assert asked_users(db) == {"first"}
 
 
 def test_the_underlyings_of_options_and_coins_count_too(db: Database) -> None:

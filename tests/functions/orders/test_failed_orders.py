@@ -1,4 +1,4 @@
-"""An order that fails tells its user, and asks once whether to try again where they want that."""
+"""An order that fails tells its user, and asks once whether to try again, unless they say no."""
 
 import json
 from datetime import timedelta
@@ -23,7 +23,7 @@ def refuse(simulator: SimulatedBroker) -> None:
 
 
 def asks_again(db: Database, **rule: Any) -> None:
-    enroll(db, USER, rules=[{"id": "dip_confirm", "ask_again_on_failure": True} | rule])
+    enroll(db, USER, rules=[{"id": "dip_confirm"} | rule])
 
 
 def pending(db: Database) -> list[UUID]:
@@ -96,10 +96,10 @@ def test_the_second_failure_asks_no_more(db: Database, simulator: SimulatedBroke
     assert updates == ["rejected", "rejected"]
 
 
-def test_who_did_not_ask_for_it_is_told_and_not_asked(
+def test_who_wants_no_second_question_is_told_and_not_asked(
     db: Database, simulator: SimulatedBroker
 ) -> None:
-    enroll(db, USER)
+    asks_again(db, ask_again_on_failure=False)
     refuse(simulator)
 
     submit(approved(db))
@@ -141,6 +141,31 @@ def test_an_order_that_the_broker_lets_expire_asks_too(
     (again,) = pending(db)
     (text,) = rows(db, "SELECT question_text FROM questions WHERE id = :id", id=again)
     assert "it was expired by the broker" in text["question_text"]
+
+
+def test_what_could_only_be_denied_is_told_and_not_asked_again(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, USER, guardrails={"max_orders_per_day": 1})
+    order_id = unexecuted(db, simulator)
+    simulator.clock.advance(timedelta(hours=6))
+
+    reconcile()
+
+    assert order_row(db, order_id)["status"] == "expired"
+    assert messages(db, "trade-updates")[-1]["status"] == "expired"
+    assert pending(db) == []
+
+
+def test_a_rejected_order_has_given_its_slot_back_and_is_asked_again(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, USER, guardrails={"max_orders_per_day": 1})
+    refuse(simulator)
+
+    submit(approved(db))
+
+    assert len(pending(db)) == 1
 
 
 def test_while_the_rule_asks_anew_there_is_no_second_question(

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from common.orders.request_budget import KEPT_FOR_OTHERS, RateLimit
+from common.orders.request_budget import RESERVED_FOR_OTHERS, RateLimit
 from functions import wiring
 from infra.postgres.database import Database
 from infra.postgres.trading import request_budget
@@ -86,7 +86,7 @@ def test_a_storm_of_approvals_is_served_in_order_and_latecomers_are_told(
     fates = rows(db, "SELECT status, denial_code FROM trade_orders ORDER BY created_at")
     codes = [row["denial_code"] for row in fates]
     served = codes.index("REQUEST_LIMIT")
-    assert served >= LIMIT - KEPT_FOR_OTHERS
+    assert served >= LIMIT - RESERVED_FOR_OTHERS
     assert codes == [None] * served + ["REQUEST_LIMIT"] * (APPROVALS - served)
     at_broker = simulator.ledger.orders()
     assert len(at_broker) == len({order.client_order_id for order in at_broker}) == served

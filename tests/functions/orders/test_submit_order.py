@@ -232,7 +232,7 @@ def test_slots_come_back_the_next_trading_day_and_notional_after_four_hours(
 
 
 @pytest.mark.usefixtures("user")
-def test_the_brokers_no_is_recorded_with_its_words_and_gives_the_slot_back(
+def test_a_rejection_is_recorded_with_its_message_and_gives_the_slot_back(
     db: Database, simulator: SimulatedBroker
 ) -> None:
     update_config(

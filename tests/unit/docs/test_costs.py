@@ -12,8 +12,8 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def table() -> str:
-    script = runpy.run_path(str(DOCS / "costs.py"))
-    return str(script["of_file"](Path(DOCS / "costs.yaml")))
+    script = runpy.run_path(str(DOCS / "scripts" / "costs.py"))
+    return str(script["of_file"](Path(DOCS / "scripts" / "costs.yaml")))
 
 
 def test_the_table_of_the_document_is_the_scripts(table: str) -> None:

@@ -36,11 +36,12 @@ def test_the_root_of_infra_holds_two_modules() -> None:
     assert found == {"__main__.py", "clients.py"}
 
 
-def test_no_folder_of_code_holds_too_many_files() -> None:
-    # Migrations grow by one file a subject, and are read by their numbers.
+def test_no_folder_of_code_or_documents_holds_too_many_files() -> None:
+    # Terraform reads one folder as one module. Migrations grow by one file a subject, and are read
+    # by their numbers.
     counts = Counter(
         path.parent.relative_to(ROOT).as_posix()
-        for package in PACKAGES
+        for package in (*PACKAGES, "docs")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and path.name != "__init__.py" and not SKIPPED & {*path.parts}
     )
@@ -69,6 +70,16 @@ def test_one_module_reads_what_the_broker_sends() -> None:
     }
 
     assert reading == {"responses.py"}
+
+
+def test_the_statuses_of_open_orders_are_written_in_one_module() -> None:
+    writing = {
+        path.name
+        for path in (ROOT / "infra/postgres").rglob("*.py")
+        if re.search(r"status NOT IN \(", path.read_text())
+    }
+
+    assert writing == {"order_columns.py"}
 
 
 @pytest.mark.parametrize(("question", "holds"), ANSWERS.items())

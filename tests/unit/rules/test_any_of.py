@@ -42,7 +42,7 @@ def test_it_fires_when_one_of_them_does(price: int, expected: str) -> None:
     assert reason(any_of(FALL, RISE).evaluate(view(*facts))) == expected
 
 
-def test_one_that_cannot_tell_does_not_silence_another() -> None:
+def test_one_without_data_does_not_silence_another() -> None:
     crossing = trades(489, 490)
 
     assert reason(any_of(FALL, LEVEL).evaluate(view(*crossing))) == "fired"

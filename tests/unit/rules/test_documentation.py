@@ -121,7 +121,7 @@ def test_closing_a_position_concerns_only_those_who_hold_it() -> None:
     assert rule("position_gain_pct", threshold_pct=5).acts_on_position
 
 
-def test_a_type_that_leaves_out_a_part_is_told_so() -> None:
+def test_a_type_that_leaves_out_a_part_is_refused_by_name() -> None:
     unfinished = Condition()
     against = AgainstReference(ref_metric="day_low", threshold_pct=Decimal(1))
 

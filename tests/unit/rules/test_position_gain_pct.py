@@ -46,7 +46,7 @@ def test_it_says_what_it_saw(qty: int, price: int, pct: str) -> None:
     assert (outcome.reference, outcome.pct) == (Decimal(500), Decimal(pct))
 
 
-def test_without_a_position_or_its_price_it_cannot_tell() -> None:
+def test_without_a_position_or_its_price_it_does_not_fire() -> None:
     assert reason(FIVE.evaluate(view(*trades(600)))) == "no_position"
     assert reason(FIVE.evaluate(view(*trades(600), position=held(3, 0)))) == "no_data"
 

@@ -90,7 +90,7 @@ def test_a_crash_within_the_day_is_no_split() -> None:
     assert crossed(LEVELS["down"], 1000, 499) == [True]
 
 
-def test_without_an_observation_before_it_cannot_tell() -> None:
+def test_without_an_earlier_observation_it_does_not_fire() -> None:
     long_ago = fact("last_trade", 499, NOON - timedelta(days=7, microseconds=1))
 
     alone = silent(LEVELS["up"].evaluate(view(*trades(501))))
@@ -116,7 +116,7 @@ def test_a_level_that_cannot_be_reached_is_refused(changes: dict[str, object], w
 
 
 @given(st.lists(st.integers(495, 505), min_size=2, max_size=40))
-def test_up_and_down_take_turns(prices: list[int]) -> None:
+def test_up_and_down_alternate(prices: list[int]) -> None:
     up, down = crossed(LEVELS["up"], *prices), crossed(LEVELS["down"], *prices)
     turns = [u for u, d in zip(up, down, strict=True) if u or d]
     tops = [p for p in prices if p != 500]

@@ -180,7 +180,7 @@ WALKS = st.lists(st.integers(-5, 5), min_size=14, max_size=139).map(
 
 
 @given(WALKS)
-def test_the_index_lies_between_0_and_100_and_is_the_books(prices: list[Decimal]) -> None:
+def test_the_index_lies_between_0_and_100_and_is_wilders(prices: list[Decimal]) -> None:
     index = rsi_of(prices, 14)
 
     assert 0 <= index <= 100

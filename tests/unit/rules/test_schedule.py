@@ -73,7 +73,7 @@ def test_it_says_what_it_saw() -> None:
     assert len(outcome.snapshot_ids) == 2
 
 
-def test_without_an_observation_before_it_cannot_tell() -> None:
+def test_without_an_earlier_observation_it_does_not_fire() -> None:
     monday = new_york("2026-02-09T10:00")
 
     assert reason(MONDAYS.evaluate(view(*trades(500, until=monday), now=monday))) == "no_data"

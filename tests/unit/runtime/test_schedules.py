@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.market import trading_day
-from infra.runtime.schedules import Retry, Schedule, ScheduleError, due, load_schedules
+from infra.runtime.schedules import Retry, ScheduledJob, ScheduleError, due, load_schedules
 
 ENTRY: dict[str, Any] = {
     "name": "push-snapshot-0900",
@@ -21,15 +21,15 @@ ENTRY: dict[str, Any] = {
 }
 
 
-def schedule(**changes: object) -> Schedule:
-    return Schedule.model_validate(ENTRY | changes)
+def schedule(**changes: object) -> ScheduledJob:
+    return ScheduledJob.model_validate(ENTRY | changes)
 
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def instants(one: Schedule, after: str, until: str) -> list[datetime]:
+def instants(one: ScheduledJob, after: str, until: str) -> list[datetime]:
     return [instant for instant, _ in due([one], utc(after), utc(until))]
 
 

@@ -97,7 +97,7 @@ def orders_go(url: str | None, key: str | None) -> str:
     return "live" if settings.broker_is_live else "paper"
 
 
-def test_the_defaults_trade_nothing_and_know_only_the_paper_broker() -> None:
+def test_the_defaults_trade_nothing_and_allow_only_the_paper_broker() -> None:
     settings = read()
 
     assert not settings.trading_enabled

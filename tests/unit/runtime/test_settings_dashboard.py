@@ -18,7 +18,7 @@ def read(**variables: str) -> Settings:
     return Settings.from_environment({"DATABASE_URL": "postgresql://h/d"} | variables)
 
 
-def test_without_a_word_there_is_no_way_to_d1() -> None:
+def test_without_settings_nothing_is_sent_to_d1() -> None:
     assert read().d1_database_id == ""
 
 

@@ -135,7 +135,7 @@ def test_half_day_closes_at_one(tmp_path: Path) -> None:
     assert view.daily.close == Decimal("748.4")
 
 
-def test_recording_tells_its_symbols_and_sessions(two_days: Recording) -> None:
+def test_recording_lists_its_symbols_and_sessions(two_days: Recording) -> None:
     assert two_days.symbols == ("SPY",)
     assert [session.date.day for session in two_days.sessions] == [7, 8]
 

@@ -8,7 +8,7 @@ PUT    /sim/clock            one of {"now": TIME}, {"advance_seconds": N}, {"spe
 GET    /sim/orders           every order ever placed, oldest first, as in the trading API
 POST   /sim/orders/OURS/end  {["status"]}: the broker ends the order with the client's id OURS of
                              its own accord: canceled (default), expired or rejected
-GET    /sim/book             {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills",
+GET    /sim/ledger           {"cash", "equity", "positions": {SYMBOL: QTY}, "orders", "fills",
                              "problems": what does not fit together in the ledger, none as a rule}
 GET    /sim/faults           {"waiting": [...], "injected": {KIND: COUNT}}
 POST   /sim/faults           {"kind", ["times", "method", "path", ...parameters]}; see faults.py
@@ -28,8 +28,7 @@ from datetime import datetime, timedelta
 import flask
 from flask.typing import ResponseReturnValue
 
-from common.errors import MalformedMessageError
-from infra.simulator.api.control.control_script import Json, bad_script, changes, document
+from infra.simulator.api.control.control_script import Json, changes, control_routes, document
 from infra.simulator.api.control.documents import (
     ClockChange,
     End,
@@ -48,13 +47,10 @@ from infra.simulator.state import BrokerState
 
 def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /sim."""
-    routes = flask.Blueprint("control", __name__, url_prefix="/sim")
+    routes = control_routes("control")
     _clock_routes(routes, broker)
-    _book_routes(routes, broker)
+    _ledger_routes(routes, broker)
     _fault_routes(routes, broker)
-    # A wrong name or value in a script is the script's mistake, not the simulator's.
-    for kind in (ValueError, TypeError, ArithmeticError, MalformedMessageError):
-        routes.register_error_handler(kind, bad_script)
     return routes
 
 
@@ -88,7 +84,7 @@ def _clock_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
         return clock()
 
 
-def _book_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
+def _ledger_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
     @routes.get("/orders")
     def orders() -> ResponseReturnValue:
         return flask.jsonify([wire_orders.order(order) for order in broker.ledger.orders()])
@@ -99,10 +95,10 @@ def _book_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
         if order is None or not order.is_open:
             raise bad_data_request(f"no open order {client_order_id}")
         broker.matching.end(order, Status(document(End).status))
-        return book()
+        return ledger()
 
-    @routes.get("/book")
-    def book() -> Json:
+    @routes.get("/ledger")
+    def ledger() -> Json:
         return {
             "cash": money(broker.ledger.account().cash),
             "equity": money(broker.valuation.values().equity),

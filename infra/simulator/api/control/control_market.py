@@ -15,8 +15,7 @@ from dataclasses import asdict
 
 import flask
 
-from common.errors import MalformedMessageError
-from infra.simulator.api.control.control_script import Json, bad_script, changes
+from infra.simulator.api.control.control_script import Json, changes, control_routes
 from infra.simulator.api.control.documents import AssetChange, OptionPrice, StockPrice
 from infra.simulator.api.data import wire_crypto, wire_data, wire_options
 from infra.simulator.market.symbols import is_crypto
@@ -26,12 +25,9 @@ from infra.simulator.state import BrokerState
 
 def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /sim."""
-    routes = flask.Blueprint("control_market", __name__, url_prefix="/sim")
+    routes = control_routes("control_market")
     _market_routes(routes, broker)
     _option_routes(routes, broker)
-    # A wrong name or value in a script is the script's mistake, not the simulator's.
-    for kind in (ValueError, TypeError, ArithmeticError, MalformedMessageError):
-        routes.register_error_handler(kind, bad_script)
     return routes
 
 

@@ -8,7 +8,7 @@ import flask
 from infra.simulator.api.data import wire_crypto
 from infra.simulator.api.data.adjusted_bars import raw
 from infra.simulator.api.data.bar_history import bars_page
-from infra.simulator.api.data.views import Views, listed
+from infra.simulator.api.data.views import SymbolViews, listed
 from infra.simulator.errors import bad_data_request
 from infra.simulator.market.symbols import CRYPTO_FORM, is_crypto
 from infra.simulator.market.tape import View
@@ -27,7 +27,7 @@ def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v1beta3/crypto."""
     venues = "<any('us', 'us-1', 'us-2', 'eu-1', 'bs-1'):venue>"
     routes = flask.Blueprint("crypto", __name__, url_prefix=f"/v1beta3/crypto/{venues}")
-    seen = Views(broker)
+    seen = SymbolViews(broker)
 
     def found(part: Callable[[View], Json | None]) -> Json:
         """Return a part of each pair that is known; the others are missing, never null."""

@@ -8,7 +8,7 @@ import flask
 from infra.simulator.api.data import wire_data
 from infra.simulator.api.data.adjusted_bars import adjusted
 from infra.simulator.api.data.bar_history import bars_page
-from infra.simulator.api.data.views import Views, listed
+from infra.simulator.api.data.views import SymbolViews, listed
 from infra.simulator.errors import ApiError, bad_data_request
 from infra.simulator.market.symbols import is_stock
 from infra.simulator.market.tape import View
@@ -27,7 +27,7 @@ _PARTS: dict[str, Callable[[View], Json | None]] = {
 def blueprint(broker: BrokerState) -> flask.Blueprint:
     """Return the routes under /v2/stocks."""
     routes = flask.Blueprint("data", __name__, url_prefix="/v2/stocks")
-    seen = Views(broker)
+    seen = SymbolViews(broker)
 
     @routes.get("/snapshots")
     def snapshots() -> Json:

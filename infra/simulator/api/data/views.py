@@ -13,7 +13,7 @@ from infra.simulator.market.timestamps import SECOND
 from infra.simulator.state import BrokerState
 
 
-class Views:
+class SymbolViews:
     """What the market knows, as far as the request's faults let it through."""
 
     def __init__(self, broker: BrokerState) -> None:

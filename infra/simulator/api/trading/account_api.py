@@ -11,7 +11,7 @@ from infra.simulator.errors import bad_input, not_found, not_simulated
 from infra.simulator.execution import day_trades
 from infra.simulator.ledger.orders import Fill
 from infra.simulator.ledger.positions import Position
-from infra.simulator.market.assets import usual
+from infra.simulator.market.assets import default_asset
 from infra.simulator.market.timestamps import new_york_date, parse
 from infra.simulator.state import BrokerState
 
@@ -66,7 +66,7 @@ def _position(broker: BrokerState, held: Position) -> Json:
         held,
         available if held.qty > 0 else -available,
         broker.market.view(held.symbol),
-        broker.assets.get(held.symbol) or usual(held.symbol),
+        broker.assets.get(held.symbol) or default_asset(held.symbol),
         new_york_date(broker.clock.now_ns()),
     )
 

@@ -18,7 +18,7 @@ class ShownOrders:
 
     def shown(self, order: Order) -> Order:
         """Return an order that was asked for, possibly as it was before."""
-        fault, before = _met("lag", order), self._ledger.before(order.id)
+        fault, before = _fault("lag", order), self._ledger.before(order.id)
         return before if fault and before and self._faults.hit(fault) else order
 
     def found(self, client_order_id: str) -> Order | None:
@@ -26,7 +26,7 @@ class ShownOrders:
         order = self._ledger.order_by_client_id(client_order_id)
         if order is None:
             return None
-        fault = _met("lookup", order)
+        fault = _fault("lookup", order)
         return None if fault and self._faults.hit(fault) else self.shown(order)
 
     def listed(self, arguments: Mapping[str, str]) -> list[Order]:
@@ -43,7 +43,7 @@ class ShownOrders:
         chosen = _chosen("list", orders)
         if chosen is None:
             return orders
-        fault = _met("list", chosen)
+        fault = _fault("list", chosen)
         if fault is None or not self._faults.hit(fault):
             return orders
         place = orders.index(chosen)
@@ -55,10 +55,10 @@ class ShownOrders:
 
 def _chosen(group: str, orders: list[Order]) -> Order | None:
     """Return the order of a list that the request's fault spoils: what changed last."""
-    concerned = [order for order in orders if _met(group, order)]
+    concerned = [order for order in orders if _fault(group, order)]
     return max(concerned, key=lambda order: order.updated_at, default=None)
 
 
-def _met(group: str, order: Order) -> Fault | None:
+def _fault(group: str, order: Order) -> Fault | None:
     fault: Fault | None = flask.g.faults.get(group)
     return fault if fault and fault.concerns(order) else None

@@ -1,13 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
-from common.orders.request_budget import KEPT_FOR_OTHERS, MINUTE, RateLimit, RequestBudget
+from common.orders.request_budget import MINUTE, RESERVED_FOR_OTHERS, RateLimit, RequestBudget
 
 NOON = datetime(2026, 2, 10, 17, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
 def test_an_unused_budget_leaves_room_for_others() -> None:
-    assert RequestBudget([]).free(NOON) == 200 - KEPT_FOR_OTHERS
+    assert RequestBudget([]).free(NOON) == 200 - RESERVED_FOR_OTHERS
 
 
 def test_what_was_used_comes_back_after_a_minute() -> None:
@@ -21,7 +21,7 @@ def test_the_response_says_what_the_limit_is() -> None:
     reported = RateLimit(per_minute=1000, remaining=3, resets_at=NOON + SECOND)
 
     assert RequestBudget([], reported).free(NOON) == 3
-    assert RequestBudget([], reported).free(NOON + SECOND) == 1000 - KEPT_FOR_OTHERS
+    assert RequestBudget([], reported).free(NOON + SECOND) == 1000 - RESERVED_FOR_OTHERS
     assert RequestBudget([], RateLimit(10, 10, NOON)).per_minute == 1
 
 

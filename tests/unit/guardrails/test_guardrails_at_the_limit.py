@@ -90,7 +90,7 @@ def test_a_sale_of_exactly_what_is_held_only_reduces(notional: str, *, increases
     assert holding("2").increases_position(sale(notional_usd=notional)) is increases
 
 
-def test_an_amount_does_not_fit_into_what_is_held_while_nobody_knows_its_price() -> None:
+def test_an_amount_does_not_fit_into_what_is_held_while_its_price_is_unknown() -> None:
     position = Position(Decimal(1_000_000), Decimal(490))
     unquoted = facts(broker=broker(quote=None), exposure=exposure(position=position))
 

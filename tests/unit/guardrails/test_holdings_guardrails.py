@@ -15,7 +15,7 @@ HELD = facts(
 )
 
 
-def test_a_sale_of_what_both_books_hold_has_not_drifted() -> None:
+def test_a_sale_of_what_both_records_hold_has_not_drifted() -> None:
     assert position_has_not_drifted(order(side="sell"), HELD) is None
 
 

@@ -8,7 +8,7 @@ from common.holdings.drift import Drift, drifts
 holdings = st.dictionaries(st.sampled_from("ABCDE"), st.decimals(-9, 9, places=4))
 
 
-def test_a_difference_is_told_with_both_numbers() -> None:
+def test_a_difference_has_both_numbers() -> None:
     ours = {"SPY": Decimal(3), "AAPL": Decimal("-1.5")}
     brokers = {"SPY": Decimal(2), "MSFT": Decimal(1)}
 

@@ -4,19 +4,19 @@ import threading
 
 import pytest
 
-from infra.runtime import rate_limit
-from infra.runtime.rate_limit import RateLimit
+from infra.runtime import rate_limiter
+from infra.runtime.rate_limiter import RateLimiter
 
 
-def ask(limit: RateLimit, name: str, at: float) -> float:
+def ask(limit: RateLimiter, name: str, at: float) -> float:
     wait = limit.enter(name, at)
     if not wait:
         limit.leave(name)
     return wait
 
 
-def test_a_caller_may_ask_so_much_a_minute_and_hears_when_to_come_again() -> None:
-    limit = RateLimit(per_minute=60, at_once=1)
+def test_a_caller_over_the_limit_gets_the_seconds_to_wait() -> None:
+    limit = RateLimiter(per_minute=60, at_once=1)
     assert [ask(limit, "a", 0) for _ in range(60)] == [0] * 60
 
     assert ask(limit, "a", 0) == 1
@@ -25,7 +25,7 @@ def test_a_caller_may_ask_so_much_a_minute_and_hears_when_to_come_again() -> Non
 
 
 def test_another_caller_is_not_held_up() -> None:
-    limit = RateLimit(per_minute=1, at_once=1)
+    limit = RateLimiter(per_minute=1, at_once=1)
     assert ask(limit, "a", 0) == 0
     assert ask(limit, "a", 0) > 0
 
@@ -33,13 +33,13 @@ def test_another_caller_is_not_held_up() -> None:
 
 
 def test_idle_time_is_not_saved_beyond_a_minute() -> None:
-    limit = RateLimit(per_minute=2, at_once=1)
+    limit = RateLimiter(per_minute=2, at_once=1)
 
     assert [ask(limit, "a", 10_000) == 0 for _ in range(3)] == [True, True, False]
 
 
 def test_a_caller_may_be_inside_so_many_times_at_once() -> None:
-    limit = RateLimit(per_minute=60, at_once=2, patience_seconds=0.001)
+    limit = RateLimiter(per_minute=60, at_once=2, wait_seconds=0.001)
     assert [limit.enter("a", 0), limit.enter("a", 0)] == [0, 0]
 
     assert limit.enter("a", 0) > 0
@@ -49,7 +49,7 @@ def test_a_caller_may_be_inside_so_many_times_at_once() -> None:
 
 
 def test_a_caller_waits_for_his_own_earlier_requests() -> None:
-    limit = RateLimit(per_minute=60, at_once=1, patience_seconds=60)
+    limit = RateLimiter(per_minute=60, at_once=1, wait_seconds=60)
     limit.enter("a", 0)
     waits: list[float] = []
     waiting = threading.Thread(target=lambda: waits.append(limit.enter("a", 0)))
@@ -64,8 +64,8 @@ def test_a_caller_waits_for_his_own_earlier_requests() -> None:
 def test_callers_are_forgotten_unless_they_are_being_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rate_limit, "MOST_CALLERS", 2)
-    limit = RateLimit(per_minute=1, at_once=1, patience_seconds=0.001)
+    monkeypatch.setattr(rate_limiter, "MOST_CALLERS", 2)
+    limit = RateLimiter(per_minute=1, at_once=1, wait_seconds=0.001)
     limit.enter("inside", 0)
     for name in ("b", "c", "d"):
         assert ask(limit, name, 0) == 0

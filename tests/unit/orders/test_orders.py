@@ -40,7 +40,7 @@ def test_an_approved_order_is_claimed_denied_or_taken_back_and_nothing_else() ->
 
 
 @pytest.mark.parametrize("status", [SUBMITTING, "new", "partially_filled", "a_status_of_2030"])
-def test_the_broker_is_believed_once_an_order_was_claimed(status: str) -> None:
+def test_the_brokers_status_is_taken_once_an_order_was_claimed(status: str) -> None:
     assert all(may_follow(status, then) for then in (*BROKERS, "a_status_of_2030"))
     assert not any(may_follow(status, then) for then in (APPROVED, SUBMITTING))
 
@@ -51,7 +51,7 @@ def test_an_order_that_never_arrived_is_denied_and_one_at_the_broker_never() -> 
 
 
 @given(st.lists(st.sampled_from([*BROKERS, *OURS, "a_status_of_2030"]), max_size=12))
-def test_a_terminal_status_is_reached_once_whatever_is_said(received: list[str]) -> None:
+def test_a_terminal_status_is_reached_once_whatever_is_reported(received: list[str]) -> None:
     status, ends = APPROVED, 0
     for then in received:
         if may_follow(status, then):
@@ -61,7 +61,7 @@ def test_a_terminal_status_is_reached_once_whatever_is_said(received: list[str])
     assert ends <= 1
 
 
-def test_a_reading_that_says_the_same_less_or_older_is_no_news() -> None:
+def test_a_reading_that_has_the_same_less_or_older_is_no_update() -> None:
     known = order(
         status="partially_filled",
         filled_qty=Decimal(2),
@@ -71,14 +71,14 @@ def test_a_reading_that_says_the_same_less_or_older_is_no_news() -> None:
     reported = {"status": "partially_filled", "filled_qty": "2", "filled_avg_price": "10"}
     later = {"updated_at": NOON + timedelta(seconds=1)}
 
-    assert not broker_order(**reported).is_news_of(known)
-    assert not broker_order(status="new", filled_qty="1", **later).is_news_of(known)
-    assert not broker_order(**reported | {"status": SUBMITTING}).is_news_of(known)
+    assert not broker_order(**reported).is_update_of(known)
+    assert not broker_order(status="new", filled_qty="1", **later).is_update_of(known)
+    assert not broker_order(**reported | {"status": SUBMITTING}).is_update_of(known)
     older = {"status": "new", "updated_at": NOON - timedelta(seconds=1)}
-    assert not broker_order(**reported | older).is_news_of(known)
-    assert broker_order(**reported | {"status": "canceled"} | later).is_news_of(known)
-    assert broker_order(**reported | {"status": "canceled"}).is_news_of(known)
-    assert broker_order(status="filled", filled_qty="3", **later).is_news_of(known)
+    assert not broker_order(**reported | older).is_update_of(known)
+    assert broker_order(**reported | {"status": "canceled"} | later).is_update_of(known)
+    assert broker_order(**reported | {"status": "canceled"}).is_update_of(known)
+    assert broker_order(status="filled", filled_qty="3", **later).is_update_of(known)
 
 
 def test_an_order_has_failed_when_the_broker_ended_it_and_executed_nothing() -> None:
@@ -99,7 +99,7 @@ def test_an_order_goes_out_with_money_as_strings() -> None:
     }
 
 
-def test_the_brokers_word_is_read_with_unknown_keys_and_statuses() -> None:
+def test_a_broker_order_is_read_with_unknown_keys_and_statuses() -> None:
     broker = broker_order(status="a_status_of_2030", surprise={"x": 1}, filled_qty="0.109649122")
 
     assert broker.broker_order_id == "b-1"
@@ -133,79 +133,86 @@ ODD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_field_makes_no_order_unreadable(odd: dict[str, Any]) -> None:
+def test_an_unreadable_field_makes_no_order_unreadable(odd: dict[str, Any]) -> None:
     read = broker_order(**odd)
 
     assert read.broker_order_id == "b-1"
-    assert read.news_of(order(status=SUBMITTING)) is not None
+    assert read.update_of(order(status=SUBMITTING)) is not None
 
 
-def test_an_unknown_word_is_kept_and_reported() -> None:
+def test_an_unknown_status_is_kept_and_reported() -> None:
     read = broker_order(status="held_for_review", side="sell_short")
 
     assert (read.status, read.side) == ("held_for_review", "sell_short")
-    assert read.oddities == ("status: unknown word 'held_for_review'",)
-    assert broker_order(filled_qty="much").oddities[0].startswith("filled_qty: ")
-    assert broker_order().oddities == ()
+    assert read.anomalies == ("status: unknown word 'held_for_review'",)
+    assert broker_order(filled_qty="much").anomalies[0].startswith("filled_qty: ")
+    assert broker_order().anomalies == ()
 
 
 @pytest.mark.parametrize("ended", ["canceled", "expired", "rejected", "replaced"])
 @pytest.mark.parametrize("then", ["filled", "partially_filled", "canceled"])
-def test_an_execution_that_is_reported_after_the_end_is_news(ended: str, then: str) -> None:
+def test_an_execution_that_is_reported_after_the_end_is_an_update(ended: str, then: str) -> None:
     known = order(status=ended, broker_updated_at=NOON)
     executed = {"status": then, "filled_qty": "0.5", "filled_avg_price": "492"}
 
-    news = broker_order(**executed, updated_at=NOON - timedelta(seconds=1)).news_of(known)
-    later = broker_order(**executed, updated_at=NOON + timedelta(seconds=1)).news_of(known)
+    update = broker_order(**executed, updated_at=NOON - timedelta(seconds=1)).update_of(known)
+    later = broker_order(**executed, updated_at=NOON + timedelta(seconds=1)).update_of(known)
 
-    assert news is not None
-    assert (news.filled_qty, news.status) == (Decimal("0.5"), ended)
+    assert update is not None
+    assert (update.filled_qty, update.status) == (Decimal("0.5"), ended)
     assert later is not None
     assert later.status == (ended if then == "partially_filled" else then)
-    assert broker_order(status=then, updated_at=NOON).news_of(known) is None
+    assert broker_order(status=then, updated_at=NOON).update_of(known) is None
 
 
 @pytest.mark.parametrize("status", [APPROVED, DENIED])
 def test_nothing_is_executed_of_an_order_that_was_not_sent(status: str) -> None:
     executed = broker_order(status="filled", filled_qty="1", filled_avg_price="492")
 
-    assert executed.news_of(order(status=status)) is None
+    assert executed.update_of(order(status=status)) is None
 
 
-@pytest.mark.parametrize("untold", [None, "0", ""])
+@pytest.mark.parametrize("unstated", [None, "0", ""])
 @pytest.mark.parametrize("status", ["filled", "canceled", "expired"])
-def test_an_execution_without_its_price_is_not_final(status: str, untold: str | None) -> None:
+def test_an_execution_without_its_price_is_not_final(status: str, unstated: str | None) -> None:
     known = order(status="new")
     executed = {"status": status, "filled_qty": "0.5"}
 
-    news = broker_order(**executed, filled_avg_price=untold).news_of(known)
+    update = broker_order(**executed, filled_avg_price=unstated).update_of(known)
 
-    assert news is not None
-    assert (news.status, news.filled_qty, news.filled_avg_price) == ("calculated", Decimal(0), None)
+    assert update is not None
+    assert (update.status, update.filled_qty, update.filled_avg_price) == (
+        "calculated",
+        Decimal(0),
+        None,
+    )
     known = order(status="calculated")
-    assert broker_order(**executed, filled_avg_price=untold).news_of(known) is None
-    priced = broker_order(**executed, filled_avg_price="492").news_of(known)
+    assert broker_order(**executed, filled_avg_price=unstated).update_of(known) is None
+    priced = broker_order(**executed, filled_avg_price="492").update_of(known)
     assert priced is not None
     assert (priced.status, priced.filled_qty) == (status, Decimal("0.5"))
 
 
 def test_filled_without_a_quantity_is_not_final_either() -> None:
-    news = broker_order(status="filled", filled_qty="0", filled_avg_price="492").news_of(
+    update = broker_order(status="filled", filled_qty="0", filled_avg_price="492").update_of(
         order(status="new")
     )
 
-    assert news is not None
-    assert news.status == "calculated"
+    assert update is not None
+    assert update.status == "calculated"
 
 
-def test_a_quantity_that_is_not_told_leaves_what_is_known() -> None:
+def test_a_missing_quantity_leaves_what_is_known() -> None:
     known = order(status="partially_filled", filled_qty=Decimal(2), filled_avg_price=Decimal(10))
 
-    news = broker_order(status="canceled", filled_qty=None).news_of(known)
+    update = broker_order(status="canceled", filled_qty=None).update_of(known)
 
-    assert news is not None
-    assert news.status == "canceled"
-    assert (news.filled_qty, news.filled_avg_price) == (known.filled_qty, known.filled_avg_price)
+    assert update is not None
+    assert update.status == "canceled"
+    assert (update.filled_qty, update.filled_avg_price) == (
+        known.filled_qty,
+        known.filled_avg_price,
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,11 +243,11 @@ def test_a_filled_quantity_is_cumulative() -> None:
         status="partially_filled", filled_qty=first.filled_qty, filled_avg_price=Decimal(10)
     )
 
-    news = last.news_of(known)
+    update = last.update_of(known)
     booked = next_fill("buy", (Decimal(2), Decimal(10)), (Decimal(5), Decimal("10.6")), NOON)
 
-    assert news is not None
-    assert news.filled_qty == 5
+    assert update is not None
+    assert update.filled_qty == 5
     assert booked is not None
     assert (booked.qty, booked.price) == (Decimal(3), Decimal(11))
 
@@ -249,14 +256,14 @@ def test_a_filled_quantity_is_cumulative() -> None:
 def test_what_was_filled_and_canceled_at_once_is_booked_and_ended() -> None:
     canceled = broker_order(status="canceled", filled_qty="1", filled_avg_price="492")
 
-    news = canceled.news_of(order(status="new"))
+    update = canceled.update_of(order(status="new"))
 
-    assert news is not None
-    assert (news.status, news.filled_qty) == ("canceled", Decimal(1))
+    assert update is not None
+    assert (update.status, update.filled_qty) == ("canceled", Decimal(1))
 
 
 # Lean.Brokerages.Alpaca issue 41: numbers instead of text, a key with a blank, nulls beside them.
-def test_a_recorded_order_with_numbers_and_an_odd_key_is_read() -> None:
+def test_a_recorded_order_with_numbers_and_an_unknown_key_is_read() -> None:
     read = BrokerOrder.model_validate(
         {
             "id": "943da5dc-2d69-4383-a8c5-b23a1ff33141",
@@ -276,26 +283,26 @@ def test_a_recorded_order_with_numbers_and_an_odd_key_is_read() -> None:
     )
 
     assert (read.status, read.filled_qty) == ("pending_new", Decimal(0))
-    assert not read.oddities
-    assert read.news_of(order(status=SUBMITTING, side="sell", symbol="TQQQ")) is not None
+    assert not read.anomalies
+    assert read.update_of(order(status=SUBMITTING, side="sell", symbol="TQQQ")) is not None
 
 
 # Alpaca-API issue 51 (still new, though its cancellation was asked for), alpaca-trade-api-python
 # issue 595 (canceled after hours: pending until the next open).
 @pytest.mark.parametrize("status", ["new", "pending_cancel", "accepted"])
 def test_an_order_that_only_waits_for_the_next_open_has_not_ended(status: str) -> None:
-    news = broker_order(status=status).news_of(order(status=SUBMITTING))
+    update = broker_order(status=status).update_of(order(status=SUBMITTING))
 
-    assert news is not None
-    assert news.status not in TERMINAL
-    assert may_follow(news.status, "filled")
+    assert update is not None
+    assert update.status not in TERMINAL
+    assert may_follow(update.status, "filled")
 
 
 def test_the_brokers_own_document_stays_with_what_was_read_of_it() -> None:
     document = {"id": "b-1", "status": "new", "filled_qty": "much", "legs": None}
 
     read = BrokerOrder.model_validate(document)
-    news = read.model_copy(update={"status": "canceled"})
+    update = read.model_copy(update={"status": "canceled"})
 
     assert read.unread
-    assert (read.document, news.document) == (document, document)
+    assert (read.document, update.document) == (document, document)

@@ -18,16 +18,16 @@ class _Caller:
     inside: int = 0
 
 
-class RateLimit:
+class RateLimiter:
     """Counts the requests of each caller. Safe to share between threads.
 
-    `patience_seconds` is how long a caller waits for their own earlier requests to end.
+    `wait_seconds` is how long a caller waits for their own earlier requests to end.
     """
 
-    def __init__(self, per_minute: int, at_once: int, patience_seconds: float = 1.0) -> None:
+    def __init__(self, per_minute: int, at_once: int, wait_seconds: float = 1.0) -> None:
         self._per_minute = per_minute
         self._at_once = at_once
-        self._patience = patience_seconds
+        self._wait = wait_seconds
         self._callers: OrderedDict[str, _Caller] = OrderedDict()
         self._changed = threading.Condition()
 
@@ -40,8 +40,8 @@ class RateLimit:
             caller = self._caller(name, at)
             if caller.left < 1:
                 return (1 - caller.left) * _MINUTE / self._per_minute
-            if not self._changed.wait_for(lambda: caller.inside < self._at_once, self._patience):
-                return self._patience
+            if not self._changed.wait_for(lambda: caller.inside < self._at_once, self._wait):
+                return self._wait
             caller.left -= 1
             caller.inside += 1
             return 0.0

@@ -1,4 +1,4 @@
-"""When an approved order may be sent: within the broker's limit, in the order of the yeses."""
+"""When an approved order may be sent: within the broker's limit, in the order of approval."""
 
 from datetime import datetime
 

@@ -1,6 +1,6 @@
 """Computes what a month costs, by component and size, from the prices and usage of costs.yaml.
 
-`python docs/costs.py` prints the table of docs/deploy.md; a test compares the two.
+`python docs/scripts/costs.py` prints the table of docs/deploy.md; a test compares the two.
 """
 
 import sys

@@ -40,7 +40,7 @@ def test_the_catalogs_name_26_kpis_and_18_lists_each_once() -> None:
     assert len(EXTREMES) == len(set(EXTREMES)) == 18
 
 
-def test_headline_and_summary_say_the_day() -> None:
+def test_headline_and_summary_describe_the_day() -> None:
     body = written(full_day())
 
     assert body["date"] == "2026-02-10"
@@ -160,7 +160,7 @@ def test_a_value_survives_the_wire_exactly(value: Decimal) -> None:
     assert read["overlay"]["seriesByKpi"]["Delta"][0]["v"] == value
 
 
-def test_extremes_say_themselves_where_they_stand() -> None:
+def test_extremes_have_their_own_day_kpi_side_and_rank() -> None:
     listed = written(full_day(contracts=3))["overlay"]["extremes"]["byKpi"]
 
     assert list(listed) == list(EXTREMES)

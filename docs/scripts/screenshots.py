@@ -1,4 +1,4 @@
-"""Makes the pictures of the console: `python docs/screenshots.py`, with Chromium installed.
+"""Makes the pictures of the console; needs Chromium: `python docs/scripts/screenshots.py`.
 
 A quiet morning is played on the local stack, so that the pages have something to show.
 """
@@ -19,7 +19,7 @@ from infra.local.stack import Stack, User, local_stack
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 
-FOLDER = Path(__file__).with_name("images")
+FOLDER = Path(__file__).parents[1] / "images"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 # Prices of SPY by the minute (USD): the rule waits for 1.5 % below the close of 500.
@@ -57,12 +57,12 @@ def main() -> None:
 
 def play(stack: Stack, prices: tuple[str, ...]) -> None:
     """Let each price stand for a minute."""
-    drive = Driver(stack)
+    driver = Driver(stack)
     for price in prices:
         stack.simulator.market.set_price("SPY", Decimal(price), prev_close=500, live=True)
-        drive.ingest()
-        drive.reconcile()
-        drive.advance(timedelta(minutes=1))
+        driver.ingest()
+        driver.reconcile()
+        driver.advance(timedelta(minutes=1))
 
 
 def take(

@@ -1,5 +1,6 @@
 """`countersign push-snapshot`: look at a day's KPI snapshot, or push it."""
 
+import json
 import sys
 from datetime import date, datetime
 from pathlib import Path
@@ -8,6 +9,8 @@ import click
 
 from common.market import trading_day
 from infra.cli.connections import open_clients
+from infra.cli.documents import shown
+from infra.cli.options import AS_JSON, examples
 from infra.clients import Clients
 from infra.runtime.clock import SystemClock
 from infra.workflows.kpis import push_audit
@@ -21,14 +24,23 @@ from infra.workflows.kpis.push import (
 from infra.workflows.kpis.snapshot import Built, build, views
 
 
-@click.command("push-snapshot")
+@click.command(
+    "push-snapshot",
+    epilog=examples(
+        "countersign push-snapshot --dry-run",
+        "countersign push-snapshot --date 2026-02-10 --out snapshot.json",
+    ),
+)
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Today's when left out.")
 @click.option("--dry-run", is_flag=True, help="Show it; post nothing and record nothing.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the body to a file, too."
 )
 @click.option("--force", is_flag=True, help="Send it even where the dashboard has the same.")
-def push_snapshot(*, day: datetime | None, dry_run: bool, out: Path | None, force: bool) -> None:
+@AS_JSON
+def push_snapshot(
+    *, day: datetime | None, dry_run: bool, out: Path | None, force: bool, as_json: bool
+) -> None:
     """Push a day's KPI snapshot to the dashboard, or show it first."""
     clients = open_clients()
     now = SystemClock().now()
@@ -36,8 +48,8 @@ def push_snapshot(*, day: datetime | None, dry_run: bool, out: Path | None, forc
     if report_date > trading_day(now):
         raise click.UsageError(f"--date {report_date} has not begun in New York")
     if dry_run:
-        _show(_look(clients, report_date, now), out)
-        click.echo("dry run: nothing was posted, nothing was recorded")
+        built = _look(clients, report_date, now)
+        _show(built, out, "dry run: nothing was posted, nothing was recorded", as_json=as_json)
         return
     if report_date < trading_day(now):
         _warn_of_an_empty_day(_look(clients, report_date, now), now)
@@ -45,8 +57,8 @@ def push_snapshot(*, day: datetime | None, dry_run: bool, out: Path | None, forc
     if outcome is None:
         click.echo("already running")
         sys.exit(1)
-    _show(outcome.built, out)
-    click.echo(f"{outcome.status} (request id {outcome.request_id or 'none'})")
+    done = f"{outcome.status} (request id {outcome.request_id or 'none'})"
+    _show(outcome.built, out, done, as_json=as_json)
 
 
 def _look(clients: Clients, report_date: date, now: datetime) -> Built:
@@ -88,10 +100,17 @@ def _push(clients: Clients, report_date: date, now: datetime, *, force: bool) ->
     return None
 
 
-def _show(built: Built, out: Path | None) -> None:
-    from infra.cli.snapshot_table import print_snapshot  # noqa: PLC0415 (rich is local only)
+def _show(built: Built, out: Path | None, done: str, *, as_json: bool) -> None:
+    """Show the day and what was done with it; write its body to a file."""
+    from infra.cli.kpis.snapshot_table import print_snapshot  # noqa: PLC0415 (rich is local only)
 
-    print_snapshot(built)
     if out is not None:
         out.write_bytes(built.body)
+    if as_json:
+        found = {"result": done, "counts": built.counts(), "missing": built.missing.to_json()}
+        click.echo(shown(found | {"snapshot": json.loads(built.body)}))
+        return
+    print_snapshot(built)
+    if out is not None:
         click.echo(f"wrote {out}")
+    click.echo(done)
