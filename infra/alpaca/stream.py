@@ -54,7 +54,7 @@ class StockStream:
         secret_key: Secret,
         listener: StreamListener,
         *,
-        channels: Sequence[str] = ("trades", "quotes", "bars", "updatedBars"),
+        channels: Sequence[str] = ("trades", "quotes", "bars", "updatedBars", "dailyBars"),
         first_pause: float = 0.5,
     ) -> None:
         """Take the endpoint (`wss://.../v2/iex`), and the seconds of the first pause."""

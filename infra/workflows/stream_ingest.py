@@ -32,11 +32,12 @@ class StreamIngest:
         self._heard_at, self._broken_at = clock.now(), clock.now()
         self._is_broken = False
         self._gaps: dict[str, datetime] = {}
+        self._traded_at: dict[str, datetime] = {}
 
     def received(self, events: Sequence[Event]) -> None:
         """Keep the facts among the events; what cannot be read costs itself alone."""
         facts = []
-        for found in stream_facts(self._feed, events):
+        for found in stream_facts(self._feed, events, self._traded_at):
             if isinstance(found, Snapshot):
                 facts.append(found)
             else:
@@ -51,6 +52,11 @@ class StreamIngest:
                 self._gaps.setdefault(symbol, self._broken_at)
             self._followed |= {*symbols}
             self._is_broken = False
+
+    def keep_only(self, symbols: Collection[str]) -> None:
+        """Forget the others: of what is no longer followed nothing is missed."""
+        with self._lock:
+            self._followed &= {*symbols}
 
     def interrupted(self, reason: str) -> None:  # noqa: ARG002 (the stream logs it)
         """Remember when something was last heard before the first of several interruptions."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from common.errors import OutcomeUnknownError, TransientError
 from common.market import Snapshot
@@ -13,8 +14,11 @@ from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.runtime.clock import Clock
 from infra.workflows import isolation
 from infra.workflows.stream_buffer import StreamBuffer
+from infra.workflows.stream_cursors import stream_key
 
 log = logging.getLogger(__name__)
+
+_MARKING = timedelta(seconds=10)
 
 
 class StreamStore:
@@ -23,6 +27,7 @@ class StreamStore:
     def __init__(self, database: Database, buffer: StreamBuffer, clock: Clock) -> None:
         self._database, self._buffer, self._clock = database, buffer, clock
         self._set_aside = False
+        self._marked_at: dict[str, datetime] = {}
 
     def store_due(self, *, all_of_them: bool = False) -> int:
         """Store one batch and announce it in the same transaction; return how many were new.
@@ -36,10 +41,14 @@ class StreamStore:
 
         def keep(some: Sequence[Snapshot]) -> None:
             with self._database.transaction() as tx:
-                new.append(market_data.store(tx, some, now))
-                if new[-1]:
-                    news = SnapshotsIngested(ingested_at=now, stored=new[-1])
+                stored = market_data.store(tx, some, now)
+                marks = self._due_marks(some, now)
+                market_data.mark_fetched(tx, marks, now)
+                if stored:
+                    news = SnapshotsIngested(ingested_at=now, stored=stored)
                     outbox.add(tx, news, "snapshots", now)
+            new.append(stored)
+            self._marked_at |= dict.fromkeys(marks, now)
 
         try:
             failed = [
@@ -48,7 +57,7 @@ class StreamStore:
             ]
         except (TransientError, OutcomeUnknownError):
             # What was stored after all is not stored twice: a fact's key is its time.
-            self._buffer.add(facts)
+            self._buffer.put_back(facts)
             raise
         if failed or self._set_aside:
             self._set_aside = bool(failed)
@@ -57,6 +66,11 @@ class StreamStore:
         if facts:
             self._log(facts, sum(new))
         return sum(new)
+
+    def _due_marks(self, facts: Sequence[Snapshot], now: datetime) -> list[str]:
+        """Return the cursors to move, each some times a minute: `ingest` looks once a minute."""
+        keys = {stream_key(fact) for fact in facts}
+        return [k for k in keys if (at := self._marked_at.get(k)) is None or now - at >= _MARKING]
 
     def _log(self, facts: Sequence[Snapshot], stored: int) -> None:
         """Log the line that metrics read: the lag is from the exchange's time to the commit."""

@@ -28,6 +28,7 @@ WITHOUT_JSON = {
     "receipt-key": "prints PEM",
     "completion": "prints a script",
     "dev": "runs until it is stopped; its data is in .countersign/stack.json",
+    "stream": "runs until it is stopped; its logs are JSON",
     "config edit": "opens an editor",
     **dict.fromkeys(
         (

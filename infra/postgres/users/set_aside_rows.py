@@ -14,6 +14,7 @@ Kind = Literal[
     "order",
     "position",
     "streamed fact",
+    "streamed input",
     "symbol",
 ]
 

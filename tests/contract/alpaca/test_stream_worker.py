@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common.errors import BrokerRefusedError, TransientError
+from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.stream import StockStream
@@ -25,6 +25,7 @@ from infra.workflows.stream_store import StreamStore
 from infra.workflows.stream_worker import StreamWorker
 from tests.conftest import rows
 from tests.contract.conftest import IN_SESSION
+from tests.faults.proxy import Cut, Proxy
 
 MINUTE = timedelta(minutes=1)
 SYMBOLS = ["AAPL", "MSFT", "SPY"]
@@ -40,18 +41,23 @@ def make(
     wire = AlpacaHttp(broker_address, *KEYS)
     publisher = PubsubPublisher(PROJECT, bus_host)
 
-    def worker(secret_key: str = KEYS[1]) -> StreamWorker:
-        buffer = StreamBuffer()
+    def worker(
+        secret_key: str = KEYS[1],
+        database: Database = db,
+        buffer: StreamBuffer | None = None,
+        beat: float = 0.01,
+    ) -> StreamWorker:
+        buffer = buffer or StreamBuffer()
         ingest = StreamIngest("iex", AlpacaMarketData(wire), buffer, broker.clock)
         return StreamWorker(
-            db,
-            StockStream(f"{streams}/v2/iex", KEYS[0], secret_key, ingest, first_pause=0.01),
+            database,
+            lambda: StockStream(f"{streams}/v2/iex", KEYS[0], secret_key, ingest, first_pause=0.01),
             ingest,
-            StreamStore(db, buffer, broker.clock),
-            Relay(db, publisher, broker.clock),
+            StreamStore(database, buffer, broker.clock),
+            Relay(database, publisher, broker.clock),
             lambda: SYMBOLS,
             broker.clock,
-            beat=0.01,
+            beat=beat,
         )
 
     yield worker
@@ -173,3 +179,83 @@ def test_a_database_that_is_away_costs_no_newest_price(
     assert StreamStore(db, buffer, broker.clock).store_due(all_of_them=True) == 1
     assert [price for _, price in stored(db, "SPY", "last_trade")] == [Decimal(999)]
     wire.close()
+
+
+LOST_COMMITS = [Cut.BEFORE_COMMIT, Cut.AFTER_COMMIT]
+
+
+@pytest.mark.parametrize("when", LOST_COMMITS)
+def test_a_batch_whose_commit_is_unknown_is_stored_and_announced_once(
+    database_url: str, db: Database, broker: SimulatedBroker, when: Cut
+) -> None:
+    buffer = StreamBuffer()
+    wire = AlpacaHttp("http://127.0.0.1:1", *KEYS)
+    ingest = StreamIngest("iex", AlpacaMarketData(wire), buffer, broker.clock)
+    with Proxy(database_url) as proxy:
+        database = Database(connector(proxy.url))
+        store = StreamStore(database, buffer, broker.clock)
+        ingest.received([{"T": "t", "S": "SPY", "p": 501, "s": 1, "t": "2026-10-08T14:30:00.5Z"}])
+        proxy.cut(when)
+
+        with pytest.raises(OutcomeUnknownError):
+            store.store_due()
+        assert len(buffer) == 1
+        store.store_due(all_of_them=True)
+        database.close()
+
+    assert stored(db, "SPY", "last_trade")[0][1] == Decimal(501)
+    assert len(rows(db, "SELECT 1 FROM market_data_snapshots")) == 1
+    assert len(rows(db, "SELECT 1 FROM outbox")) == 1
+    wire.close()
+
+
+@pytest.mark.parametrize("when", LOST_COMMITS)
+def test_what_waits_is_stored_at_the_end_even_when_the_commit_is_unknown(
+    database_url: str, db: Database, broker: SimulatedBroker, make: Make, when: Cut
+) -> None:
+    buffer = StreamBuffer()
+    with Proxy(database_url) as proxy:
+        database = Database(connector(proxy.url))
+        worker = make(database=database, buffer=buffer, beat=60)
+        with running(worker):
+            price = 500
+            while not len(buffer):
+                price += 1
+                broker.market.set_price("SPY", price)
+            proxy.cut(when)
+        database.close()
+
+    assert proxy.has_cut
+    assert not len(buffer)
+    assert stored(db, "SPY", "last_trade")
+
+
+def test_another_takes_over_from_a_leader_whose_connection_is_lost(
+    database_url: str, db: Database, broker: SimulatedBroker, make: Make
+) -> None:
+    with Proxy(database_url) as proxy:
+        database = Database(connector(proxy.url))
+        with running(make(database=database)) as losing:
+            price = price_until(broker, db, "SPY", 500)
+            with running(make()):
+                proxy.is_down = True
+                proxy.drop_everything()
+                before = len(stored(db, "SPY", "last_trade"))
+                while len(stored(db, "SPY", "last_trade")) == before:
+                    price += 1
+                    broker.market.set_price("SPY", price)
+                    broker.clock.advance(timedelta(seconds=1))
+                assert losing.is_alive()  # it waits for its turn
+        database.close()
+
+
+def test_the_day_so_far_is_stored_too(db: Database, broker: SimulatedBroker, make: Make) -> None:
+    with running(make()):
+        price_until(broker, db, "SPY", 500)
+        while not stored(db, "SPY", "day_high"):
+            broker.market.set_price("SPY", 490)
+            broker.clock.advance(MINUTE)
+
+    (low,) = {price for _, price in stored(db, "SPY", "day_low")}
+    assert low == 490
+    assert stored(db, "SPY", "daily_bar")[-1][1] == 490

@@ -82,3 +82,34 @@ def test_whatever_comes_few_wait_and_the_newest_is_among_them(
     newest = {symbol: max(s for name, s in trades if name == symbol) for symbol, _ in trades}
     taken = {each.symbol: each.as_of for each in buffer.take(NOON)}
     assert taken == {symbol: NOON + second * SECOND for symbol, second in newest.items()}
+
+
+def test_what_is_put_back_replaces_nothing_that_came_meanwhile() -> None:
+    buffer = StreamBuffer()
+    minute = fact(1, metric="minute_bar")
+    buffer.add([fact(2, NOON + SECOND), minute])
+    taken = buffer.take(NOON)
+    corrected = fact(9, metric="minute_bar")
+    buffer.add([fact(3, NOON + 2 * SECOND), corrected])
+
+    buffer.put_back(taken)
+
+    assert buffer.take(NOON, all_of_them=True) == [corrected, fact(3, NOON + 2 * SECOND)]
+
+
+def test_what_is_put_back_is_kept_where_only_older_facts_came_meanwhile() -> None:
+    buffer = StreamBuffer()
+    buffer.add([fact(2, NOON + SECOND), fact(1, metric="minute_bar")])
+    taken = buffer.take(NOON)
+    buffer.add([fact(1, NOON)])
+
+    buffer.put_back(taken)
+
+    assert sorted(prices(buffer.take(NOON, all_of_them=True))) == [1, 2]
+
+
+def test_each_metric_of_a_symbol_waits_for_itself() -> None:
+    buffer = StreamBuffer()
+    buffer.add([fact(1), fact(2, metric="day_high"), fact(3, metric="day_low")])
+
+    assert sorted(prices(buffer.take(NOON))) == [1, 2, 3]
