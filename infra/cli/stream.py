@@ -13,11 +13,11 @@ from infra.clients import Clients
 from infra.runtime import json_logs
 from infra.runtime.settings import SettingsError
 from infra.workflows.outbox_relay import Relay
-from infra.workflows.stream_buffer import StreamBuffer
-from infra.workflows.stream_ingest import StreamIngest
-from infra.workflows.stream_store import StreamStore
-from infra.workflows.stream_symbols import StreamSymbols
-from infra.workflows.stream_worker import StreamWorker
+from infra.workflows.stream.buffer import StreamBuffer
+from infra.workflows.stream.ingest import StreamIngest
+from infra.workflows.stream.store import StreamStore
+from infra.workflows.stream.symbols import StreamSymbols
+from infra.workflows.stream.worker import StreamWorker
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.spot import SpotData
 from infra.postgres.market.market_data import Cursors
 from infra.workflows import isolation
-from infra.workflows.stream_cursors import is_current, known_closes
+from infra.workflows.stream.cursors import is_current, known_closes
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from infra.local.stack import PROJECT
 from infra.postgres.database import Database, connector
 from infra.simulator.broker import SimulatedBroker
 from infra.workflows.outbox_relay import Relay
-from infra.workflows.stream_buffer import StreamBuffer
-from infra.workflows.stream_ingest import StreamIngest
-from infra.workflows.stream_store import StreamStore
-from infra.workflows.stream_worker import StreamWorker
+from infra.workflows.stream.buffer import StreamBuffer
+from infra.workflows.stream.ingest import StreamIngest
+from infra.workflows.stream.store import StreamStore
+from infra.workflows.stream.worker import StreamWorker
 from tests.conftest import rows
 from tests.contract.conftest import IN_SESSION
 from tests.faults.proxy import Cut, Proxy
@@ -47,7 +47,7 @@ def make(
         buffer: StreamBuffer | None = None,
         beat: float = 0.01,
     ) -> StreamWorker:
-        buffer = buffer or StreamBuffer()
+        buffer = StreamBuffer() if buffer is None else buffer
         ingest = StreamIngest("iex", AlpacaMarketData(wire), buffer, broker.clock)
         return StreamWorker(
             database,

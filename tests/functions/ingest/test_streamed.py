@@ -16,7 +16,7 @@ from infra.postgres.database import Database
 from infra.runtime.settings import Settings, SettingsError
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.streams.server import StreamServer
-from infra.workflows.stream_symbols import StreamSymbols
+from infra.workflows.stream.symbols import StreamSymbols
 from tests.conftest import NOON, enroll, rows
 from tests.e2e.test_demo import COUNTERSIGN
 from tests.functions.ingest.test_ingest_inputs import asked, ingest, stocks, stored, watch

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.market import Metric, Snapshot
-from infra.workflows.stream_buffer import StreamBuffer
+from infra.workflows.stream.buffer import StreamBuffer
 
 NOON = datetime(2026, 10, 8, 16, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -6,7 +6,7 @@ import pytest
 
 from common.inputs import StockInput
 from common.market import Metric, Snapshot
-from infra.workflows.stream_cursors import is_current, known_closes
+from infra.workflows.stream.cursors import is_current, known_closes
 
 NOW = datetime(2026, 10, 8, 16, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -1,5 +1,5 @@
 from common.inputs import StockInput
-from infra.workflows.stream_symbols import fit
+from infra.workflows.stream.symbols import fit
 
 
 def watched(name: str, symbols: str) -> tuple[str, StockInput]:

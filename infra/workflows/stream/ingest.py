@@ -10,7 +10,7 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.stream import Event
 from infra.alpaca.stream_facts import stream_facts
 from infra.runtime.clock import Clock
-from infra.workflows.stream_buffer import StreamBuffer
+from infra.workflows.stream.buffer import StreamBuffer
 
 log = logging.getLogger(__name__)
 

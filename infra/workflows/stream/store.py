@@ -13,8 +13,8 @@ from infra.postgres.messages import outbox
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.runtime.clock import Clock
 from infra.workflows import isolation
-from infra.workflows.stream_buffer import StreamBuffer
-from infra.workflows.stream_cursors import stream_key
+from infra.workflows.stream.buffer import StreamBuffer
+from infra.workflows.stream.cursors import stream_key
 
 log = logging.getLogger(__name__)
 

@@ -12,15 +12,15 @@ from infra.alpaca.stream import StockStream
 from infra.postgres.database import Database, DatabaseSession
 from infra.runtime.clock import Clock
 from infra.workflows.outbox_relay import Relay
-from infra.workflows.stream_ingest import StreamIngest
-from infra.workflows.stream_store import StreamStore
+from infra.workflows.stream.ingest import StreamIngest
+from infra.workflows.stream.store import StreamStore
 
 log = logging.getLogger(__name__)
 
 LEADER = "stock stream"
 
 _LOOK_AT_CONFIGS = timedelta(seconds=10)
-_LAST_ATTEMPTS = 5
+_LAST_ATTEMPTS, _LAST_PAUSE = 5, 0.5
 
 
 class StreamWorker:
@@ -117,4 +117,4 @@ class StreamWorker:
         for _ in range(_LAST_ATTEMPTS):
             if self._store_due(all_of_them=True):
                 break
-            time.sleep(self._beat)
+            time.sleep(_LAST_PAUSE)
