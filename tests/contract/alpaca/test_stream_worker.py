@@ -259,3 +259,19 @@ def test_the_day_so_far_is_stored_too(db: Database, broker: SimulatedBroker, mak
     (low,) = {price for _, price in stored(db, "SPY", "day_low")}
     assert low == 490
     assert stored(db, "SPY", "daily_bar")[-1][1] == 490
+
+
+def test_of_what_is_no_longer_followed_nothing_is_missed(broker: SimulatedBroker) -> None:
+    wire = AlpacaHttp("http://127.0.0.1:1", *KEYS)
+    ingest = StreamIngest("iex", AlpacaMarketData(wire), StreamBuffer(), broker.clock)
+    ingest.subscribed(["SPY"])
+    ingest.keep_only([])
+    ingest.subscribed(["SPY"])
+    ingest.fill_gaps()  # asks for nothing
+
+    ingest.interrupted("broken")
+    ingest.subscribed(["SPY"])
+
+    with pytest.raises(TransientError):
+        ingest.fill_gaps()
+    wire.close()
