@@ -19,8 +19,8 @@ def stream_facts(
 ) -> Iterator[Snapshot | Issue]:
     """Yield the trades and bars among the events, and which of them cannot be read.
 
-    `traded_at` holds when each stock was last traded, and is kept: a day's bar has no time of its
-    own. Kinds that nobody asked for come too; the broker adds kinds without notice.
+    `traded_at` holds when each stock was last traded, and is kept up: a day's bar has no time of
+    its own. Kinds that nobody asked for come too; the broker adds kinds without notice.
     """
     for event in events:
         kind, symbol = event.get("T"), str(event.get("S"))
@@ -28,7 +28,7 @@ def stream_facts(
         try:
             if kind == "t":
                 trade = latest_trade(stocks(feed), symbol, raw)
-                traded_at[symbol] = max(trade.as_of, traded_at.get(symbol, trade.as_of))
+                traded_at[symbol] = trade.as_of
                 yield trade
             elif kind in _MINUTES:
                 yield _minute(feed, symbol, raw)
