@@ -33,6 +33,7 @@ EVERY_ROUTE = [
     ("GET", "/orders"),
     ("DELETE", "/orders/11111111-1111-4111-8111-111111111111"),
     ("GET", "/orders/11111111-1111-4111-8111-111111111111/trace"),
+    ("GET", "/orders/11111111-1111-4111-8111-111111111111/receipt"),
     ("GET", "/snapshots?symbol=SPY"),
     ("GET", "/status"),
     ("GET", "/questions"),

@@ -37,12 +37,13 @@ def test_the_root_of_infra_holds_two_modules() -> None:
 
 
 def test_no_folder_of_code_or_documents_holds_too_many_files() -> None:
-    # Terraform reads one folder as one module. Migrations grow by one file a subject, and are read
-    # by their numbers.
+    # Migrations grow by one file a subject, and are read by their numbers. A deployment keeps its
+    # answers and its lock file beside Terraform's code.
+    patterns = {**dict.fromkeys((*PACKAGES, "docs"), "*"), "terraform": "*.tf"}
     counts = Counter(
         path.parent.relative_to(ROOT).as_posix()
-        for package in (*PACKAGES, "docs")
-        for path in (ROOT / package).rglob("*")
+        for folder, pattern in patterns.items()
+        for path in (ROOT / folder).rglob(pattern)
         if path.is_file() and path.name != "__init__.py" and not SKIPPED & {*path.parts}
     )
 
