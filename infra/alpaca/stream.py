@@ -8,6 +8,7 @@ import logging
 import random
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from websockets.exceptions import WebSocketException
@@ -68,7 +69,7 @@ class StockStream:
 
     def follow(self, symbols: Collection[str]) -> None:
         """Follow these stocks and no others, without reconnecting."""
-        with self._lock:
+        with self._lock, suppress(WebSocketException, OSError):  # `run` asks again, reconnected
             self._subscriptions.want(symbols)
             self._send_next_change()
 

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
@@ -84,9 +84,8 @@ class StreamWorker:
                         break
             finally:
                 stream.close()
-                wait([reading])
                 self._ingest.interrupted("no longer the leader")
-                self._store_the_rest()
+                self._store_the_rest()  # an attempt to connect may take longer than there is time
         reading.result()
 
     def _follow(self, stream: StockStream) -> None:

@@ -8,6 +8,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from websockets.protocol import State
 
 from common.errors import BrokerRefusedError
 from infra.alpaca.stream import Event, StockStream
@@ -189,3 +190,39 @@ def test_it_can_be_closed_while_it_waits_for_the_next_attempt(
     stream = StockStream(f"{url}/v2/iex", *KEYS, listener, first_pause=3600)
     with running(stream):
         assert isinstance(listener.told.get(timeout=60), str)
+
+
+class BusyListener(Listener):
+    """Is busy with the first event until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = threading.Event()
+
+    def received(self, events: Sequence[Event]) -> None:
+        super().received(events)
+        self.may_go_on.wait()
+
+
+def test_what_is_followed_may_change_on_a_connection_that_is_broken(
+    broker: SimulatedBroker, streams: str
+) -> None:
+    listener = BusyListener()
+    stream = stock_stream(streams, listener)
+    stream.follow(["AAPL"])
+    with running(stream):
+        assert listener.told.get(timeout=60) == ["AAPL"]
+        broker.market.set_price("AAPL", "230")
+        assert listener.price() == ("AAPL", 230)
+        broker.faults.add("disconnect")
+        broker.market.set_price("AAPL", "231")
+        while stream._socket and stream._socket.state is not State.CLOSED:
+            time.sleep(0.01)
+
+        try:
+            stream.follow(["MSFT"])
+        finally:
+            listener.may_go_on.set()
+
+        while listener.told.get(timeout=60) != ["MSFT"]:
+            pass
