@@ -19,11 +19,12 @@ from functions import edge, wiring
 from functions.wiring import Wiring
 from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data, option_snapshots, sessions
+from infra.postgres.market.market_data import Cursors
 from infra.postgres.messages import outbox
 from infra.postgres.users import config_inputs, configs
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.workflows import isolation
-from infra.workflows.market_fetch import Cursors, FetchResult, fetch_isolated, fetch_spot, merge
+from infra.workflows.market_fetch import FetchResult, fetch_isolated, fetch_spot, merge
 from infra.workflows.option_chains import OptionChains
 from infra.workflows.price_basis import PriceBasis
 

@@ -28,11 +28,6 @@ class Wiring(Clients):
         _ = self.database  # made before any thread asks: each could make a pool of its own
 
     @property
-    def ingests(self) -> bool:
-        """Whether the operator's switches let market data be fetched."""
-        return self.settings.trading_enabled and self.settings.trading_worker_ingest_enabled
-
-    @property
     def asks_users(self) -> bool:
         """Whether the operator's switches let rules be evaluated and users be asked."""
         return self.settings.trading_enabled and self.settings.trading_worker_eval_enabled

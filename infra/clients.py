@@ -22,6 +22,7 @@ from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from infra.alpaca.stream import StockStream, StreamListener
     from infra.auth.receipt_signature import ReceiptSigner
     from infra.gcp.rest import GoogleRest
 
@@ -36,6 +37,11 @@ class Clients:
         self.secrets = Secrets(settings, SecretManager(SystemClock()).read)
         self._pool_size = pool_size
         self._wires: list[AlpacaHttp] = []
+
+    @property
+    def ingests(self) -> bool:
+        """Whether the operator's switches let market data be fetched."""
+        return self.settings.trading_enabled and self.settings.trading_worker_ingest_enabled
 
     @cached_property
     def clock(self) -> Clock:
@@ -56,6 +62,17 @@ class Clients:
     def market_data(self) -> AlpacaMarketData:
         """The broker's market data."""
         return AlpacaMarketData(self._broker(self.settings.alpaca_data_base_url))
+
+    def stock_stream(self, listener: "StreamListener") -> "StockStream":
+        """Return a stream of the broker's stock data, which is not connected yet."""
+        from infra.alpaca.stream import StockStream  # noqa: PLC0415 (one worker's)
+
+        return StockStream(
+            f"{self.settings.alpaca_stream_url}/v2/{self.settings.alpaca_data_feed}",
+            self.secrets.provider("alpaca_api_key_id"),
+            self.secrets.provider("alpaca_api_secret_key"),
+            listener,
+        )
 
     @cached_property
     def publisher(self) -> PubsubPublisher:

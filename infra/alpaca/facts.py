@@ -132,14 +132,27 @@ def daily_closes(
     market: Market, symbol: str, raw: Any, now: datetime
 ) -> Iterator[Snapshot | Issue]:
     """Yield the closes of the days that are over, and which bars cannot be read."""
+    return _ended(
+        market, symbol, raw, "daily_close", lambda bar: market.end_of(bar.opens_at) <= now
+    )
+
+
+def minute_bars(market: Market, symbol: str, raw: Any, now: datetime) -> Iterator[Snapshot | Issue]:
+    """Yield the closes of the minutes that are over, and which bars cannot be read."""
+    return _ended(market, symbol, raw, "minute_bar", lambda bar: bar.opens_at + _MINUTE <= now)
+
+
+def _ended(
+    market: Market, symbol: str, raw: Any, metric: Metric, is_over: Callable[[WireBar], bool]
+) -> Iterator[Snapshot | Issue]:
     for each in raw:
         try:
             bar = parse(WireBar, each)
         except MalformedMessageError as error:
             yield Issue(symbol, str(error))
             continue
-        if market.end_of(bar.opens_at) <= now:
-            yield market.fact(symbol, "daily_close", bar.close, bar.volume, bar.opens_at, each)
+        if is_over(bar):
+            yield market.fact(symbol, metric, bar.close, bar.volume, bar.opens_at, each)
 
 
 def _trade_fact(market: Market, symbol: str, trade: WireTrade, raw: Any) -> Snapshot:
@@ -151,21 +164,31 @@ def _day_facts(
 ) -> Iterator[Snapshot]:
     bar, name, begun = known.daily_bar, "dailyBar", traded_at
     if bar is not None and market.end_of(bar.opens_at) > traded_at:
-        # The running bar keeps its opening time all day: it is as recent as the last trade.
-        as_of, begun = max(traded_at, bar.opens_at), bar.opens_at
-        prices: dict[Metric, Decimal | None] = {
-            "daily_bar": bar.close,
-            "day_open": bar.open,
-            "day_high": bar.high,
-            "day_low": bar.low,
-        }
-        for metric, price in prices.items():
-            if price is not None:
-                yield market.fact(symbol, metric, price, bar.volume, as_of, raw[name])
+        yield from running_day(market, symbol, bar, raw[name], traded_at)
+        begun = bar.opens_at
         bar, name = known.previous_bar, "prevDailyBar"
     # Before the day's first bar, `dailyBar` is still the previous session's.
     if bar is not None and market.end_of(bar.opens_at) <= begun:
         yield market.fact(symbol, "prev_close", bar.close, bar.volume, bar.opens_at, raw[name])
+
+
+def running_day(
+    market: Market, symbol: str, bar: WireBar, raw: Any, traded_at: datetime
+) -> Iterator[Snapshot]:
+    """Yield what a running day's bar tells, which is as recent as the last trade.
+
+    The bar itself keeps its opening time all day.
+    """
+    prices: dict[Metric, Decimal | None] = {
+        "daily_bar": bar.close,
+        "day_open": bar.open,
+        "day_high": bar.high,
+        "day_low": bar.low,
+    }
+    for metric, price in prices.items():
+        if price is not None:
+            as_of = max(traded_at, bar.opens_at)
+            yield market.fact(symbol, metric, price, bar.volume, as_of, raw)
 
 
 def _minute_facts(

@@ -7,7 +7,15 @@ from typing import Any
 
 from common.market import CRYPTO_FEED, NEW_YORK, Snapshot
 from infra.alpaca.batches import BatchResult, Issue, missing, parse_each, part, read_isolating
-from infra.alpaca.facts import Market, crypto, daily_closes, latest_trade, snapshot_facts, stocks
+from infra.alpaca.facts import (
+    Market,
+    crypto,
+    daily_closes,
+    latest_trade,
+    minute_bars,
+    snapshot_facts,
+    stocks,
+)
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.pages import pages
 
@@ -89,8 +97,21 @@ class SpotData:
         market = self._venue.market
         return self._facts(
             symbols,
-            lambda batch: self._daily_bars(batch, first, market.day_of(until)),
+            lambda batch: self._bars(
+                batch, "1Day", self._midnight(first), self._midnight(market.day_of(until))
+            ),
             lambda symbol, raw: daily_closes(market, symbol, raw, until),
+        )
+
+    def minute_bars(
+        self, symbols: Sequence[str], start: datetime, until: datetime
+    ) -> BatchResult[Snapshot]:
+        """Return the closes of the minutes from that of `start` on that are over by `until`."""
+        first = start.replace(second=0, microsecond=0).isoformat()
+        return self._facts(
+            symbols,
+            lambda batch: self._bars(batch, "1Min", first, until.isoformat()),
+            lambda symbol, raw: minute_bars(self._venue.market, symbol, raw, until),
         )
 
     def _facts(
@@ -104,13 +125,15 @@ class SpotData:
         issues = [*refused, *unreadable]
         return BatchResult(tuple(known), (*issues, *missing(symbols, parts, issues)))
 
-    def _daily_bars(self, symbols: Sequence[str], first: date, today: date) -> dict[str, list[Any]]:
+    def _bars(
+        self, symbols: Sequence[str], timeframe: str, start: str, end: str
+    ) -> dict[str, list[Any]]:
         params = {
             **self._venue.history,
             "symbols": ",".join(symbols),
-            "timeframe": "1Day",
-            "start": self._midnight(first),
-            "end": self._midnight(today),
+            "timeframe": timeframe,
+            "start": start,
+            "end": end,
             "limit": _LARGEST_PAGE,
         }
         found: dict[str, list[Any]] = {}

@@ -14,9 +14,13 @@ from infra.clients import Clients
 from infra.runtime.settings import Settings, SettingsError, env_vars
 
 
-def open_clients() -> Clients:
-    """Open the clients; raises SettingsError where no database is named and no local stack runs."""
-    clients = Clients(Settings.from_environment(_environment(FOLDER / "stack.json")))
+def open_clients(*, pool_size: int = 1) -> Clients:
+    """Open the clients; raises SettingsError where no database is named and no local stack runs.
+
+    Several threads use `pool_size` connections to the database.
+    """
+    settings = Settings.from_environment(_environment(FOLDER / "stack.json"))
+    clients = Clients(settings, pool_size=pool_size)
     click.get_current_context().call_on_close(clients.close)
     return clients
 

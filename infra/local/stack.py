@@ -153,6 +153,7 @@ def local_stack(
             "TRADING_ENABLED": "true",
             "ENROLLMENT": "open",
             **broker_settings,
+            **({"ALPACA_STREAM_URL": streams_url} if streams_url else {}),
             "HAIPHEN_API_URL": dashboard_server.url,
             "INTERNAL_TOKEN": INTERNAL_TOKEN,
             "SIGNING_SECRET": SIGNING_SECRET,

@@ -40,6 +40,7 @@ from infra.runtime.setting_values import (
     is_loopback,
     is_secret_name,
 )
+from infra.runtime.stream_settings import StreamSettings
 
 _NO_DATABASE = "none"
 _LIVE_KEY = "AK"  # how the key ids of live accounts begin; paper ones begin with PK
@@ -87,7 +88,7 @@ def default_limits() -> ServerLimits:
     return Settings.from_environment(given | {"DATABASE_URL": _NO_DATABASE}).server_limits
 
 
-class Settings(LimitSettings, ReceiptSettings):
+class Settings(LimitSettings, ReceiptSettings, StreamSettings):
     """Everything that an operator can set; names are the environment variables in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)

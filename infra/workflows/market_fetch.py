@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial, reduce
@@ -14,12 +14,13 @@ from common.options import OptionSnapshot
 from infra.alpaca.batches import Issue
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.spot import SpotData
+from infra.postgres.market.market_data import Cursors
 from infra.workflows import isolation
+from infra.workflows.stream.cursors import is_current, known_closes
 
 log = logging.getLogger(__name__)
 
 SpotInput = StockInput | CryptoInput
-Cursors = Mapping[str, datetime]
 
 # How far back daily closes go: more than the 303 sessions that an index of 30 days takes.
 HISTORY = timedelta(days=500)
@@ -82,13 +83,30 @@ def _fetch_feed(
 ) -> Iterator[FetchResult]:
     wanted = {(symbol, metric) for i in inputs for symbol in i.symbols for metric in i.metrics}
     symbols = sorted({symbol for symbol, _ in wanted})
-    current = fetch_isolated(feed, partial(_snapshots, reader, symbols, now))
+    current = FetchResult()
+    if stale := _stale(inputs, cursors, now):
+        current = fetch_isolated(feed, partial(_snapshots, reader, stale, now))
     keys = () if current.failures else tuple(each.key for each in inputs)
+    closes = known_closes(current.facts, cursors, now)
     kept = tuple(fact for fact in current.facts if (fact.symbol, fact.metric) in wanted)
-    yield FetchResult(kept, cursors=keys, problems=current.problems, failures=current.failures)
+    yield FetchResult(
+        kept, cursors=keys + closes, problems=current.problems, failures=current.failures
+    )
     past = [symbol for symbol in symbols if (symbol, "daily_close") in wanted]
     history = fetch_history(reader, feed, past, cursors, now)
     yield history + FetchResult(problems=tuple(_mismatches(current.facts, history.facts)))
+
+
+def _stale(inputs: Sequence[SpotInput], cursors: Cursors, now: datetime) -> list[str]:
+    """Return the symbols of which some input lacks something; the stream keeps the others."""
+    return sorted(
+        {
+            symbol
+            for each in inputs
+            for symbol in each.symbols
+            if isinstance(each, CryptoInput) or not is_current(each, symbol, cursors, now)
+        }
+    )
 
 
 def fetch_history(

@@ -13,7 +13,8 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Database
 from infra.postgres.market import option_contracts
-from infra.workflows.market_fetch import Cursors, FetchResult, fetch_history, fetch_isolated
+from infra.postgres.market.market_data import Cursors
+from infra.workflows.market_fetch import FetchResult, fetch_history, fetch_isolated
 
 Prices = Mapping[str, Decimal]
 

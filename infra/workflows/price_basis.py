@@ -44,7 +44,7 @@ class PriceBasis:
         due = sorted(
             symbol
             for symbol in held | set(watched)
-            if not (at := fetched.get(_key(symbol))) or trading_day(at) < today
+            if not (at := fetched.get(basis_key(symbol))) or trading_day(at) < today
         )
         self._refresh(due)
         self._look_into(_closes(held, facts))
@@ -58,7 +58,7 @@ class PriceBasis:
             restatement.apply_due(self.database, self.now)
             return
         with self.database.transaction() as tx:
-            market_data.mark_fetched(tx, [_key(symbol) for symbol in symbols], self.now)
+            market_data.mark_fetched(tx, [basis_key(symbol) for symbol in symbols], self.now)
 
     def _look_into(self, closes: Closes) -> None:
         gaps = self._implausible(closes, list(closes))
@@ -96,5 +96,6 @@ def _closes(held: set[str], facts: Sequence[Snapshot]) -> dict[str, tuple[Snapsh
     }
 
 
-def _key(symbol: str) -> str:
+def basis_key(symbol: str) -> str:
+    """Return the cursor of when a stock's corporate actions were last fetched."""
     return f"corporate_actions {symbol}"

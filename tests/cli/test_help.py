@@ -28,6 +28,7 @@ WITHOUT_JSON = {
     "receipt-key": "prints PEM",
     "completion": "prints a script",
     "dev": "runs until it is stopped; its data is in .countersign/stack.json",
+    "stream": "runs until it is stopped; its logs are JSON",
     "config edit": "opens an editor",
     **dict.fromkeys(
         (
@@ -158,7 +159,7 @@ def test_other_shells_get_a_script_too(shell: str) -> None:
         (["answer", ID, "-7"], "is `countersign dev` running?"),
         (["token", "alice"], "start `countersign dev` in this folder"),
         (["schedules", "list"], "GOOGLE_CLOUD_PROJECT is not set"),
-        (["stat"], "Did you mean 'status'?"),
+        (["statu"], "Did you mean 'status'?"),
         (["config", "validate", "none.json"], "'none.json' does not exist"),
     ],
 )

@@ -158,6 +158,7 @@ LEFT_ALONE = {
     "pubsub_emulator_host": "an emulator's",
     "snapshot_deadline_seconds": "goes with the schedule's deadline",
     "outbox_retention_days": "a week is enough to look back",
+    "alpaca_stream_url": "the worker's, which is not deployed",
     "market_data_retention_days": "what rules on history look at",
 }
 

@@ -8,6 +8,7 @@ from infra.postgres import instants
 from infra.postgres.database import Transaction, to_json
 
 MarketDataKey = tuple[str, Metric, str]
+Cursors = Mapping[str, datetime]  # when each was last fetched
 
 # A year's history of a thousand symbols is some fifty of these.
 _AT_ONCE = 5_000
@@ -127,7 +128,7 @@ def latest(
     return {key: tuple(facts) for key, facts in found.items()}
 
 
-def last_fetches(tx: Transaction, now: datetime) -> dict[str, datetime]:
+def last_fetches(tx: Transaction, now: datetime) -> Cursors:
     """Read when each input was last fetched, by its key.
 
     An instant that no clock of ours can have written is none: the input is due.

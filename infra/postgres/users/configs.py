@@ -85,6 +85,20 @@ def of_keys(tx: Transaction, keys: Collection[str], feed: StockFeed) -> dict[str
     return {key: config for key, config in found.items() if config is not None}
 
 
+def users_of(tx: Transaction, keys: Collection[str], limit: int) -> list[tuple[str, str]]:
+    """Read who has the configs of these keys, each with the key; `limit` users at most."""
+    rows = tx.rows(
+        """
+        SELECT firebase_uid, config_key FROM user_trading_config
+        WHERE enabled AND config_key = ANY(CAST(:keys AS text[]))
+        ORDER BY firebase_uid LIMIT :limit
+        """,
+        keys=list(keys),
+        limit=limit,
+    )
+    return [(row["firebase_uid"], row["config_key"]) for row in rows]
+
+
 def of_user(tx: Transaction, firebase_uid: str, feed: StockFeed = "iex") -> TradingConfig | None:
     """Read a user's effective config; None when they have none that is enabled and valid.
 

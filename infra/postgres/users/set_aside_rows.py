@@ -7,7 +7,16 @@ from typing import Literal
 
 from infra.postgres.database import Row, Transaction, to_json
 
-Kind = Literal["corporate action", "fetched fact", "market fact", "order", "position", "symbol"]
+Kind = Literal[
+    "corporate action",
+    "fetched fact",
+    "market fact",
+    "order",
+    "position",
+    "streamed fact",
+    "streamed input",
+    "symbol",
+]
 
 # Messages are set aside as dead letters; those of the outbox have their user as key.
 _EVERYTHING = """

@@ -1,0 +1,84 @@
+"""Takes what a stream of stocks tells into the buffer, and by REST what it could not tell."""
+
+import logging
+import threading
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from common.market import Snapshot
+from infra.alpaca.market_data import AlpacaMarketData
+from infra.alpaca.stream import Event
+from infra.alpaca.stream_facts import stream_facts
+from infra.runtime.clock import Clock
+from infra.workflows.stream.buffer import StreamBuffer
+
+log = logging.getLogger(__name__)
+
+
+class StreamIngest:
+    """Hears a stream (a StreamListener); `fill_gaps` is called by whoever stores.
+
+    A gap begins with the last event before the connection broke; nothing is read of the time
+    before a symbol was first followed, which is for `ingest`.
+    """
+
+    def __init__(
+        self, feed: str, market_data: AlpacaMarketData, buffer: StreamBuffer, clock: Clock
+    ) -> None:
+        self._feed, self._buffer, self._clock = feed, buffer, clock
+        self._spot = market_data.spot(feed)
+        self._lock = threading.Lock()
+        self._followed: set[str] = set()
+        self._heard_at, self._broken_at = clock.now(), clock.now()
+        self._is_broken = False
+        self._gaps: dict[str, datetime] = {}
+        self._traded_at: dict[str, datetime] = {}
+
+    def received(self, events: Sequence[Event]) -> None:
+        """Keep the facts among the events; what cannot be read costs itself alone."""
+        facts = []
+        for found in stream_facts(self._feed, events, self._traded_at):
+            if isinstance(found, Snapshot):
+                facts.append(found)
+            else:
+                log.warning("streamed %s: %s", found.subject, found.reason)
+        self._buffer.add(facts)
+        self._heard_at = self._clock.now()
+
+    def subscribed(self, symbols: Collection[str]) -> None:
+        """Remember since when nothing was heard of those that were followed before."""
+        with self._lock:
+            for symbol in self._followed & {*symbols}:
+                self._gaps.setdefault(symbol, self._broken_at)
+            self._followed |= {*symbols}
+            self._is_broken = False
+
+    def keep_only(self, symbols: Collection[str]) -> None:
+        """Forget the others: of what is no longer followed nothing is missed."""
+        with self._lock:
+            self._followed &= {*symbols}
+
+    def interrupted(self, reason: str) -> None:  # noqa: ARG002 (the stream logs it)
+        """Remember when something was last heard before the first of several interruptions."""
+        with self._lock:
+            if not self._is_broken:
+                self._is_broken, self._broken_at = True, self._heard_at
+
+    def fill_gaps(self) -> None:
+        """Read the minutes of the gaps and the newest trades.
+
+        Raises TransientError or BrokerRefusedError, with the gaps kept.
+        """
+        with self._lock:
+            gaps = dict(self._gaps)
+        for start in sorted(set(gaps.values())):
+            symbols = sorted(symbol for symbol, since in gaps.items() if since == start)
+            minutes = self._spot.minute_bars(symbols, start, self._clock.now())
+            trades = self._spot.latest_trades(symbols)
+            for issue in (*minutes.problems, *trades.problems):
+                log.warning("gap of %s: %s", issue.subject, issue.reason)
+            self._buffer.add((*minutes.found, *trades.found))
+            with self._lock:
+                for symbol in symbols:
+                    if self._gaps.get(symbol) == start:
+                        del self._gaps[symbol]

@@ -1,0 +1,90 @@
+"""Stores what a stream brings, batch by batch, as `ingest` stores what it fetches."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from common.errors import OutcomeUnknownError, TransientError
+from common.market import Snapshot
+from common.messages import SnapshotsIngested
+from infra.postgres.database import Database
+from infra.postgres.market import market_data
+from infra.postgres.messages import outbox
+from infra.postgres.users.set_aside_rows import SetAsideRow
+from infra.runtime.clock import Clock
+from infra.workflows import isolation
+from infra.workflows.stream.buffer import StreamBuffer
+from infra.workflows.stream.cursors import stream_key
+
+log = logging.getLogger(__name__)
+
+_MARKING = timedelta(seconds=10)
+
+
+class StreamStore:
+    """Takes what is due from a buffer; what cannot be stored now waits there again."""
+
+    def __init__(self, database: Database, buffer: StreamBuffer, clock: Clock) -> None:
+        self._database, self._buffer, self._clock = database, buffer, clock
+        self._set_aside = False
+        self._marked_at: dict[str, datetime] = {}
+
+    def store_due(self, *, all_of_them: bool = False) -> int:
+        """Store one batch and announce it in the same transaction; return how many were new.
+
+        Raises TransientError or OutcomeUnknownError, with nothing lost. A fact that can never be
+        stored is set aside.
+        """
+        now = self._clock.now()
+        facts = self._buffer.take(now, all_of_them=all_of_them)
+        new: list[int] = []
+
+        def keep(some: Sequence[Snapshot]) -> None:
+            with self._database.transaction() as tx:
+                stored = market_data.store(tx, some, now)
+                marks = self._due_marks(some, now)
+                market_data.mark_fetched(tx, marks, now)
+                if stored:
+                    news = SnapshotsIngested(ingested_at=now, stored=stored)
+                    outbox.add(tx, news, "snapshots", now)
+            new.append(stored)
+            self._marked_at |= dict.fromkeys(marks, now)
+
+        try:
+            failed = [
+                SetAsideRow(f"{fact.metric} of {fact.symbol} at {fact.as_of.isoformat()}", reason)
+                for fact, reason in isolation.isolated(facts, keep)
+            ]
+        except (TransientError, OutcomeUnknownError):
+            # What was stored after all is not stored twice: a fact's key is its time.
+            self._buffer.put_back(facts)
+            raise
+        if failed or self._set_aside:
+            self._set_aside = bool(failed)
+            with self._database.transaction() as tx:
+                isolation.set_aside(tx, "streamed fact", failed, now)
+        if facts:
+            self._log(facts, sum(new))
+        return sum(new)
+
+    def _due_marks(self, facts: Sequence[Snapshot], now: datetime) -> list[str]:
+        """Return the cursors to move, each some times a minute: `ingest` looks once a minute."""
+        keys = {stream_key(fact) for fact in facts}
+        return [k for k in keys if (at := self._marked_at.get(k)) is None or now - at >= _MARKING]
+
+    def _log(self, facts: Sequence[Snapshot], stored: int) -> None:
+        """Log the line that metrics read: the lag is from the exchange's time to the commit."""
+        trades = [fact.as_of for fact in facts if fact.metric == "last_trade"]
+        lag = (self._clock.now() - max(trades)).total_seconds() if trades else 0.0
+        log.info(
+            "%d streamed facts, %d of them new",
+            len(facts),
+            stored,
+            extra={
+                "event": "stream_stored",
+                "lag_seconds": max(0.0, lag),
+                "facts": len(facts),
+                "stored": stored,
+                "dropped": self._buffer.dropped,
+            },
+        )
