@@ -85,8 +85,8 @@ CORE = (
             ),
             Edit(
                 "infra/postgres/messages/outbox.py",
-                "\n\n@dataclass",
-                "\n\nafter_commit: list[tuple[Message, str]] = []\n\n\n@dataclass",
+                "\n\n# As in the table's",
+                "\n\nafter_commit: list[tuple[Message, str]] = []\n# As in the table's",
             ),
             Edit(
                 "infra/workflows/outbox_relay.py",
