@@ -22,7 +22,7 @@ from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from infra.alpaca.stream import StockStream, StreamListener
+    from infra.alpaca.stream.client import StockStream, StreamListener
     from infra.auth.receipt_signature import ReceiptSigner
     from infra.gcp.rest import GoogleRest
 
@@ -65,7 +65,7 @@ class Clients:
 
     def stock_stream(self, listener: "StreamListener") -> "StockStream":
         """Return a stream of the broker's stock data, which is not connected yet."""
-        from infra.alpaca.stream import StockStream  # noqa: PLC0415 (one worker's)
+        from infra.alpaca.stream.client import StockStream  # noqa: PLC0415 (one worker's)
 
         return StockStream(
             f"{self.settings.alpaca_stream_url}/v2/{self.settings.alpaca_data_feed}",

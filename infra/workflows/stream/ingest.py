@@ -7,8 +7,8 @@ from datetime import datetime
 
 from common.market import Snapshot
 from infra.alpaca.market_data import AlpacaMarketData
-from infra.alpaca.stream import Event
-from infra.alpaca.stream_facts import stream_facts
+from infra.alpaca.stream.client import Event
+from infra.alpaca.stream.facts import stream_facts
 from infra.runtime.clock import Clock
 from infra.workflows.stream.buffer import StreamBuffer
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
-from infra.alpaca.stream import StockStream
+from infra.alpaca.stream.client import StockStream
 from infra.postgres.database import Database, DatabaseSession
 from infra.runtime.clock import Clock
 from infra.workflows.outbox_relay import Relay

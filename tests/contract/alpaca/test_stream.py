@@ -11,7 +11,7 @@ import pytest
 from websockets.protocol import State
 
 from common.errors import BrokerRefusedError
-from infra.alpaca.stream import Event, StockStream
+from infra.alpaca.stream.client import Event, StockStream
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.streams.server import StreamServer
 from tests.contract.simulator.stream_client import following

@@ -13,7 +13,7 @@ import pytest
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.market_data import AlpacaMarketData
-from infra.alpaca.stream import StockStream
+from infra.alpaca.stream.client import StockStream
 from infra.gcp.pubsub import PubsubPublisher
 from infra.local.stack import PROJECT
 from infra.postgres.database import Database, connector

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.alpaca.stream_subscriptions import Subscriptions
+from infra.alpaca.stream.subscriptions import Subscriptions
 
 SYMBOLS = st.frozensets(st.sampled_from("ABCDEFGHIJKLMNOP"))
 

@@ -9,7 +9,7 @@ from common.market import Snapshot
 from infra.alpaca.batches import Issue
 from infra.alpaca.facts import WireBar, latest_trade, running_day, stocks
 from infra.alpaca.responses import parse
-from infra.alpaca.stream import Event
+from infra.alpaca.stream.client import Event
 
 _MINUTES, _DAY = frozenset({"b", "u"}), "d"
 

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from common.errors import BrokerRefusedError, MalformedMessageError, TransientError
 from common.model import parse_json
-from infra.alpaca.stream_subscriptions import Subscriptions
+from infra.alpaca.stream.subscriptions import Subscriptions
 from infra.runtime.http_errors import Secret, reveal
 
 log = logging.getLogger(__name__)
