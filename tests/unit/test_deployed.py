@@ -75,21 +75,3 @@ def test_each_shipped_module_is_imported_from_what_is_shipped_alone(tmp_path: Pa
 
     assert done.returncode == 0, done.stderr
     assert len(names) > 100
-
-
-def test_no_folder_holds_more_than_twenty_files() -> None:
-    folders = {"common", "functions", "infra"}
-    crowded = {
-        str(folder.relative_to(ROOT)): len(files)
-        for root in folders
-        for folder in [ROOT / root, *(ROOT / root).rglob("*/")]
-        if folder.name not in {"migrations", "repeatable", "__pycache__"}
-        and len(files := [each for each in folder.iterdir() if each.is_file()]) > 20
-    }
-
-    assert crowded == {}
-    assert {path.name for path in (ROOT / "infra").glob("*.py")} == {
-        "__init__.py",
-        "__main__.py",
-        "clients.py",
-    }

@@ -44,7 +44,7 @@ def test_no_folder_of_code_or_documents_holds_too_many_files() -> None:
         path.parent.relative_to(ROOT).as_posix()
         for folder, pattern in patterns.items()
         for path in (ROOT / folder).rglob(pattern)
-        if path.is_file() and path.name != "__init__.py" and not SKIPPED & {*path.parts}
+        if path.is_file() and not SKIPPED & {*path.parts}
     )
 
     assert {folder: n for folder, n in counts.items() if n > MOST_FILES} == {}
