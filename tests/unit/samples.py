@@ -12,7 +12,7 @@ from common.holdings.positions import Holding
 from common.market import NEW_YORK, Metric, Quote, Snapshot
 from common.orders.asset import Asset
 from common.orders.order import Order
-from common.questions import Confirmation
+from common.questions import Confirmation, Terms
 from common.server_limits import ServerLimits
 
 NOON = datetime(2026, 2, 10, 12, 0, tzinfo=NEW_YORK)
@@ -49,6 +49,30 @@ def config(**changes: Any) -> TradingConfig:
 
 def snapshot(metric: Metric, price: str, as_of: datetime, row_id: int | None = None) -> Snapshot:
     return Snapshot("SPY", "us_equity", "iex", metric, Decimal(price), None, as_of, {}, row_id)
+
+
+def terms(**changes: Any) -> Terms:
+    values: dict[str, Any] = {
+        "rule_id": "dip",
+        "symbol": "SPY",
+        "asset_class": "us_equity",
+        "side": "buy",
+        "notional_usd": Decimal(10),
+        "qty": None,
+        "order_type": "market",
+        "limit_offset_pct": None,
+        "time_in_force": "day",
+        "price": Decimal(492),
+        "reference": Decimal(500),
+        "pct": Decimal("-1.6"),
+        "as_of": NOON,
+        "snapshot_ids": (),
+        "config_hash": "h",
+        "max_price_drift_pct": Decimal(1),
+        "asked_at": NOON,
+        "expires_at": NOON + timedelta(minutes=15),
+    }
+    return Terms(**values | changes)
 
 
 def order(**changes: Any) -> Order:

@@ -1,7 +1,6 @@
 """What is asked of guardrails before a person is asked."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,33 +10,8 @@ from common.guardrails import GUARDRAILS, Guardrail, consent, holdings, limits, 
 from common.guardrails.facts import Control, DenialCode, Denied
 from common.guardrails.proposals import BEFORE_ASKING, deny_proposal
 from common.holdings.drift import Drift
-from common.questions import Terms
 from common.rules.base import Position
-from tests.unit.samples import NOON, config, document, exposure, server
-
-
-def terms(**changes: Any) -> Terms:
-    values: dict[str, Any] = {
-        "rule_id": "dip",
-        "symbol": "SPY",
-        "asset_class": "us_equity",
-        "side": "buy",
-        "notional_usd": Decimal(10),
-        "qty": None,
-        "order_type": "market",
-        "limit_offset_pct": None,
-        "time_in_force": "day",
-        "price": Decimal(492),
-        "reference": Decimal(500),
-        "pct": Decimal("-1.6"),
-        "as_of": NOON,
-        "snapshot_ids": (),
-        "config_hash": "h",
-        "max_price_drift_pct": Decimal(1),
-        "asked_at": NOON,
-        "expires_at": NOON + timedelta(minutes=15),
-    }
-    return Terms(**values | changes)
+from tests.unit.samples import NOON, config, document, exposure, server, terms
 
 
 def guardrails(**changes: Any) -> dict[str, Any]:
