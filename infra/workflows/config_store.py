@@ -62,8 +62,9 @@ def _refuse_too_many_symbols(
     if not config.enabled:
         return
     together = config_inputs.symbols_with(tx, firebase_uid, sorted(config.all_symbols))
-    if problem := config_inputs.too_many(together, limits.max_server_symbols):
-        raise MalformedMessageError(f"data_inputs: {problem}")
+    most = limits.max_server_symbols
+    if together > most:
+        raise MalformedMessageError(f"data_inputs: {config_inputs.too_many(together, most)}")
 
 
 def _asking(config: TradingConfig) -> list[str]:

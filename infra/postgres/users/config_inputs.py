@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from common.inputs import DataInput
+from common.server_limits import within_cap
 from infra.postgres.database import Transaction, to_json
 from infra.postgres.users.configs import SharedConfig
 
@@ -52,22 +53,15 @@ def fitting(
     those that are watched already come before it.
     """
     known = {row["config_key"] for row in tx.rows("SELECT DISTINCT config_key FROM config_inputs")}
-    symbols, kept = frozenset[str](), list[SharedConfig]()
-    left_out = list[tuple[SharedConfig, str]]()
-    for each in sorted(configs, key=lambda config: config.key not in known):
-        together = symbols | each.config.all_symbols
-        if problem := too_many(len(together), most_symbols):
-            left_out.append((each, problem))
-        else:
-            symbols = together
-            kept.append(each)
-    return kept, left_out
+    known_first = sorted(configs, key=lambda config: config.key not in known)
+    kept, exceeding = within_cap(
+        known_first, lambda shared: shared.config.all_symbols, most_symbols
+    )
+    return kept, [(each, too_many(together, most_symbols)) for each, together in exceeding]
 
 
-def too_many(together: int, most_symbols: int) -> str | None:
-    """Say that all users together would watch too many symbols, None when they do not."""
-    if together <= most_symbols:
-        return None
+def too_many(together: int, most_symbols: int) -> str:
+    """Say that all users together would watch too many symbols."""
     return f"all users together would watch {together} symbols, the server allows {most_symbols}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from common.inputs import StockInput
 from common.market import trading_day
-from common.server_limits import ServerLimits
+from common.server_limits import ServerLimits, within_cap
 from common.sessions import is_open_for
 from infra.postgres.database import Database, Transaction
 from infra.postgres.market import market_data, sessions
@@ -83,12 +83,8 @@ def fit(
 
     Inputs whose symbols are all among those `before` come first.
     """
-    symbols, exceeding = frozenset[str](), list[WatchedInput]()
     known = frozenset(before)
-    for key, each in sorted(inputs, key=lambda given: not known.issuperset(given[1].symbols)):
-        together = symbols | set(each.symbols)
-        if len(together) > most:
-            exceeding.append((key, each))
-        else:
-            symbols = together
-    return symbols, exceeding
+    known_first = sorted(inputs, key=lambda given: not known.issuperset(given[1].symbols))
+    kept, exceeding = within_cap(known_first, lambda given: frozenset(given[1].symbols), most)
+    symbols = frozenset(symbol for _, each in kept for symbol in each.symbols)
+    return symbols, [given for given, _ in exceeding]
