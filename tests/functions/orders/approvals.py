@@ -15,7 +15,8 @@ def approve(db: Database, at: datetime, lasting: timedelta, side: str = "buy") -
             """
             INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price, as_of,
                                        snapshot_ids, config_hash, fired_at)
-            VALUES (:id, :uid, CAST(CAST(:id AS uuid) AS text), 'x', 'SPY', 492, :at, '{}', 'h', :at)
+            VALUES (CAST(:id AS uuid), :uid, CAST(CAST(:id AS uuid) AS text), 'x', 'SPY', 492, :at,
+                    '{}', 'h', :at)
             """,
             id=order_id,
             uid=USER,
