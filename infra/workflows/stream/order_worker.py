@@ -49,7 +49,7 @@ class OrderWorker(LeadingWorker):
         self._connect, self._trading, self._relay = connect, trading, relay
         self._limits, self._clock = limits, clock
         self._updates = OrderUpdates(self.wake)
-        self._must_poll, self._poll_at = True, 0.0
+        self._must_poll, self._poll_at = False, 0.0
         self._marked_at: datetime | None = None
 
     def _open(self) -> Stream:
