@@ -132,9 +132,9 @@ class Exposure:
     whose outcome nobody knows.
 
     `drift` is the unexplained difference of a symbol that the user holds; `units_of_all` what all
-    users hold of it by our records, and `is_moving` whether some order on it was open or filled a
-    moment ago. `changed_basis` names a corporate action on the symbol since the user was asked, or
-    one that nothing explains.
+    users hold of it by our records, `on_sale` what the user's open orders may yet sell of it, and
+    `is_moving` whether some order on it was open or filled a moment ago. `changed_basis`
+    names a corporate action on the symbol since the user was asked, or one that nothing explains.
     """
 
     orders_today: int
@@ -146,6 +146,7 @@ class Exposure:
     controls: tuple[Control, ...] = ()
     drift: Drift | None = None
     units_of_all: Decimal = Decimal(0)
+    on_sale: Decimal = Decimal(0)
     is_moving: bool = False
     changed_basis: str | None = None
     all_users: ServerExposure | None = None
@@ -182,11 +183,16 @@ class Facts:
 
     @property
     def sellable(self) -> Decimal | None:
-        """The lesser of what the user holds and what the broker has available; None if unknown."""
+        """The lesser of what the user holds and what the broker has available; None if unknown.
+
+        What an open order of the user's may sell is not sold again: what the account holds beyond
+        it can be another user's.
+        """
         holding, position = self.broker.holding, self.exposure.position
         if holding is None:
             return None
-        return max(min(position.qty if position else Decimal(0), holding.available), Decimal(0))
+        own = (position.qty if position else Decimal(0)) - self.exposure.on_sale
+        return max(min(own, holding.available), Decimal(0))
 
     def reduced(self, order: Order) -> Order:
         """Return the order, selling no more than is held; what cannot be sold at all stays."""

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import AliasChoices, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from common.bounds import Instant, WireNumber, WirePrice, WireText
+from common.holdings.positions import Fill, next_fill
 from common.model import TolerantModel
 from common.orders.order import Order
 from common.orders.status import (
@@ -98,6 +99,14 @@ class BrokerOrder(TolerantModel):
             return None
         follows = may_follow(order.status, reading.status) and reading.filled_qty == executed
         return reading if follows and not older else None
+
+    def fill_since(self, order: Order, now: datetime) -> Fill | None:
+        """Derive the execution between the order as it was known and this reading."""
+        if self.filled_qty is None or self.filled_avg_price is None:
+            return None
+        known = (order.filled_qty, order.filled_avg_price or self.filled_avg_price)
+        reported = (self.filled_qty, self.filled_avg_price)
+        return next_fill(order.side, known, reported, self.last_change or now)
 
     def _with_final_figures(self, order: Order) -> Self:
         """Leave out what was executed without a price: it is booked when the price is known.

@@ -1,14 +1,13 @@
 """What the broker must be asked before an order is judged, with no transaction open."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from common.guardrails.facts import BrokerFacts
-from common.market import Quote, Snapshot, StockFeed, trading_day, trading_day_start
+from common.market import StockFeed, trading_day, trading_day_start
 from common.orders.order import Order
+from infra.alpaca import order_facts
 from infra.alpaca.market_data import AlpacaMarketData
-from infra.alpaca.positions import holding_of
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import DatabaseSession
 from infra.postgres.market import sessions
@@ -47,7 +46,7 @@ def fetch(
         return BrokerFacts()
     data, data_read = market_data.sharing(known)
     account, trading_read = trading.sharing(known)
-    facts, close = _ask(order, feed, data, account, now)
+    facts, close = order_facts.ask(order, feed, data, account, now)
     with session.transaction() as tx:
         request_budget.take(tx, len(trading_read), now)
         broker_answers.store(tx, data_read | trading_read, now)
@@ -58,33 +57,3 @@ def fetch(
         previous_close=close.price if close else None,
         market_is_open=today.contains(now) if today else None,
     )
-
-
-def _ask(
-    order: Order, feed: str, data: AlpacaMarketData, trading: AlpacaTrading, now: datetime
-) -> tuple[BrokerFacts, Snapshot | None]:
-    """Return what the broker says, and the last session's close as it was."""
-    with ThreadPoolExecutor(max_workers=5) as pool:
-        quote = pool.submit(_quote, data, order.symbol, feed)
-        close = pool.submit(_previous_close, data, order.symbol, feed, now)
-        asset = pool.submit(trading.asset, order.symbol)
-        account = pool.submit(trading.account)
-        held = pool.submit(trading.positions) if order.side == "sell" else None
-        facts = BrokerFacts(
-            quote=quote.result(),
-            asset=asset.result(),
-            account=account.result(),
-            holding=holding_of(held.result(), order.symbol) if held else None,
-        )
-        return facts, close.result()
-
-
-def _quote(market_data: AlpacaMarketData, symbol: str, feed: str) -> Quote | None:
-    return market_data.latest_quotes([symbol], feed).get(symbol)
-
-
-def _previous_close(
-    market_data: AlpacaMarketData, symbol: str, feed: str, now: datetime
-) -> Snapshot | None:
-    found = market_data.spot(feed).snapshots([symbol], now)
-    return next((fact for fact in found.found if fact.metric == "prev_close"), None)

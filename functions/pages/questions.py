@@ -17,6 +17,7 @@ from functions.pages.requests import Call
 from infra.postgres.console import prices, questions
 from infra.postgres.database import Row, Transaction
 from infra.postgres.trading import confirmations
+from infra.runtime.tls import tls_context
 
 _PENDING = 10
 _SETTLED = 20
@@ -86,7 +87,7 @@ def _sent(call: Call, question_id: UUID, uid: str, value: Decimal) -> str:
     }
     url = f"{call.app.settings.app_backend_url}/answers"
     try:
-        with httpx.Client(timeout=_SECONDS, trust_env=False) as client:
+        with httpx.Client(verify=tls_context(), timeout=_SECONDS, trust_env=False) as client:
             reply = client.post(url, json=document)
     except httpx.HTTPError as error:
         raise TransientError(f"the local app backend does not answer: {error}") from error

@@ -7,6 +7,7 @@ from werkzeug.exceptions import BadRequest
 
 from common.errors import TransientError
 from functions.pages.requests import Call
+from infra.runtime.tls import tls_context
 
 _SECONDS = 5
 
@@ -25,7 +26,7 @@ def ask(call: Call, method: str, path: str, body: object = None) -> dict[str, An
     """Ask the simulator; raises BadRequest with its words, TransientError where it is away."""
     url = f"{call.simulator_url}/sim{path}"
     try:
-        with httpx.Client(timeout=_SECONDS, trust_env=False) as client:
+        with httpx.Client(verify=tls_context(), timeout=_SECONDS, trust_env=False) as client:
             reply = client.request(method, url, json=body)
     except httpx.HTTPError as error:
         raise TransientError(f"the simulator does not answer: {error}") from error

@@ -20,6 +20,7 @@ from common.errors import (
 from common.model import parse_json
 from common.orders.request_budget import RateLimit
 from infra.runtime.http_errors import TIMEOUT, Secret, reveal, transport_errors
+from infra.runtime.tls import tls_context
 
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 408, 429
 Params = Mapping[str, str]
@@ -44,7 +45,11 @@ class AlpacaHttp:
         self._key_id, self._secret_key = key_id, secret_key
         self._rate_limit: RateLimit | None = None
         self._client = httpx.Client(
-            base_url=base_url, timeout=timeout, transport=transport, auth=self._signed
+            verify=tls_context(),
+            base_url=base_url,
+            timeout=timeout,
+            transport=transport,
+            auth=self._signed,
         )
         self._retrying = Retrying(
             retry=retry_if_exception_type(TransientError),

@@ -16,6 +16,7 @@ from jwt import PyJWK, PyJWKSet, PyJWTError
 from common.errors import MalformedMessageError, TransientError
 from common.model import parse_json
 from infra.runtime.http_errors import transport_errors
+from infra.runtime.tls import tls_context
 
 ALGORITHM = "RS256"
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])")
@@ -30,7 +31,7 @@ class FirebaseKeys:
     """The keys at one URL (a JWK set), by their ids. Safe to share between threads."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(timeout=_TIMEOUT)
+        self._client = httpx.Client(verify=tls_context(), timeout=_TIMEOUT)
         self._url = url
         self._fetching = threading.Lock()
         self._known = _Keys({}, None)

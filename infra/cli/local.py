@@ -20,7 +20,7 @@ import click
 from common.config import TradingConfig
 from common.model import parse_json
 from infra.cli.options import AS_JSON, FILE, FOLDER, examples, number
-from infra.runtime.settings import env_vars
+from infra.runtime.settings import default_limits, env_vars
 
 if TYPE_CHECKING:
     from infra.local.narrator import Narrator
@@ -178,45 +178,83 @@ def answer(question_id: UUID, value: str) -> None:
 
 @click.command(
     epilog=examples(
-        "countersign replay --config config.json --bars 2026-02-10.csv",
-        "countersign replay --config config.json --bars 2026-02-10.csv --plot day.png",
+        "countersign replay",
+        "countersign replay --sample sample",
+        "countersign replay --config config.json --bars 2026-02-09.csv --bars 2026-02-10.csv",
+        "countersign replay --config config.json --bars 2026-02-10.csv --plot day.svg",
     )
 )
+@click.option("--config", "config_file", type=FILE, help="The user's trading config (JSON).")
+@click.option("--bars", "recordings", multiple=True, type=FILE, help=_RECORDED)
 @click.option(
-    "--config",
-    "config_file",
-    required=True,
-    type=FILE,
-    help="The user's trading config (JSON).",
-)
-@click.option(
-    "--bars",
-    "recordings",
-    multiple=True,
-    required=True,
-    type=FILE,
-    help=_RECORDED,
+    "--sample",
+    "sample_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the sample recording and its config to a folder, and replay nothing.",
 )
 @AS_JSON
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG or an SVG."
+)
 def replay(
-    *, config_file: Path, recordings: Sequence[Path], as_json: bool, plot: Path | None
+    *,
+    config_file: Path | None,
+    recordings: Sequence[Path],
+    sample_folder: Path | None,
+    as_json: bool,
+    plot: Path | None,
 ) -> None:
-    """Try rules on recorded minutes, placing nothing."""
-    from infra.local.narrator import Narrator  # noqa: PLC0415
-    from infra.local.replay import history  # noqa: PLC0415
+    """Try rules and caps on recorded minutes, with every question answered yes.
 
-    narrator = Narrator(as_json=as_json)
+    The engine and the guardrails are those of live; orders go to the simulator alone. Without
+    --config and --bars it replays the sample, a falling day. The format of a recording is in
+    docs/reference/recordings.md.
+    """
+    if sample_folder is not None:
+        _write_sample(sample_folder, as_json=as_json)
+        return
+    if bool(recordings) != (config_file is not None):
+        raise click.UsageError(
+            "--config and --bars go together; without both, the sample is played"
+        )
+    if plot is not None and plot.suffix not in {".png", ".svg"}:
+        raise click.UsageError(f"--plot {plot}: must end with .png or .svg")
+    with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
+        if config_file is None:
+            from infra.local.replay import sample  # noqa: PLC0415
+
+            recordings = sample.write(Path(folder))
+            config_file = Path(folder) / sample.CONFIG_FILE
+        _show_replay(config_file, recordings, as_json=as_json, plot=plot)
+
+
+def _show_replay(
+    config_file: Path, recordings: Sequence[Path], *, as_json: bool, plot: Path | None
+) -> None:
+    from infra.local.narrator import Narrator  # noqa: PLC0415
+    from infra.local.replay import history, session, sparkline  # noqa: PLC0415
+    from infra.simulator.market.recording import Recording  # noqa: PLC0415
+
     config = TradingConfig.from_document(parse_json(config_file.read_bytes()))
-    found = history.replay(config, recordings, narrator)
+    found = session.replay(
+        config, Recording.read(recordings), default_limits(), Narrator(as_json=as_json)
+    )
     if plot is not None:
         from infra.local.replay.plot import draw  # noqa: PLC0415
 
         draw(found, plot)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
-    for line in [] if as_json else history.lines(found):
+        return
+    for line in (*sparkline.charts(found), *history.lines(found)):
         click.echo(f"  {line}")
+
+
+def _write_sample(folder: Path, *, as_json: bool) -> None:
+    from infra.local.replay import sample  # noqa: PLC0415
+
+    written = [*map(str, sample.write(folder)), str(folder / sample.CONFIG_FILE)]
+    click.echo(json.dumps(written) if as_json else "\n".join(written))
 
 
 def _replay_options(config_file: Path | None, answer: str | None) -> tuple[dict[str, Any], Decimal]:

@@ -9,6 +9,7 @@ from common.model import parse_json
 from common.signing import sign_body
 from infra.dashboard.retries import RefusedError, Retries, refuse_failure
 from infra.runtime.http_errors import TIMEOUT, Secret, reveal, transport_errors
+from infra.runtime.tls import tls_context
 
 
 class DashboardApi:
@@ -28,7 +29,7 @@ class DashboardApi:
         self._endpoint = endpoint
         self._token = token
         self._signing_secret = signing_secret
-        self._client = httpx.Client(base_url=base_url)
+        self._client = httpx.Client(verify=tls_context(), base_url=base_url)
         self._retry = Retries(attempts, deadline_seconds, longest_wait_seconds)
 
     def post(self, body: bytes) -> str | None:

@@ -15,6 +15,7 @@ from common.model import parse_json
 from common.snapshot import DailySnapshot, value_of
 from infra.dashboard.retries import Retries, refuse_failure
 from infra.runtime.http_errors import Secret, reveal, transport_errors
+from infra.runtime.tls import tls_context
 
 _ARCHIVE = """
     INSERT INTO metrics_daily (date, updated_at, headline, summary, rows_json, overlay_json)
@@ -97,7 +98,7 @@ class D1:
     ) -> None:
         self._path = f"/accounts/{account_id}/d1/database/{database_id}/query"
         self._token = token
-        self._client = httpx.Client(base_url=base_url)
+        self._client = httpx.Client(verify=tls_context(), base_url=base_url)
         self._retry = Retries(attempts, deadline_seconds, longest_wait_seconds)
 
     def store(self, snapshot: DailySnapshot) -> None:

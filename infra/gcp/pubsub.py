@@ -13,6 +13,7 @@ import httpx
 from common.errors import PermanentError, TradingError, TransientError
 from infra.gcp.access_token import AccessToken
 from infra.runtime.http_errors import TIMEOUT, transport_errors
+from infra.runtime.tls import tls_context
 
 _SCOPE = "https://www.googleapis.com/auth/pubsub"
 _NOT_FOUND = 404
@@ -50,7 +51,7 @@ class PubsubPublisher:
         self._project = project
         self._emulated = bool(emulator_host)
         base_url = f"http://{emulator_host}" if emulator_host else "https://pubsub.googleapis.com"
-        self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT)
+        self._client = httpx.Client(verify=tls_context(), base_url=base_url, timeout=TIMEOUT)
         self._token = AccessToken("Pub/Sub", _SCOPE)
 
     def publish(self, topic: str, messages: Sequence[PubsubMessage]) -> None:

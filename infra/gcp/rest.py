@@ -8,6 +8,7 @@ import httpx
 from common.errors import PermanentError, TransientError
 from infra.gcp.access_token import AccessToken
 from infra.runtime.http_errors import TIMEOUT, transport_errors
+from infra.runtime.tls import tls_context
 
 Json = dict[str, Any]
 
@@ -30,7 +31,7 @@ class GoogleRest:
         """`base_url` says where a service is; `authorization` returns the header for a call."""
         self._base_url = base_url
         self._authorization = authorization or AccessToken("Google", _SCOPE).header
-        self._client = httpx.Client(timeout=TIMEOUT)
+        self._client = httpx.Client(verify=tls_context(), timeout=TIMEOUT)
 
     def get(self, service: str, path: str, **params: str) -> Json | None:
         """Return what a path holds, None where nothing is.

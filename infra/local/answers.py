@@ -7,6 +7,7 @@ import flask
 import httpx
 
 from infra.local.app_backend import send_answer
+from infra.runtime.tls import tls_context
 
 _SECONDS = 30
 
@@ -18,7 +19,9 @@ def application(functions_url: str, secret: str) -> flask.Flask:
     @app.post("/answers")
     def answers() -> tuple[str, int, dict[str, str]]:
         given = flask.request.get_json()
-        with httpx.Client(base_url=functions_url, timeout=_SECONDS, trust_env=False) as functions:
+        with httpx.Client(
+            verify=tls_context(), base_url=functions_url, timeout=_SECONDS, trust_env=False
+        ) as functions:
             reply = send_answer(
                 functions,
                 secret,

@@ -20,6 +20,7 @@ from common.messages import QuestionCreated, TradeUpdate
 from infra.postgres.database import Database, connector
 from infra.postgres.trading import confirmations
 from infra.runtime.clock import SystemClock
+from infra.runtime.tls import tls_context
 
 
 class AppBackend:
@@ -95,7 +96,9 @@ def answer_running_stack(stack_file: Path, question_id: UUID, answer: Decimal) -
     database.close()
     uid = question_state.confirmation.firebase_uid if question_state else "nobody"
     secret = stack["answer_webhook_secret"]
-    with httpx.Client(base_url=stack["functions"], trust_env=False) as functions:
+    with httpx.Client(
+        verify=tls_context(), base_url=stack["functions"], trust_env=False
+    ) as functions:
         reply = send_answer(functions, secret, str(question_id), uid, answer, SystemClock().now())
     return reply.status_code, reply.text
 

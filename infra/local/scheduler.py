@@ -12,6 +12,7 @@ import httpx
 
 from infra.runtime.clock import Clock
 from infra.runtime.schedules import ScheduledJob, due
+from infra.runtime.tls import tls_context
 
 _log = logging.getLogger(__name__)
 # How often the thread looks at the clock, which may run faster than the machine's.
@@ -61,7 +62,7 @@ class LocalScheduler:
         self._running = threading.Lock()
         self._thread = threading.Thread(target=self._follow_clock, daemon=True)
         # What is local is never behind a proxy of the environment.
-        self._client = httpx.Client(base_url=functions_url, trust_env=False)
+        self._client = httpx.Client(verify=tls_context(), base_url=functions_url, trust_env=False)
 
     def run_due(self, until: datetime) -> list[JobRun]:
         """Run every job that became due since the last call, up to and including `until`."""

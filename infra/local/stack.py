@@ -29,6 +29,7 @@ from infra.postgres.database import Database, connector
 from infra.postgres.migrate import migrate
 from infra.postgres.users import configs
 from infra.runtime.settings import env_var
+from infra.runtime.tls import tls_context
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.streams.server import StreamServer
 from infra.workflows.config_store import DEFAULT_TEMPLATE
@@ -176,7 +177,11 @@ def local_stack(
             app=app,
             dashboard=dashboard,
             dashboard_url=dashboard_server.url,
-            client=start(httpx.Client(base_url=functions.url, timeout=60, trust_env=False)),
+            client=start(
+                httpx.Client(
+                    verify=tls_context(), base_url=functions.url, timeout=60, trust_env=False
+                )
+            ),
             environment=environment,
             broker_streams_url=streams_url,
         )

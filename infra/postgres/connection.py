@@ -9,18 +9,17 @@ import json
 import logging
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
 
 import pg8000.dbapi
+from pg8000.core import Context
 
 from common.errors import LockedError, OutcomeUnknownError, TradingError, TransientError
-from infra.postgres.driver import leaving_nothing_open, send_at_once
-
-pg8000.dbapi.paramstyle = "named"
+from infra.postgres.driver import execute, leaving_nothing_open, send_at_once
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +90,10 @@ class Connection:
             # A reply that was left unread says something else.
             self._check(self._state == _IN_TRANSACTION)
 
-    def execute(self, sql: str, parameters: dict[str, object]) -> pg8000.dbapi.Cursor:
+    def execute(self, sql: str, parameters: Mapping[str, object]) -> Context:
         """Run one statement; raises TransientError, or the driver's error for a bug."""
-        cursor = self._driver.cursor()
         with self._asking():
-            cursor.execute(sql, parameters)
-        return cursor
+            return execute(self._driver, sql, parameters)
 
     def commit(self) -> None:
         """Commit; raises OutcomeUnknownError when the connection is lost over it."""

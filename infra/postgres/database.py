@@ -37,9 +37,9 @@ class Transaction:
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """Return all rows, each as a dict by column name."""
-        cursor = self._execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        reply = self._connection.execute(sql, parameters)
+        names = [column["name"] for column in reply.columns]
+        return [dict(zip(names, row, strict=True)) for row in reply.rows]
 
     def row(self, sql: str, **parameters: object) -> Row | None:
         """Return the only row, or None; more than one is a bug in the query."""
@@ -50,7 +50,7 @@ class Transaction:
 
     def run(self, sql: str, **parameters: object) -> int:
         """Execute a statement and return how many rows it touched."""
-        return int(self._execute(sql, parameters).rowcount)
+        return int(self._connection.execute(sql, parameters).row_count)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -62,9 +62,6 @@ class Transaction:
             self._connection.roll_back("ROLLBACK TO SAVEPOINT piece; RELEASE SAVEPOINT piece")
             raise
         self.run("RELEASE SAVEPOINT piece")
-
-    def _execute(self, sql: str, parameters: dict[str, object]) -> pg8000.dbapi.Cursor:
-        return self._connection.execute(sql, parameters)
 
 
 class DatabaseSession:

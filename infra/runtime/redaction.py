@@ -41,7 +41,7 @@ _values: re.Pattern[str] | None = None
 def hide(*secrets: str) -> None:
     """Hide these values, however they are quoted or escaped, from everything written from now on.
 
-    Of a URL with a password, the password is hidden too.
+    Of a URL with a password, the password is hidden too; a database's URL without is no secret.
     """
     global _known, _values  # noqa: PLW0603 (process-wide on purpose)
     wanted = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
@@ -87,9 +87,12 @@ def _of_key(key: str, value: object) -> object:
 def _parts(secret: str) -> set[str]:
     """Return the secret, and the password in it if it is a URL."""
     try:
-        password = urlsplit(secret).password or ""
+        url = urlsplit(secret)
+        password = url.password or ""
     except ValueError:
-        password = ""
+        url, password = None, ""
+    if url and url.scheme == "postgresql" and not password:
+        return set()
     parts = {secret, password, unquote(password)}
     return {part for part in parts if len(part) >= SHORTEST}
 

@@ -6,7 +6,7 @@ They are compared with bench/counts.json; `--write` replaces it, for a change th
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ from functions.evaluate import ask_all
 from infra.gcp.pubsub import PubsubPublisher
 from infra.local.postgres import embedded_postgres
 from infra.local.serving import HttpServer
+from infra.postgres.connection import Connection
 from infra.postgres.database import Database, Row, Transaction
 from infra.runtime.clock import SystemClock
 from infra.workflows.outbox_relay import Relay
@@ -153,17 +154,17 @@ def _relayed(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]
 def _statements() -> Iterator[list[str]]:
     """Collect the statements that run meanwhile; begin and commit are not among them."""
     seen: list[str] = []
-    execute = Transaction._execute
+    execute = Connection.execute
 
-    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> Any:
+    def counting(self: Connection, sql: str, parameters: Mapping[str, object]) -> Any:
         seen.append(sql)
         return execute(self, sql, parameters)
 
-    Transaction._execute = counting  # type: ignore[method-assign]
+    Connection.execute = counting  # type: ignore[method-assign]
     try:
         yield seen
     finally:
-        Transaction._execute = execute  # type: ignore[method-assign]
+        Connection.execute = execute  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -13,14 +13,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import ClassVar
 
 import pg8000.dbapi
 import pytest
+from pg8000.core import DATA_ROW, READY_FOR_QUERY, SYNC_MSG
 
 from common.errors import OutcomeUnknownError, TransientError
 from infra.local.postgres import create_database
+from infra.postgres import driver
 from infra.postgres.database import Database, connector
 from infra.postgres.driver import DriverConnection
 from tests.contract.faulty_socket import Direction, Wire, boundaries, record
@@ -267,15 +270,15 @@ class TestSavepoints:
 
 
 class LaggingConnection(DriverConnection):
-    """A driver with a fault that nobody has thought of: it swallows what went wrong."""
+    """A driver with a fault that nobody has thought of: once, it asks more than it reads."""
 
-    def execute_unnamed(self, *arguments: Any, **options: Any) -> Any:
-        try:
-            return super().execute_unnamed(*arguments, **options)
-        except OverflowError:
+    lags: ClassVar = itertools.chain([True], itertools.repeat(False))
+
+    def send_EXECUTE(self) -> None:  # noqa: N802 (the driver's)
+        super().send_EXECUTE()
+        if next(self.lags):
+            self._sock.write(SYNC_MSG)
             self.send_QUERY("SELECT 'stolen'")
-            self._sock.flush()
-            return super().execute_unnamed("SELECT 0 AS n")
 
 
 def test_a_lag_without_an_exception_is_found_before_the_commit(
@@ -292,7 +295,7 @@ def test_a_lag_without_an_exception_is_found_before_the_commit(
     def lag() -> None:
         with database.transaction() as tx:
             tx.run("UPDATE counters SET n = n + 1")
-            tx.rows("SELECT :at::timestamptz", at=BEYOND_UTC)
+            tx.rows("SELECT :n::int", n=1)
 
     with pytest.raises(OutcomeUnknownError):
         lag()
@@ -301,6 +304,26 @@ def test_a_lag_without_an_exception_is_found_before_the_commit(
     assert [record.levelname for record in caplog.records] == ["CRITICAL"]
     assert counters(database)[0] - before[0] in {0, 1}  # that the outcome is unknown is true
     database.close()
+
+
+def test_a_statement_with_parameters_takes_one_round_trip(wire: Wire, pool: Database) -> None:
+    """The server says that it is ready once for each request that was waited for."""
+    with pool.transaction() as tx:
+        received = record(wire, "received", partial(tx.rows, "SELECT :n::int AS n", n=1))
+
+    letters = [received[at : at + 1] for at in boundaries(received)]
+    assert letters.count(READY_FOR_QUERY) == 1
+    assert DATA_ROW in letters
+
+
+def test_a_statement_is_read_once_however_often_it_runs(pool: Database) -> None:
+    """The driver reads letter by letter where its parameters are."""
+    driver._numbered.cache_clear()
+    for n in range(3):
+        with pool.transaction() as tx:
+            assert tx.rows("SELECT :n::int AS n", n=n) == [{"n": n}]
+
+    assert driver._numbered.cache_info().misses == 1
 
 
 def test_those_that_died_with_the_first_are_not_waited_for(wire: Wire) -> None:

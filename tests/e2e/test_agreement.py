@@ -1,4 +1,4 @@
-"""Live and history agree: real functions and `countersign replay` see the same opportunities."""
+"""Live and replay agree: the real functions and `countersign replay` ask and order the same."""
 
 import json
 from datetime import datetime
@@ -26,7 +26,7 @@ METRICS = [
 ]
 BELOW = {"type": "price_below_pct_of_ref", "ref_metric": "day_high", "threshold_pct": -0.5}
 ABOVE = {"type": "price_above_pct_of_ref", "ref_metric": "day_low", "threshold_pct": 0.1}
-# Conditions that fire on a falling day, and those about positions, which nobody has.
+# Conditions that fire on a falling day, and those about positions, which only a yes brings.
 CONDITIONS: list[dict[str, Any]] = [
     BELOW,
     ABOVE,
@@ -50,7 +50,9 @@ CONDITIONS: list[dict[str, Any]] = [
 POSITIONS = {"position_gain_pct", "position_loss_pct"}
 
 
-def write_config(folder: Path, symbols: list[str], conditions: list[dict[str, Any]]) -> Path:
+def write_config(
+    folder: Path, symbols: list[str], conditions: list[dict[str, Any]], **guardrails: Any
+) -> Path:
     action = {"action": "propose_order", "side": "buy", "notional_usd": 10}
     document = {
         "version": 1,
@@ -75,7 +77,7 @@ def write_config(folder: Path, symbols: list[str], conditions: list[dict[str, An
             | condition
             for condition in conditions
         ],
-        "guardrails": {"max_orders_per_day": 3, "max_notional_usd_per_4h": 100},
+        "guardrails": guardrails,
         "max_queued_questions": 100,
     }
     path = folder / "rules.json"
@@ -95,14 +97,19 @@ def seen(report: dict[str, Any]) -> list[tuple[Any, ...]]:
     return sorted(tuple(str(each[key]) for key in keys) for each in report["opportunities"])
 
 
-def agree(bars: list[Path], config: Path, cwd: Path) -> set[str]:
-    """Compare both ways; return the rules that fired."""
-    live = seen(replay(bars, config, "-10", cwd))
+def ordered(report: dict[str, Any]) -> list[tuple[Any, ...]]:
+    keys = ("symbol", "side", "notional_usd", "status", "denial_code")
+    return [tuple(each[key] for key in keys) for each in report["orders"]]
+
+
+def agree(bars: list[Path], config: Path, cwd: Path) -> tuple[set[str], dict[str, Any]]:
+    """Compare both ways, every question answered yes; return which rules fired, and the replay."""
+    live = replay(bars, config, "10", cwd)
     history = tried(bars, config, cwd)
 
-    assert seen(history) == live
-    assert all(history["silent"][rule].get("no_position") for rule in POSITIONS)
-    return {rule_id for rule_id, *_ in live}
+    assert seen(history) == seen(live)
+    assert sorted(ordered(history)) == sorted(ordered(live))
+    return {rule_id for rule_id, *_ in seen(live)}, history
 
 
 def test_every_rule_type_is_compared() -> None:
@@ -117,9 +124,14 @@ def test_every_rule_type_is_compared() -> None:
 def test_on_recorded_minutes_every_type_agrees_and_fires(tmp_path: Path) -> None:
     days = [SHARED / f"market-data/2013-10-0{n}_equity_minute_bars.csv.gz" for n in (4, 7, 8)]
 
-    fired = agree(days, write_config(tmp_path, ["SPY", "IBM"], CONDITIONS), tmp_path)
+    wide = {"max_orders_per_day": 100, "max_notional_usd_per_4h": 10_000}
+    config = write_config(tmp_path, ["SPY", "IBM"], CONDITIONS, **wide)
+    fired, found = agree(days, config, tmp_path)
 
-    assert fired == {condition["type"] for condition in CONDITIONS} - POSITIONS
+    # The server's own cap is reached before the last of them fires.
+    capped = {rule for rule, why in found["silent"].items() if "MAX_ORDERS_PER_DAY" in why}
+    assert fired | capped >= {condition["type"] for condition in CONDITIONS} - POSITIONS
+    assert len(fired) > len(CONDITIONS) / 2
 
 
 @pytest.mark.skipif(MARKET_DATA.is_dir(), reason="recorded minutes say more, and are beside us")
@@ -131,9 +143,12 @@ def test_on_generated_minutes_they_agree(tmp_path: Path) -> None:
     ]
     conditions = [c | ({"level": 495} if "level" in c else {}) for c in CONDITIONS]
 
-    fired = agree(days, write_config(tmp_path, ["SPY"], conditions), tmp_path)
+    caps = {"max_orders_per_day": 9, "max_notional_usd_per_4h": 60, "daily_loss_limit_usd": "0.5"}
+    fired, found = agree(days, write_config(tmp_path, ["SPY"], conditions, **caps), tmp_path)
 
-    assert {"price_below_pct_of_ref", "price_crosses_level", "schedule"} <= fired
+    assert {"price_below_pct_of_ref", "rsi_threshold"} <= fired
+    held_back = {reason for reasons in found["silent"].values() for reason in reasons}
+    assert {"MAX_NOTIONAL_PER_WINDOW", "TRADING_HALTED"} <= held_back
 
 
 def test_a_replay_draws_a_picture_and_says_why_rules_were_silent(tmp_path: Path) -> None:
@@ -141,7 +156,8 @@ def test_a_replay_draws_a_picture_and_says_why_rules_were_silent(tmp_path: Path)
     day = write_bars(
         tmp_path / "10.csv.gz", datetime(2026, 2, 10, tzinfo=NEW_YORK), {0: "500", 60: "490"}
     )
-    config = write_config(tmp_path, ["SPY"], [BELOW, *CONDITIONS[7:9]])
+    caps = {"max_orders_per_day": 3, "max_notional_usd_per_4h": 100}
+    config = write_config(tmp_path, ["SPY"], [BELOW, *CONDITIONS[7:9]], **caps)
 
     done = countersign(
         "replay", "--config", str(config), "--bars", str(bars), "--bars", str(day),
@@ -149,5 +165,5 @@ def test_a_replay_draws_a_picture_and_says_why_rules_were_silent(tmp_path: Path)
     )  # fmt: skip
 
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    assert "would buy $10" in done.stdout
-    assert "price_below_pct_of_ref was silent: cooldown" in done.stdout
+    assert "would buy $10: filled" in done.stdout
+    assert "price_below_pct_of_ref was silent: MAX" in done.stdout

@@ -1,6 +1,6 @@
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,7 +13,8 @@ from common.errors import OutcomeUnknownError, TransientError
 from functions import wiring
 from infra.local.serving import HttpServer
 from infra.postgres import retention
-from infra.postgres.database import Database, Transaction
+from infra.postgres.connection import Connection
+from infra.postgres.database import Database
 from tests.conftest import NOON, enroll, function, rows
 from tests.functions.pubsub_recorder import Recorder
 from tests.functions.steps import tick
@@ -399,13 +400,13 @@ class TestFailures:
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the statements that run; begin and commit are not among them."""
     seen: list[str] = []
-    execute: Callable[[Transaction, str, dict[str, object]], object] = Transaction._execute
+    execute: Callable[[Connection, str, Mapping[str, object]], object] = Connection.execute
 
-    def counting(self: Transaction, sql: str, parameters: dict[str, object]) -> object:
+    def counting(self: Connection, sql: str, parameters: Mapping[str, object]) -> object:
         seen.append(sql)
         return execute(self, sql, parameters)
 
-    monkeypatch.setattr(Transaction, "_execute", counting)
+    monkeypatch.setattr(Connection, "execute", counting)
     return seen
 
 

@@ -15,6 +15,7 @@ from infra.dashboard.retries import RefusedError
 from infra.runtime.clock import SystemClock
 from infra.runtime.http_errors import TIMEOUT, transport_errors
 from infra.runtime.settings import SettingsError
+from infra.runtime.tls import tls_context
 from infra.workflows.kpis.push import dashboard_api
 
 # Webhooks are refused from five minutes on; a clock that is off by seconds is already unwell.
@@ -25,7 +26,7 @@ def dashboard(environment: Clients) -> Iterator[CheckResult]:
     """Check that the dashboard answers, and compare its clock with ours."""
     url = environment.settings.require("haiphen_api_url")
     with (
-        httpx.Client(timeout=TIMEOUT) as client,
+        httpx.Client(verify=tls_context(), timeout=TIMEOUT) as client,
         transport_errors("the dashboard", writes=False),
     ):
         reply = client.get(url)

@@ -19,6 +19,7 @@ import httpx
 from common.errors import PermanentError
 from infra.local.pubsub import emulator
 from infra.local.serving import HttpServer
+from infra.runtime.tls import tls_context
 
 _TIMEOUT = httpx.Timeout(60, connect=5)
 _DEAD_LETTERS = "dead-letters"
@@ -54,7 +55,7 @@ class EmulatedBus:
             for number, url in enumerate(urls)
         }
         # What is local is never behind a proxy of the environment.
-        self._client = httpx.Client(timeout=_TIMEOUT, trust_env=False)
+        self._client = httpx.Client(verify=tls_context(), timeout=_TIMEOUT, trust_env=False)
         self._emulator = f"http://{address}"
         self._changed = threading.Condition()
         self._expected: set[tuple[str, str]] = set()

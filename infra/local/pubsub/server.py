@@ -19,6 +19,7 @@ from infra.local.pubsub.queue import DeliveryQueue, RetryPolicy
 from infra.local.pubsub.store import BusStore, DeadLetter, Delivery
 from infra.local.pubsub.wire import parse_publish, push
 from infra.runtime.clock import SystemClock
+from infra.runtime.tls import tls_context
 
 _log = logging.getLogger(__name__)
 _STATUS = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 405: "UNIMPLEMENTED"}
@@ -126,7 +127,9 @@ class LocalBus:
 
     def _work(self) -> None:
         # What is local is never behind a proxy of the environment.
-        with httpx.Client(timeout=self._timeout_seconds, trust_env=False) as client:
+        with httpx.Client(
+            verify=tls_context(), timeout=self._timeout_seconds, trust_env=False
+        ) as client:
             while (delivery := self._queue.take()) is not None:
                 error = self._push(client, delivery)
                 if error is None:

@@ -1,4 +1,4 @@
-"""Draws a replay: prices, the references that rules fired against, and the firings."""
+"""Draws a replay: prices, the references that rules fired against, firings and their orders."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,7 @@ mpl.use("agg")  # draws into files: there may be no screen
 
 
 def draw(history: History, out: Path) -> None:
-    """Write one picture with a panel for each symbol that rules looked at."""
+    """Write one picture, a panel for each symbol; the name's ending says whether PNG or SVG."""
     symbols = [symbol for symbol, prices in sorted(history.prices.items()) if prices]
     figure = Figure(figsize=(11, 3.2 * max(len(symbols), 1)), layout="constrained")
     panels = figure.subplots(max(len(symbols), 1), 1, squeeze=False, sharex=True)
@@ -49,10 +49,15 @@ def _draw_symbol(
         at = dates.date2num(each.fired.as_of)  # type: ignore[no-untyped-call]
         panel.plot(at, float(each.fired.price), "v", color="#c00000", ms=8)
         panel.annotate(
-            each.rule.id,
+            f"{each.rule.id}: {_outcome(each)}",
             (at, float(each.fired.price)),
             xytext=(8, -10),
             textcoords="offset points",
             fontsize=8,
             color="#c00000",
         )
+
+
+def _outcome(each: ReplayedOpportunity) -> str:
+    order = each.order.order if each.order else None
+    return "no yes in time" if order is None else order.denial_code or order.status

@@ -16,7 +16,7 @@ from common.rules.base import Position
 from infra.postgres.database import Row, Transaction
 from infra.postgres.trading import controls, exposure
 from infra.postgres.trading.adjustments import IS_SOUND
-from infra.postgres.trading.exposure import NOTHING_RESERVED, Reserved
+from infra.postgres.trading.exposure import NOTHING_RESERVED, ON_SALE, Reserved
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class KnownExposures:
             own,
             changed_basis=changed_basis or held["unexplained"],
             position=Position(held["qty"], held["avg_entry_price"]),
+            on_sale=held["on_sale"],
             drift=Drift(held["drift_symbol"], held["ours"], held["brokers"]) if differs else None,
         )
 
@@ -111,6 +112,7 @@ def _holders(
         f"""
         SELECT t.firebase_uid, t.symbol, t.qty, t.avg_entry_price,
                d.symbol AS drift_symbol, d.ours, d.brokers,
+               ({ON_SALE} AND o.firebase_uid = t.firebase_uid AND o.symbol = t.symbol) AS on_sale,
                (SELECT min(a.id) FROM corporate_actions a
                 WHERE a.symbol = t.symbol AND a.effect = 'unexplained' AND a.resolved_at IS NULL
                   AND a.ex_date <= CAST(:today AS date)

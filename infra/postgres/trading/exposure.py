@@ -12,7 +12,7 @@ from common.guardrails.facts import NOTIONAL_WINDOW, Exposure, ServerExposure
 from common.holdings.drift import SETTLED_AFTER, Drift
 from common.market import trading_day, trading_day_start
 from common.orders.order import Order
-from common.orders.status import REJECTED, SUBMITTING
+from common.orders.status import APPROVED, REJECTED, SUBMITTING
 from common.rules.base import Position
 from infra.postgres.database import Transaction
 from infra.postgres.trading import controls
@@ -20,6 +20,16 @@ from infra.postgres.trading.order_columns import IS_OPEN
 
 # A send takes seconds: what is still being sent after this long was interrupted by a crash.
 INTERRUPTED_AFTER = timedelta(minutes=1)
+
+# The units that claimed sales may yet sell; one by notional at the least price that it was sent at.
+ON_SALE = f"""
+    SELECT coalesce(sum(greatest(0, coalesce(
+               o.qty,
+               o.notional_usd / o.seen_price / greatest(1 - o.max_price_drift_pct / 100, 0.01)
+           ) - o.filled_qty)), 0)
+    FROM trade_orders o
+    WHERE o.side = 'sell' AND o.status <> '{APPROVED}' AND {IS_OPEN}
+"""
 
 
 def of(
@@ -203,6 +213,8 @@ def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
                OR EXISTS (SELECT FROM trade_orders o
                           WHERE o.symbol = :symbol AND o.id <> :id AND o.status <> 'approved'
                             AND {IS_OPEN}) AS is_moving,
+               ({ON_SALE} AND o.firebase_uid = :uid AND o.symbol = :symbol
+                AND o.id <> :id) AS on_sale,
                (SELECT a.id FROM corporate_actions a
                 WHERE a.symbol = :symbol AND a.applied_at > question.asked_at
                   AND a.ex_date > question.asked_at - interval '3 days'

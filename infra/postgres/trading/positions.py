@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from common.holdings.positions import Fill, Trade, TradeChange, apply_fill, next_fill
+from common.holdings.positions import Fill, Trade, TradeChange, apply_fill
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import APPROVED
@@ -27,7 +27,7 @@ def record(
     update = broker_order.update_of(order)
     if update is None:
         return None
-    fill = _new_fill(order, update, now)
+    fill = update.fill_since(order, now)
     if fill is not None:
         fill_id = _store_fill(tx, order, fill)
         for part in apply_fill(_open_trade(tx, order), fill):
@@ -104,15 +104,6 @@ def moving(tx: Transaction, since: datetime) -> list[str]:
         approved=APPROVED,
     )
     return [row["symbol"] for row in rows]
-
-
-def _new_fill(order: Order, update: BrokerOrder, now: datetime) -> Fill | None:
-    """Derive the execution between the order as it was known and the broker's new reading."""
-    if update.filled_qty is None or update.filled_avg_price is None:
-        return None
-    known = (order.filled_qty, order.filled_avg_price or update.filled_avg_price)
-    reported = (update.filled_qty, update.filled_avg_price)
-    return next_fill(order.side, known, reported, update.last_change or now)
 
 
 def _store_fill(tx: Transaction, order: Order, fill: Fill) -> int:

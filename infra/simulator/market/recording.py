@@ -39,7 +39,10 @@ class Recording:
             found.sort(key=lambda each: each.known_at)
             _refuse_repeats(symbol, found)
         days = {new_york_date(p.day) for found in prints.values() for p in found}
-        return cls(prints, [s for day in sorted(days) if (s := exchange.on(day))])
+        sessions = [session for day in sorted(days) if (session := exchange.on(day))]
+        if not sessions:
+            raise BadRecordingError(f"no session of the exchange on {min(days)} to {max(days)}")
+        return cls(prints, sessions)
 
     @property
     def last_session(self) -> Session:

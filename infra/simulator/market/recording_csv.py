@@ -2,8 +2,9 @@
 
 import csv
 import gzip
+import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from common.errors import PermanentError
@@ -17,6 +18,15 @@ COLUMNS = (
     *("symbol", "timestamp", "open", "high", "low", "close", "volume"),
     *("bid", "ask", "bid_size", "ask_size"),
 )
+
+
+# Plain digits: Decimal also reads NaN, 1_000, 1e9 and digits of other scripts.
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+_WHOLE = re.compile(r"[0-9]{1,15}")
+_EXTRA = "(cells without a column)"
+_SHOWN = 60  # of a cell's characters, in an error
+# Calendars of sessions are known from here on, and for some years to come.
+_YEARS = range(1990, 2100)
 
 
 class BadRecordingError(PermanentError):
@@ -33,8 +43,9 @@ def read(path: Path, calendar: Calendar) -> Iterator[tuple[str, Print]]:
 
 def _read(path: Path, calendar: Calendar) -> Iterator[tuple[str, Print]]:
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines)
+    # Spreadsheets write a byte order mark before the first column's name.
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines, restkey=_EXTRA)
         missing = [name for name in COLUMNS if name not in (rows.fieldnames or [])]
         if missing:
             raise BadRecordingError(f"{path}, line 1: missing column {', '.join(missing)}")
@@ -49,6 +60,9 @@ class _Row:
         self._path, self._line, self._cells = path, line, cells
 
     def parsed(self, calendar: Calendar) -> tuple[str, Print]:
+        if _EXTRA in self._cells:
+            found = f"more cells than columns: {self._cells[_EXTRA]!r}"
+            raise BadRecordingError(f"{self._path}, line {self._line}: {found}")
         symbol = self._text("symbol")
         if not is_stock(symbol):
             raise self._bad("symbol", "not a stock symbol")
@@ -100,22 +114,24 @@ class _Row:
             at = timestamps.parse(self._text("timestamp"))
         except ValueError as error:
             raise self._bad("timestamp", "not an RFC 3339 time") from error
+        if timestamps.to_datetime(at).year not in _YEARS:
+            raise self._bad("timestamp", "not of a year from 1990 to 2099")
         if at % MINUTE:
             raise self._bad("timestamp", "not the opening of a minute")
         return at
 
     def _price(self, column: str) -> Decimal:
-        try:
-            price = Decimal(self._text(column))
-        except InvalidOperation as error:
-            raise self._bad(column, "not a number") from error
-        if not (price.is_finite() and price > 0):
+        text = self._text(column)
+        if not _NUMBER.fullmatch(text):
+            raise self._bad(column, "not a number")
+        price = Decimal(text)
+        if price <= 0:
             raise self._bad(column, "a price must be above 0")
         return price
 
     def _whole(self, column: str) -> int:
         text = self._text(column)
-        if not (text.isascii() and text.isdigit()):
+        if not _WHOLE.fullmatch(text):
             raise self._bad(column, "not a whole number")
         return int(text)
 
@@ -123,7 +139,7 @@ class _Row:
         return self._cells[column] or ""
 
     def _bad(self, column: str, reason: str) -> BadRecordingError:
-        found = self._cells[column]
+        found = self._text(column)[:_SHOWN]
         return BadRecordingError(
             f"{self._path}, line {self._line}, column {column}: {reason}: {found!r}"
         )

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -30,9 +31,9 @@ STOP = {
 }
 
 
-def hold(db: Database, simulator: SimulatedBroker, uid: str = USER) -> None:
+def hold(db: Database, simulator: SimulatedBroker, uid: str = USER, *more: dict[str, Any]) -> None:
     """Buy two shares at about 492, and let the records settle."""
-    enroll(db, uid, guardrails=ROOM, rules=[BUY, STOP])
+    enroll(db, uid, guardrails=ROOM, rules=[BUY, STOP, *more])
     submit(approved(db, uid))
     simulator.clock.advance(timedelta(seconds=5))
     reconcile()
@@ -241,6 +242,35 @@ def test_a_close_right_after_a_sale_by_hand_opens_no_short(
 
     assert order_row(db, order)["denial_code"] == "POSITION_DRIFT"
     assert simulator.ledger.position("SPY") is None
+
+
+@pytest.mark.parametrize("size", [{"qty": 2}, {"notional_usd": 900}], ids=["units", "dollars"])
+def test_what_one_order_sells_no_other_sells_again(
+    db: Database, simulator: SimulatedBroker, size: dict[str, int]
+) -> None:
+    """Beyond what a user holds the account holds another user's: the broker would sell it."""
+    sell = {"action": "propose_order", "side": "sell"} | size
+    fall = {"id": "fall", "type": "price_below_pct_of_ref", "symbol": "SPY", "threshold_pct": -5}
+    fall |= {"ref_metric": "prev_close", "question_template": "sell?", "on_answer_match": sell}
+    hold(db, simulator, "user-2")
+    hold(db, simulator, USER, fall)
+    simulator.market.set_price("SPY", 460, prev_close=500, live=True)
+    tick()
+    asked = rows(
+        db,
+        "SELECT id FROM questions WHERE firebase_uid = :uid AND source_tag = ANY(:of) ORDER BY 1",
+        uid=USER,
+        of=["trading:rule:fall", "trading:rule:stop"],
+    )
+    orders = [UUID(swipe(row["id"], 10).get_json()["order_id"]) for row in asked]
+
+    for order_id in orders:
+        submit(order_id)
+
+    simulator.clock.advance(timedelta(seconds=5))
+    left = simulator.ledger.position("SPY")
+    assert left is not None
+    assert 2 <= left.qty < 3  # user-2's, and perhaps the part of a share that was not worth $900
 
 
 def test_the_fee_of_a_coin_reduces_the_position(db: Database, simulator: SimulatedBroker) -> None:

@@ -34,3 +34,16 @@ def test_a_sale_is_cut_to_what_is_held() -> None:
 
     assert HELD.reduced(sale).qty == TWO
     assert HELD.reduced(order(side="buy", notional_usd=None, qty=Decimal(3))).qty == 3
+
+
+def test_what_an_open_order_sells_is_not_sold_again() -> None:
+    sale = order(side="sell", notional_usd=None, qty=TWO)
+    of_two_users = broker(holding=Holding(Decimal(4), Decimal(4)))
+    position = Position(TWO, Decimal(400))
+    one_left = exposure(position=position, units_of_all=Decimal(4), on_sale=Decimal(1))
+    none_left = exposure(position=position, units_of_all=Decimal(4), on_sale=TWO)
+
+    assert facts(broker=of_two_users, exposure=one_left).reduced(sale).qty == 1
+    denied = enough_is_held(sale, facts(broker=of_two_users, exposure=none_left))
+    assert denied is not None
+    assert denied.code is DenialCode.NOT_HELD

@@ -306,3 +306,15 @@ def test_the_brokers_own_document_stays_with_what_was_read_of_it() -> None:
 
     assert read.unread
     assert (read.document, update.document) == (document, document)
+
+
+def test_what_was_filled_since_is_the_difference_and_nothing_without_figures() -> None:
+    known = order(status="partially_filled", filled_qty=Decimal(2), filled_avg_price=Decimal(10))
+
+    fill = broker_order(filled_qty="4", filled_avg_price="11").fill_since(known, NOON)
+
+    assert fill is not None
+    assert [fill.qty, fill.price, fill.cum_qty] == [2, 12, 4]
+    assert fill.filled_at == broker_order().submitted_at
+    assert broker_order(filled_qty="4").fill_since(known, NOON) is None
+    assert broker_order(filled_avg_price="11").fill_since(known, NOON) is None

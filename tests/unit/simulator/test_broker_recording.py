@@ -169,6 +169,12 @@ def test_scripted_price_joins_the_recorded_ones(two_days: Recording) -> None:
         ("SPY,2013-10-08T13:30:00Z,1,1,1,1,1.5,,,,", "line 3, column volume: not a whole number"),
         ("SPY,2013-10-08T13:30:00Z,1,1,1,1,1,1,,x,", "line 3, column bid_size: not a whole number"),
         ("SPY,2013-10-08T13:30:00Z,1,1", "line 3, column low"),
+        ("SPY,2013-10-08T13:30:00Z,1,1,1,1,1,,,,,9", "line 3: more cells than columns: ['9']"),
+        ("SPY,2013-10-08T13:30:00Z,NaN,1,1,1,1,,,,", "line 3, column open: not a number: 'NaN'"),
+        ("SPY,2013-10-08T13:30:00Z,1_0,1,1,1,1,,,,", "line 3, column open: not a number: '1_0'"),
+        ("SPY,2013-10-08T13:30:00Z,-1,1,1,1,1,,,,", "line 3, column open: a price must be above"),
+        ("SPY,0001-10-08T13:30:00Z,1,1,1,1,1,,,,", "line 3, column timestamp: not of a year from"),
+        ("SPY,2013-02-30T13:30:00Z,1,1,1,1,1,,,,", "line 3, column timestamp: not an RFC 3339"),
     ],
 )
 def test_bad_cell_is_named_by_file_line_and_column(tmp_path: Path, row: str, place: str) -> None:
@@ -195,6 +201,16 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         Recording.read([monday, monday])
     with pytest.raises(BadRecordingError, match="no bars"):
         Recording.read([])
+    sunday = write(tmp_path, "sunday.csv", [MONDAY[0].replace("2013-10-07", "2013-10-06")])
+    with pytest.raises(BadRecordingError, match="no session of the exchange on 2013-10-06"):
+        Recording.read([sunday])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    path = write(tmp_path, "marked.csv", MONDAY)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert Recording.read([path]).symbols == ("SPY",)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="recorded market data is not beside the repository")
