@@ -45,10 +45,6 @@ class RequestBudget:
             free = min(free, self.reported.remaining)
         return max(free, 0)
 
-    def is_scarce(self, now: datetime) -> bool:
-        """Whether a quarter is used: then orders share what they ask for."""
-        return 4 * self.free(now) < 3 * self.per_minute
-
     def served_by(self, ahead: int, now: datetime) -> datetime:
         """When a request can be made that waits behind `ahead` others."""
         missing = ahead + 1 - self.free(now)

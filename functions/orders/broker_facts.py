@@ -11,11 +11,18 @@ from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import DatabaseSession
 from infra.postgres.market import sessions
-from infra.postgres.trading import broker_answers, corporate_actions, request_budget
+from infra.postgres.trading import (
+    broker_answers,
+    corporate_actions,
+    order_lists,
+    request_budget,
+)
 from infra.postgres.users import configs
 
 # How old an answer may be that orders in flight share.
 _SHARED_FOR = timedelta(seconds=5)
+# For how many orders it counts at most; more are not served within that time.
+_IN_FLIGHT = 200
 
 
 def fetch(
@@ -28,19 +35,17 @@ def fetch(
 ) -> BrokerFacts:
     """Ask for all facts at once; an order waits for the slowest answer, not for their sum.
 
-    An asset is asked for once a day. While requests are scarce, what was answered since its user's
-    yes, and a moment ago, is not asked again: the account's state is read once for all orders in
-    flight; while there are plenty, each order is judged by fresh facts. Whether the market is open
-    is in the stored calendar.
+    The account's state is read once for all orders in flight: what was asked for a moment ago, and
+    after the order's yes, is not asked again. An asset is asked for once a day. Whether the market
+    is open is in the stored calendar.
 
     Raises TransientError when the broker does not answer: the order stays approved and comes again.
     """
     with session.transaction() as tx:
         config = configs.of_user(tx, order.firebase_uid, stock_feed)
         today = sessions.today(tx, now)
-        scarce = request_budget.read(tx, now).is_scarce(now)
-        since = max(order.created_at, now - _SHARED_FOR) if scarce else now
-        known = broker_answers.read(tx, since, trading_day_start(now))
+        in_flight = order_lists.approved_ids(tx, at_most=_IN_FLIGHT)
+        known = broker_answers.read(tx, order.id, now - _SHARED_FOR, trading_day_start(now))
     feed = config.feed_of(order.symbol) if config else None
     if feed is None:
         return BrokerFacts()
@@ -49,7 +54,7 @@ def fetch(
     facts, close = order_facts.ask(order, feed, data, account, now)
     with session.transaction() as tx:
         request_budget.take(tx, len(trading_read), now)
-        broker_answers.store(tx, data_read | trading_read, now)
+        broker_answers.store(tx, data_read | trading_read, in_flight, now)
         if close is not None and facts.quote is not None:
             close = corporate_actions.on_basis_of(tx, close, trading_day(facts.quote.as_of))
     return replace(

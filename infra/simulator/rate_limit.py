@@ -24,6 +24,11 @@ class RateBudget:
             self._used[api] += 1
             return max(LIMIT - self._used[api], -1)
 
+    def used(self, api: str) -> int:
+        """How many requests were made since the minute began."""
+        with self._lock:
+            return self._used[api] if self._now() == self._minute else 0
+
     @property
     def reset_at(self) -> int:
         """When the budget is full again, in unix seconds of the simulated time."""

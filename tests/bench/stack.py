@@ -6,11 +6,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter, sleep
-
-import httpx
 
 from infra.local.app_backend import AppBackend, send_answer
 from infra.local.demo import MORNING
@@ -30,6 +29,7 @@ THIRD_PARTY = (
 )
 _FUNCTIONS = ("ingest", "evaluate", "ask", "answer", "submit_order", "push_snapshot")
 _AT_ONCE, _ALONE = 50, 15
+_A_MINUTE = timedelta(minutes=1)
 
 
 def imports() -> Iterator[Figure]:
@@ -58,12 +58,16 @@ def money_path(folder: Path) -> Iterator[Figure]:
         questions = [(str(each.question_id), each.firebase_uid) for each in app.questions]
         if len(questions) < len(users):
             raise AssertionError(f"{len(questions)} of {len(users)} users were asked")
+        simulator.clock.advance(
+            _A_MINUTE
+        )  # the requests that the broker allows in one are there again
         alone = [_answered(stack, accepted, *each) for each in questions[:_ALONE]]
         commit = statistics.median(repeated(lambda: _commit(stack.database), 20))
         keys = {"APCA-API-KEY-ID": "sim-key", "APCA-API-SECRET-KEY": "sim-secret"}
         url = f"{stack.broker_url}/v2/account"
         broker = statistics.median(repeated(lambda: stack.client.get(url, headers=keys), 20))
         before = accepted.count()
+        simulator.clock.advance(_A_MINUTE)
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             at_once = list(
                 threads.map(lambda each: _answered(stack, accepted, *each), questions[_ALONE:])
@@ -101,8 +105,8 @@ def _answered(stack: Stack, accepted: _Accepted, question_id: str, uid: str) -> 
     """Answer, and wait until the broker has the order; return the seconds."""
     at = stack.simulator.clock.now()
     begin = perf_counter()
-    with httpx.Client(base_url=stack.functions.url, timeout=60, trust_env=False) as client:
-        send_answer(client, WEBHOOK_SECRET, question_id, uid, Decimal(10), at).raise_for_status()
+    reply = send_answer(stack.client, WEBHOOK_SECRET, question_id, uid, Decimal(10), at)
+    reply.raise_for_status()
     while not accepted.has(f"cs-{question_id}-"):
         if perf_counter() - begin > 60:
             raise AssertionError(f"the order of {uid} did not arrive")

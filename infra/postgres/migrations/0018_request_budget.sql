@@ -1,10 +1,12 @@
 -- What is shared between orders in flight: the broker's answers, and the requests that it allows.
 
--- The newest answer to a question that several orders ask, by its path.
+-- The newest answer to a question that several orders ask, by its path; and the orders that were
+-- approved when it was asked for.
 CREATE TABLE broker_answers (
-    path    text PRIMARY KEY,
-    answer  jsonb NOT NULL,
-    read_at timestamptz NOT NULL
+    path       text PRIMARY KEY,
+    answer     jsonb NOT NULL,
+    read_at    timestamptz NOT NULL,
+    counts_for uuid[] NOT NULL DEFAULT '{}'
 );
 
 -- Requests that were made, or are about to be, in each second; what is older than the broker's minute

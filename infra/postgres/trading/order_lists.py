@@ -46,11 +46,13 @@ def lately_ended_ids(tx: Transaction, since: datetime) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-def approved_ids(tx: Transaction) -> list[UUID]:
-    """Name the approved orders that nobody has claimed yet."""
+def approved_ids(tx: Transaction, *, at_most: int | None = None) -> list[UUID]:
+    """Name the approved orders that nobody has claimed yet, the oldest first."""
     rows = tx.rows(
-        "SELECT id FROM trade_orders WHERE status = :approved ORDER BY created_at",
+        "SELECT id FROM trade_orders WHERE status = :approved ORDER BY created_at, id"
+        " LIMIT :at_most",
         approved=APPROVED,
+        at_most=at_most,
     )
     return [row["id"] for row in rows]
 

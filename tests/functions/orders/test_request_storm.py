@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID, uuid4
 
 import pytest
 
@@ -11,45 +10,14 @@ from functions import wiring
 from infra.postgres.database import Database
 from infra.postgres.trading import request_budget
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import NOON, USER, enroll, rows
+from tests.conftest import NOON, rows
+from tests.functions.orders.approvals import approve, enroll_unasked
 from tests.functions.steps import submit, tick
 
 pytestmark = [pytest.mark.usefixtures("environment"), pytest.mark.timeout(600)]
 
 APPROVALS = 500
 LIMIT = 200  # as the response headers state it: orders may use 160
-
-
-def approve(db: Database, number: int) -> UUID:
-    """Store an approved order whose yes came `number` tenths of a second after noon."""
-    order_id, at = uuid4(), NOON + timedelta(seconds=1 + number * 50 / APPROVALS)
-    with db.transaction() as tx:
-        tx.run(
-            """
-            INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price, as_of,
-                                       snapshot_ids, config_hash, fired_at)
-            VALUES (:id, :uid, 'dip_confirm', 'x', 'SPY', 492, :at, '{}', 'h', :at)
-            """,
-            id=order_id,
-            uid=USER,
-            at=at,
-        )
-        tx.run(
-            """
-            INSERT INTO trade_orders (id, firebase_uid, client_order_id, symbol, asset_class, side,
-                                      order_type, time_in_force, notional_usd, status, rule_id,
-                                      opportunity_id, config_hash, seen_price, max_price_drift_pct,
-                                      created_at, expires_at, updated_at)
-            VALUES (:id, :uid, :client_order_id, 'SPY', 'us_equity', 'buy', 'market',
-                    'day', 1, 'approved', 'dip_confirm', :id, 'h', 492, 1, :at, :expires_at, :at)
-            """,
-            id=order_id,
-            uid=USER,
-            at=at,
-            client_order_id=f"cs-{order_id}",
-            expires_at=at + timedelta(seconds=130),
-        )
-    return order_id
 
 
 def test_a_storm_of_approvals_is_served_in_order_and_latecomers_are_told(
@@ -63,12 +31,13 @@ def test_a_storm_of_approvals_is_served_in_order_and_latecomers_are_told(
         environment.setenv(f"HARD_MAX_{scope}NOTIONAL_USD_PER_4H", "10000")
     wiring.reset()
     wiring.current().clock = simulator.clock  # asking the broker for the time costs a request
-    unasked = {"require_question_before_order": False}
-    room = {"max_orders_per_day": 1000, "max_notional_usd_per_4h": 10000}
-    silent = {"id": "dip_confirm", "threshold_pct": -50}
-    enroll(db, USER, guardrails=unasked | room, rules=[silent])
+    enroll_unasked(db)
     tick()
-    order_ids = [approve(db, number) for number in range(APPROVALS)]
+    first = NOON + timedelta(seconds=1)
+    order_ids = [
+        approve(db, first + timedelta(seconds=n * 50 / APPROVALS), timedelta(seconds=130))
+        for n in range(APPROVALS)
+    ]
     with db.transaction() as tx:
         request_budget.observe(tx, RateLimit(LIMIT, LIMIT, NOON), NOON)
     simulator.clock.advance(timedelta(minutes=1))

@@ -25,11 +25,6 @@ def test_the_response_says_what_the_limit_is() -> None:
     assert RequestBudget([], RateLimit(10, 10, NOON)).per_minute == 1
 
 
-def test_requests_are_scarce_when_a_quarter_is_used() -> None:
-    assert not RequestBudget([(NOON, 40)]).is_scarce(NOON)
-    assert RequestBudget([(NOON, 41)]).is_scarce(NOON)
-
-
 def test_who_waits_is_served_when_enough_came_back() -> None:
     budget = RequestBudget([(NOON, 100), (NOON + SECOND, 60)])
     now = NOON + 2 * SECOND
