@@ -171,7 +171,7 @@ def answer(question_id: UUID, value: str) -> None:
     """Answer a question of the running local stack: VALUE from -10 to +10."""
     from infra.local.app_backend import answer_running_stack  # noqa: PLC0415
 
-    status, reply = answer_running_stack(FOLDER / "stack.json", question_id, number(value))
+    status, reply = answer_running_stack(FOLDER, question_id, number(value))
     click.echo(reply)
     sys.exit(0 if status == HTTPStatus.OK else 1)
 

@@ -15,8 +15,8 @@ import flask
 import httpx
 from standardwebhooks import Webhook
 
-from common.errors import PermanentError
 from common.messages import QuestionCreated, TradeUpdate
+from infra.local import stack_file
 from infra.postgres.database import Database, connector
 from infra.postgres.trading import confirmations
 from infra.runtime.clock import SystemClock
@@ -85,11 +85,9 @@ def send_answer(
     return functions.post("/answer", content=body, headers=signed_headers(secret, body))
 
 
-def answer_running_stack(stack_file: Path, question_id: UUID, answer: Decimal) -> tuple[int, str]:
+def answer_running_stack(folder: Path, question_id: UUID, answer: Decimal) -> tuple[int, str]:
     """Answer a question of the stack that `countersign dev` runs; return status and reply."""
-    if not stack_file.exists():
-        raise PermanentError(f"{stack_file} is not there: is `countersign dev` running?")
-    stack = json.loads(stack_file.read_text())
+    stack = stack_file.read(folder)
     database = Database(connector(stack["database_url"]), size=1)
     with database.transaction() as tx:
         question_state = confirmations.read(tx, question_id)

@@ -1,19 +1,15 @@
 """`countersign dev`: the stack kept running, for an app developer to script against."""
 
-import json
 import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from fasteners import InterProcessLock
-
-from common.errors import PermanentError
 from common.messages import QuestionCreated, TradeUpdate
-from infra.local import firebase
+from infra.local import firebase, stack_file
 from infra.local.app_backend import AppBackend
 from infra.local.narrator import Narrator
 from infra.local.paper import PaperAccount
@@ -58,16 +54,15 @@ def dev(
 
     With a paper account the stack trades there, on the machine's clock; else on the simulator.
     """
-    stop = threading.Event()
+    ended = SimpleQueue[None]()  # an Event's lock could be held when the signal comes
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: ended.put(None))
     folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(port, port + 1, port + 2) if port else Ports()
     users = [User(uid) for uid in USERS]
     app = AppBackend(_show_question(narrator), _show_update(narrator))
     with ExitStack() as running:
-        running.enter_context(_only_one(folder))
-        (folder / "stack.json").unlink(missing_ok=True)
+        running.enter_context(stack_file.held(folder))
         broker, clock = _broker(folder, recordings, speed, paper, running, narrator)
         stack = running.enter_context(
             local_stack(folder, broker, app, users, ports=ports, pushes=pushes)
@@ -78,26 +73,19 @@ def dev(
         write_stack_file(folder, stack)
         _show_addresses(narrator, folder, stack)
         _show_waiting(narrator, known)
-        while not stop.wait(_LOOK_SECONDS):
+        while not _has_ended(ended):
             if stack.functions.restart_if_dead():
                 narrator.step("Functions", "their process had ended: started again")
         narrator.step("Stop", "shutting down; the data stays")
-    (folder / "stack.json").unlink(missing_ok=True)
 
 
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder; raises PermanentError, naming the console, where another stack holds it."""
-    lock = InterProcessLock(folder / "stack.lock")
-    if not lock.acquire(blocking=False):
-        stack_file = folder / "stack.json"
-        where = json.loads(stack_file.read_text())["functions"] if stack_file.exists() else ""
-        hint = f": its console is at {where}/console" if where else " and is starting"
-        raise PermanentError(f"a stack runs in {folder} already{hint}")
+def _has_ended(ended: SimpleQueue[None]) -> bool:
+    """Wait a moment for the end."""
     try:
-        yield
-    finally:
-        lock.release()
+        ended.get(timeout=_LOOK_SECONDS)
+    except Empty:
+        return False
+    return True
 
 
 def _waiting(stack: Stack, clock: Clock) -> list[Row]:
@@ -145,7 +133,7 @@ def simulated_broker(folder: Path, recordings: Sequence[Path], speed: float) -> 
 
 
 def write_stack_file(folder: Path, stack: Stack) -> None:
-    """Say where everything is; complete or not there at all."""
+    """Say where everything is."""
     now = SystemClock().now()
     key_file = folder / FIREBASE_KEY
     document: dict[str, Any] = {
@@ -163,11 +151,7 @@ def write_stack_file(folder: Path, stack: Stack) -> None:
             for uid in USERS
         ],
     }
-    unfinished = folder / "stack.json.part"
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)  # it holds secrets: nobody else on this machine may read it
-    unfinished.write_text(json.dumps(document, indent=2) + "\n")
-    unfinished.replace(folder / "stack.json")
+    stack_file.write(folder, document)
 
 
 def _show_addresses(narrator: Narrator, folder: Path, stack: Stack) -> None:
@@ -176,7 +160,7 @@ def _show_addresses(narrator: Narrator, folder: Path, stack: Stack) -> None:
     kind = "simulated" if isinstance(stack.broker, SimulatedBroker) else "paper"
     narrator.step("Broker", f"{stack.broker_url} ({kind})")
     narrator.step("Dashboard", f"{stack.dashboard_url} (open it in a browser)")
-    narrator.step("Script", f"everything is in {folder / 'stack.json'}; Ctrl-C stops")
+    narrator.step("Script", f"everything is in {folder / stack_file.NAME}; Ctrl-C stops")
 
 
 def _show_question(narrator: Narrator) -> Any:

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psutil
 import pytest
 
+from infra.local import stack_file
 from infra.local.app_backend import answer_running_stack, signed_headers
 from infra.local.stack import FIREBASE_KEY
 from infra.postgres.database import Database, connector
@@ -146,10 +148,8 @@ def test_a_receipt_of_the_stack_is_verified_when_nothing_runs_any_more(tmp_path:
 
 
 def test_without_a_running_stack_it_says_so(tmp_path: Path) -> None:
-    from uuid import uuid4  # noqa: PLC0415
-
     with pytest.raises(Exception, match="countersign dev"):
-        answer_running_stack(tmp_path / "stack.json", uuid4(), 10)  # type: ignore[arg-type]
+        answer_running_stack(tmp_path, uuid4(), 10)  # type: ignore[arg-type]
 
 
 def test_a_second_start_in_the_same_folder_says_so_and_leaves_the_first_alone(
@@ -161,6 +161,20 @@ def test_a_second_start_in_the_same_folder_says_so_and_leaves_the_first_alone(
         assert f"{stack['functions']}/console" in second.stdout + second.stderr
         assert (tmp_path / ".countersign" / "stack.json").exists()
         assert httpx.post(f"{stack['functions']}/ingest").status_code == 200
+
+
+def test_a_file_that_a_killed_stack_has_left_is_named_by_every_command(tmp_path: Path) -> None:
+    folder = tmp_path / ".countersign"
+    folder.mkdir()
+    stack_file.write(folder, {"environment": {}, "functions": "http://127.0.0.1:1"})
+
+    for command in (("status",), ("halt", "--why", "test"), ("answer", str(uuid4()), "10")):
+        failed = countersign(*command, cwd=tmp_path, expect=1)
+        assert "stack.json is left of a stack that no longer runs" in failed.stderr
+        assert "start `countersign dev` in this folder" in failed.stderr
+
+    with stack_file.held(folder):  # the next start
+        assert not (folder / stack_file.NAME).exists()
 
 
 def test_a_dead_functions_process_is_started_again(tmp_path: Path) -> None:
