@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 
 from common.market import NEW_YORK, Snapshot
+from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.market_data import AlpacaMarketData
 from infra.local.replay import sample
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.recording import Recording
 from infra.workflows.stream.buffer import StreamBuffer
+from infra.workflows.stream.ingest import StreamIngest
 from tests.contract.alpaca.test_stream_worker import Make, make, running, stored
 
 __all__ = ["make"]
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REAL = Path(__file__).parents[4] / "shared" / "market-data"
 
 Closes = dict[str, dict[datetime, Decimal]]
@@ -101,3 +104,26 @@ def in_session(db: Database, symbol: str, minutes: dict[datetime, Decimal]) -> A
 def until(condition: Callable[[], bool]) -> None:
     while not condition():
         pass
+
+
+def test_a_minute_that_was_over_and_on_its_way_when_the_connection_broke_is_read(
+    broker_address: str, broker: SimulatedBroker
+) -> None:
+    symbol = min(broker.market.symbols())
+    minute = broker.clock.now() + 10 * MINUTE
+    broker.clock.set(minute + timedelta(seconds=61))
+    wire = AlpacaHttp(broker_address, "sim-key", "sim-secret")
+    buffer = StreamBuffer()
+    ingest = StreamIngest("iex", AlpacaMarketData(wire), buffer, broker.clock)
+    ingest.subscribed([symbol])
+    broker.clock.advance(HOUR)
+    at = (minute + MINUTE).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ingest.received([{"T": "t", "S": symbol, "p": 1, "s": 1, "t": at}])
+
+    ingest.interrupted("broken")
+    ingest.subscribed([symbol])
+    ingest.fill_gaps()
+
+    waiting = buffer.take(broker.clock.now(), all_of_them=True)
+    assert minute in {fact.as_of for fact in waiting if fact.metric == "minute_bar"}
+    wire.close()
