@@ -200,7 +200,7 @@ def test_every_function_starts_with_its_environment(deployment: Deployment) -> N
 def test_nobody_has_a_password_for_the_database(deployment: Deployment) -> None:
     users = deployment.all("google_sql_user")
 
-    assert len(users) == len(deployment.functions) + 2  # the operator and who deploys
+    assert len(users) == len(deployment.functions) + 3  # streams, the operator and who deploys
     for values in users:
         assert values["type"] == "CLOUD_IAM_SERVICE_ACCOUNT"
         assert not values["password"]
