@@ -46,7 +46,7 @@ class IndependentBooks:
 
     def follow(self, ledger: Ledger, owners: dict[str, str]) -> None:
         """Take in what the broker has executed and adjusted since the last look."""
-        events = [*ledger.fills(), *ledger.adjustments()]
+        events: list[Fill | Adjustment] = [*ledger.fills(), *ledger.adjustments()]
         new = [event for event in events if event.id not in self._seen]
         for event in sorted(new, key=_turn):
             if isinstance(event, Fill):

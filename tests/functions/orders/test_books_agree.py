@@ -36,13 +36,14 @@ class Account:
         self.closes = {STOCK: Decimal(492), COIN: Decimal(60_000)}
         self.printed = dict(self.closes)
         self.books = IndependentBooks()
+        sales = (self.sell_twice, self.sell_twice, self.close)
+        self.steps = (self.buy, self.buy, self.buy, *sales, self.trade_by_hand, self.split)
         self.price(STOCK)
         self.price(COIN)
 
     def step(self) -> None:
         """Do one thing, and let the records settle."""
-        steps = (self.buy, self.buy, self.sell_twice, self.close, self.trade_by_hand, self.split)
-        self.chance.choice(steps)()
+        self.chance.choice(self.steps)()
         for pause in (timedelta(seconds=30), timedelta(minutes=3)):
             self.simulator.clock.advance(pause)
             self.price(STOCK)
@@ -105,7 +106,7 @@ class Account:
 
     def sell(self, times: int, most: int) -> None:
         """Sell up to a multiple (in percent) of what a user holds, several times at once."""
-        symbol = self.chance.choice((STOCK, COIN))
+        symbol = self.chance.choice((STOCK, STOCK, COIN))
         for uid in self.holders(symbol)[:1]:
             held = self.held(uid, symbol)
             for _ in range(times):
