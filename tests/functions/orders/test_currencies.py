@@ -119,7 +119,7 @@ def test_a_pair_that_is_only_looked_at_leads_to_an_order_in_dollars(
     submit(order_id)
 
     (order,) = simulator.ledger.orders()
-    assert (order.symbol, order.notional) == ("ETH/USD", 10)
+    assert (order.symbol, order.notional) == ("ETH/USD", Decimal(10))
     assert order_row(db, order_id)["reserved_usd"] == 10
 
 
