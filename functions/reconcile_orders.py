@@ -1,24 +1,15 @@
 """Scheduler, each minute: ask the broker what is true, and close what time has closed."""
 
-import logging
-from datetime import datetime
-
 import flask
 import functions_framework
 
-from common.orders.broker_order import BrokerOrder
-from common.orders.order import Order
-from common.server_limits import ServerLimits
 from functions import edge, wiring
-from functions.orders import broker_orders, outcomes, overdue, stalled
-from functions.orders.broker_orders import BrokerOrders
-from functions.orders.order_by_order import OrderByOrder
-from infra.postgres.trading import confirmations, order_lists, positions
-from infra.runtime import log_context
+from functions.orders import overdue, stalled
+from infra.postgres.trading import confirmations, positions
 from infra.workflows import account_snapshots, config_store, isolation
+from infra.workflows.orders import polling, recording
+from infra.workflows.orders.order_by_order import OrderByOrder
 from infra.workflows.position_reconciliation import reconcile_positions
-
-log = logging.getLogger(__name__)
 
 
 @functions_framework.http
@@ -30,13 +21,9 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
     limits, now = app.settings.server_limits, app.clock.now()
     expired = confirmations.expire_due(app.database, now)
     withdrawn = config_store.withdraw_obsolete(app.database, limits, now)
-    with app.database.transaction() as tx:
-        open_ids = order_lists.open_ids(tx)
-        ended_ids = order_lists.lately_ended_ids(tx, now - broker_orders.LATE_EXECUTIONS)
     work = OrderByOrder(app.database)
-    open_orders, lately_ended = work.read(open_ids), work.read(ended_ids)
-    fetched = broker_orders.fetch(open_orders, lately_ended, app.trading, now)
-    changed = record(work, fetched, limits, now)
+    open_orders, fetched = polling.poll(work, app.trading, now)
+    changed = recording.record(work, fetched.found, limits, now)
     canceled = overdue.cancel(work, fetched.found, app.trading, now)
     recovered = stalled.recover(work, fetched.absent, now)
     work.record(now)
@@ -60,30 +47,3 @@ def reconcile_orders(request: flask.Request) -> edge.Reply:  # noqa: ARG001 (the
         "expired_questions": expired,
         "withdrawn_questions": withdrawn,
     }, 200
-
-
-def record(work: OrderByOrder, fetched: BrokerOrders, limits: ServerLimits, now: datetime) -> int:
-    """Record what is an update, each order in a transaction of its own; return how many changed."""
-    reported = dict(fetched.found)
-
-    def step(order: Order) -> bool:
-        update = reported[order]
-        return update.is_update_of(order) and record_one(work, order, update, limits, now)
-
-    return work.count(list(reported), step)
-
-
-def record_one(
-    work: OrderByOrder,
-    order: Order,
-    broker_order: BrokerOrder,
-    limits: ServerLimits,
-    now: datetime,
-) -> bool:
-    """Record the broker's report on one order, unless somebody else has done so."""
-    with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
-        with work.with_lock_timeout(work.database) as tx:
-            is_update = outcomes.record(tx, order.id, broker_order, limits, now)
-        if is_update:
-            log.info("the broker says %s", broker_order.status, extra={"event": "order_changed"})
-    return is_update

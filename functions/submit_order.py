@@ -30,7 +30,7 @@ from common.orders.order import Order
 from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
 from functions import wiring
-from functions.orders import broker_facts, outcomes, request_queue
+from functions.orders import broker_facts, request_queue
 from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
@@ -38,6 +38,7 @@ from infra.postgres.database import DatabaseSession, Transaction
 from infra.postgres.trading import confirmations, controls, exposure, orders, request_budget
 from infra.postgres.users import configs
 from infra.runtime import log_context
+from infra.workflows.orders import outcomes
 
 log = logging.getLogger(__name__)
 

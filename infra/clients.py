@@ -20,9 +20,11 @@ from infra.runtime.clock import Clock, SystemClock
 from infra.runtime.secrets import Secrets
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import Settings, SettingsError
+from infra.runtime.stream_settings import order_stream_url
 
 if TYPE_CHECKING:
     from infra.alpaca.stream.client import StockStream, StreamListener
+    from infra.alpaca.stream.order_updates import OrderListener, OrderStream
     from infra.auth.receipt_signature import ReceiptSigner
     from infra.gcp.rest import GoogleRest
 
@@ -69,6 +71,26 @@ class Clients:
 
         return StockStream(
             f"{self.settings.alpaca_stream_url}/v2/{self.settings.alpaca_data_feed}",
+            self.secrets.provider("alpaca_api_key_id"),
+            self.secrets.provider("alpaca_api_secret_key"),
+            listener,
+        )
+
+    @cached_property
+    def order_stream_url(self) -> str:
+        """Where order updates come from; raises SettingsError where that cannot be told."""
+        settings = self.settings
+        try:
+            return order_stream_url(settings.alpaca_trading_base_url, settings.alpaca_stream_url)
+        except ValueError as error:
+            raise SettingsError(f"ALPACA_STREAM_URL: {error}", ["ALPACA_STREAM_URL"]) from None
+
+    def order_stream(self, listener: "OrderListener") -> "OrderStream":
+        """Return a stream of the account's order updates, which is not connected yet."""
+        from infra.alpaca.stream.order_updates import OrderStream  # noqa: PLC0415 (one worker's)
+
+        return OrderStream(
+            self.order_stream_url,
             self.secrets.provider("alpaca_api_key_id"),
             self.secrets.provider("alpaca_api_secret_key"),
             listener,

@@ -18,6 +18,8 @@ Effect = Literal["shares", "cash", "unexplained"]
 _SMALLEST_PART = Decimal("1e-9")
 # A share of the cost that rounding may hide, when a ratio is read from the broker's records.
 _ROUNDING = Decimal("0.001")
+# A trade has an entry price above zero.
+_LEAST_ENTRY = Decimal("1e-9")
 _ONE = Decimal(1)
 
 
@@ -26,7 +28,7 @@ class CorporateAction:
     """One action, known by the broker's id.
 
     `new_symbol` is the name that the shares have afterwards, where it changes; `cash` what is paid
-    (USD) for a share that ceases to exist.
+    (USD) for each old share, alone or beside new shares.
     """
 
     id: str
@@ -41,13 +43,25 @@ class CorporateAction:
 
 
 def restate(trade: Trade, action: CorporateAction) -> Trade:
-    """Return a trade on the basis after the action; what was paid and realized stays as it was."""
+    """Return a trade on the basis after the action; what was paid and realized stays as it was.
+
+    Cash beside new shares gives back a part of what was paid; what exceeds it is realized.
+    """
     if action.effect == "cash":
         return _ended(trade, action.cash or Decimal(0))
+    if action.cash:
+        trade = _given_back(trade, action.cash)
     qty = trade.qty * action.new_rate / action.old_rate
     rounded = qty.quantize(_SMALLEST_PART, ROUND_HALF_UP)
     entry = trade.avg_entry_price * action.old_rate / action.new_rate
     return replace(trade, qty=rounded, avg_entry_price=entry)
+
+
+def _given_back(trade: Trade, cash: Decimal) -> Trade:
+    entry = max(trade.avg_entry_price - cash, _LEAST_ENTRY)
+    exceeds = cash - (trade.avg_entry_price - entry)
+    realized = trade.realized_pnl + trade.qty * exceeds
+    return replace(trade, avg_entry_price=entry, realized_pnl=realized)
 
 
 def _ended(trade: Trade, cash: Decimal) -> Trade:

@@ -13,10 +13,10 @@ from common.errors import BrokerRefusedError, TransientError
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import Order
 from common.orders.status import TERMINAL
-from functions.orders.order_by_order import OrderByOrder
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.trading import orders
 from infra.runtime import log_context
+from infra.workflows.orders.order_by_order import OrderByOrder
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from common.guardrails.consent import expired_approval
 from common.guardrails.facts import DenialCode, Denied
 from common.orders.order import Order
 from common.orders.status import SUBMITTING
-from functions.orders.order_by_order import OrderByOrder
 from infra.postgres.database import Transaction
 from infra.postgres.trading import exposure, order_lists, orders
 from infra.runtime import log_context
+from infra.workflows.orders.order_by_order import OrderByOrder
 
 log = logging.getLogger(__name__)
 

@@ -43,6 +43,7 @@ class _Row(WireModel):
         default=None, validation_alias=AliasChoices("old_rate", "acquiree_rate")
     )
     rate: _Rate | None = None
+    cash_rate: _Rate | None = None
 
     def action(self, kind: str, **effect: Any) -> CorporateAction:
         """Return the action of a kind."""
@@ -105,6 +106,13 @@ def _stock_merger(row: _Row) -> dict[str, Any]:
     return _split(row) if row.new_symbol else _unexplained(row)
 
 
+def _stock_and_cash_merger(row: _Row) -> dict[str, Any]:
+    merger = _stock_merger(row)
+    if row.cash_rate is None or row.old_rate is None or merger["effect"] != "shares":
+        return _unexplained(row)
+    return merger | {"cash": row.cash_rate / row.old_rate}
+
+
 def _name_change(row: _Row) -> dict[str, Any]:
     renamed = row.new_symbol if row.new_symbol != row.symbol else None
     return {"effect": "shares", "new_symbol": renamed}
@@ -127,6 +135,7 @@ _EFFECTS: Mapping[str, Callable[[_Row], dict[str, Any]]] = {
     "reverse_splits": _split,
     "stock_dividends": _stock_dividend,
     "stock_mergers": _stock_merger,
+    "stock_and_cash_mergers": _stock_and_cash_merger,
     "name_changes": _name_change,
     "cash_mergers": _cash,
     "redemptions": _cash,

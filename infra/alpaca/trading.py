@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from common.errors import (
     BrokerRefusedError,
-    MalformedMessageError,
     OutcomeUnknownError,
     TransientError,
 )
@@ -25,7 +24,8 @@ from infra.alpaca import activities, contracts, positions
 from infra.alpaca import calendar as calendars
 from infra.alpaca.batches import BatchResult
 from infra.alpaca.http import AlpacaHttp
-from infra.alpaca.responses import items, parse
+from infra.alpaca.orders import read_order
+from infra.alpaca.responses import items
 from infra.alpaca.shared_answers import SharedAnswers
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class AlpacaTrading:
         arrived, OutcomeUnknownError when it may have: look it up before anything else.
         """
         try:
-            return _order(self._http.post("/v2/orders", order.to_wire()))
+            return read_order(self._http.post("/v2/orders", order.to_wire()))
         except BrokerRefusedError as error:
             if _ALREADY_THERE not in error.message:
                 raise
@@ -112,7 +112,7 @@ class AlpacaTrading:
             if error.status == _NOT_FOUND and _UNKNOWN_ORDER in error.message:
                 return None
             raise OutcomeUnknownError(f"the order could not be looked up: {error}") from error
-        return _order(found)
+        return read_order(found)
 
     def orders(self, status: Literal["open", "closed"], after: datetime) -> Iterator[BrokerOrder]:
         """List the orders submitted after an instant, oldest first (`GET /v2/orders`).
@@ -185,23 +185,7 @@ class AlpacaTrading:
 def _listed(document: Any) -> BrokerOrder | None:
     """Read an order of a list; one that is unreadable, perhaps nobody's of ours, hides no other."""
     try:
-        return _order(document)
+        return read_order(document)
     except OutcomeUnknownError as error:
         log.info("left out of the list: %s", error)  # one of ours is looked up, and reported then
         return None
-
-
-def _order(document: Any) -> BrokerOrder:
-    try:
-        found = parse(BrokerOrder, document)
-    except MalformedMessageError as error:
-        # The broker did act: that its answer is not readable must not look like a refusal.
-        raise OutcomeUnknownError(f"broker sent an unreadable order: {error}") from error
-    if found.anomalies:
-        log.warning(
-            "order %s has unreadable fields: %s",
-            found.client_order_id,
-            "; ".join(found.anomalies),
-            extra={"event": "broker_order_questioned", "broker_order_id": found.broker_order_id},
-        )
-    return found

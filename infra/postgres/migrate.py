@@ -17,6 +17,8 @@ from infra.postgres.database import Database, Transaction
 # Any number that nothing else in this database locks; concurrent migrations wait for each other.
 _ADVISORY_LOCK = 7_249_001
 _REPEATABLE = "repeatable"
+# Ids that ascend are made by the server: uuidv7().
+OLDEST_POSTGRES = 18
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,12 @@ def migrate(database: Database, fills: Sequence[app_tables.ColumnDefault] = ()) 
     """Apply what is due, all or nothing, and return the names of what was applied.
 
     `fills` says what the app's own required columns hold in rows of ours. Raises AppTablesError,
-    with a line for each problem, when the app's tables cannot hold such rows.
+    with a line for each problem, when the app's tables cannot hold such rows, and PermanentError
+    when the server is too old.
     """
     with database.transaction() as tx:
+        if problem := too_old(tx):
+            raise PermanentError(problem)
         tx.rows("SELECT pg_advisory_xact_lock(:key)", key=_ADVISORY_LOCK)
         _refuse(app_tables.problems(tx, fills))
         tx.run(
@@ -88,6 +93,15 @@ def migrate(database: Database, fills: Sequence[app_tables.ColumnDefault] = ()) 
         refusal = app_tables.trial(tx)
         _refuse([refusal] if refusal else [])
         return [each.name for each in due]
+
+
+def too_old(tx: Transaction) -> str | None:
+    """Say that the server is older than what is needed, None when it is not."""
+    version = tx.rows("SELECT current_setting('server_version_num')::int / 10000 AS major")
+    major = version[0]["major"]
+    if major >= OLDEST_POSTGRES:
+        return None
+    return f"the server is Postgres {major}; {OLDEST_POSTGRES} or newer is needed"
 
 
 def _refuse(problems: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the worker that follows the stream of stock data."""
+"""Settings of the worker that follows the broker's streams."""
 
 import re
 
@@ -20,3 +20,15 @@ class StreamSettings(BaseModel):
         if plain != STREAM_URL and not _LOOPBACK.fullmatch(plain):
             raise ValueError(f"must be {STREAM_URL}, or on this machine")
         return plain
+
+
+def order_stream_url(trading_base_url: str, stream_url: str) -> str:
+    """Return where order updates come from: the trading host, and in a simulator its streams.
+
+    Raises ValueError where the trading host is on this machine and the streams are not.
+    """
+    if trading_base_url.startswith("https://"):
+        return f"wss://{trading_base_url.removeprefix('https://')}/stream"
+    if stream_url == STREAM_URL:
+        raise ValueError("must be on this machine, where ALPACA_TRADING_BASE_URL is")
+    return f"{stream_url}/stream"

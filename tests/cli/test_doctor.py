@@ -20,6 +20,7 @@ from infra.local.dashboard.receiver import DashboardReceiver
 from infra.local.postgres import create_database
 from infra.local.serving import HttpServer
 from infra.local.stack import INTERNAL_TOKEN, PROJECT, SIGNING_SECRET
+from infra.postgres import migrate as migrations
 from infra.postgres.database import Database
 from infra.runtime.clock import SystemClock
 from infra.runtime.schedules import load_schedules
@@ -141,6 +142,18 @@ def test_pending_migrations_are_named(
     assert "0001_app_tables.sql" in failed["message"]
     assert "countersign migrate" in failed["advice"]
     assert rows(db, "SELECT 1 FROM schema_migrations LIMIT 1")
+
+
+def test_a_server_that_is_too_old_is_refused(well: pytest.MonkeyPatch) -> None:
+    well.setattr(migrations, "OLDEST_POSTGRES", 99)
+
+    (failed,) = (each for each in examined().of("database") if each["status"] == "fail")
+    migrated = CliRunner().invoke(main, ["migrate"])
+
+    assert failed["message"].startswith("the server is Postgres ")
+    assert failed["message"].endswith("; 99 or newer is needed")
+    assert migrated.exit_code == 1
+    assert str(migrated.exception) == failed["message"]
 
 
 def test_a_migration_that_was_edited_after_it_was_applied_is_no_pending_one(

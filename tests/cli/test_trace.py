@@ -60,6 +60,20 @@ def test_the_whole_chain_is_printed_in_the_order_in_which_it_happened(
     assert f"{fill['qty']} held" in dict(sections)["Trade"]
 
 
+def test_a_fact_that_the_feed_corrected_is_shown_with_both_values(
+    filled: uuid.UUID, simulator: SimulatedBroker
+) -> None:
+    simulator.clock.advance(timedelta(minutes=2))
+    simulator.market.set_price("SPY", 492, prev_close=501, live=True)
+    steps.tick()
+
+    facts = [text for title, text in parts(trace(str(filled))) if title == "Snapshot"]
+
+    (corrected,) = [text for text in facts if "corrected" in text]
+    assert "prev_close 500 (iex)" in corrected
+    assert ", corrected to 501 2026-02-10T17:02" in corrected
+
+
 def test_it_goes_on_to_the_first_push_that_counted_the_order(
     db: Database, filled: uuid.UUID
 ) -> None:

@@ -77,8 +77,8 @@ class TestLines:
             ("infra.workflows.asking", "asked"),
             ("functions.answer", "answered"),
             ("functions.submit_order", "order_submitted"),
-            ("functions.orders.outcomes", "order_filled"),
-            ("functions.reconcile_orders", "order_changed"),
+            ("infra.workflows.orders.outcomes", "order_filled"),
+            ("infra.workflows.orders.recording", "order_changed"),
         ]
         (sent,) = simulator.ledger.orders()
         assert sent.client_order_id.startswith(f"cs-{flow}-"), (

@@ -482,6 +482,7 @@ KEPT = {
     **dict.fromkeys(("manual_holdings", "position_drifts", "trading_controls"), "one row a scope"),
     **dict.fromkeys(("corporate_actions", "option_contracts"), "one row an event or a listing"),
     **dict.fromkeys(("request_budget", "request_limit"), "of the last minute"),
+    "order_tracking": "one row a source",
     "trading_config_templates": "by name",
     "config_inputs": "replaced by each ingestion",
     "set_aside_configs": "replaced by each evaluation",

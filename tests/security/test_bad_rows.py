@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from common.messages import SnapshotsIngested
-from functions.orders import order_by_order
 from infra.cli.doctor import internal_checks
 from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.runtime.settings import Settings
 from infra.simulator.broker import SimulatedBroker
+from infra.workflows.orders import order_by_order
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.account.account import Account
 from tests.functions.orders.test_reconcile_orders import reconcile

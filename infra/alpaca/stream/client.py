@@ -5,17 +5,17 @@ It speaks JSON, whose numbers are exact; msgpack's are binary fractions.
 
 import json
 import logging
-import random
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from common.errors import BrokerRefusedError, MalformedMessageError, TransientError
 from common.model import parse_json
+from infra.alpaca.stream.connection import OPEN_SECONDS, StreamConnection
 from infra.alpaca.stream.subscriptions import Subscriptions
 from infra.runtime.http_errors import Secret, reveal
 
@@ -28,8 +28,6 @@ _FATAL = frozenset({402, 409, 410, 411})
 _CONNECTION_LIMIT = 406
 _REFUSED_SYMBOLS = frozenset({400, 405})
 _ATTEMPTS = 15  # to authenticate on one socket, while an earlier session is not freed yet
-_OPEN_SECONDS = 10.0
-_LONGEST_PAUSE = 30.0
 
 
 class StreamListener(Protocol):
@@ -59,13 +57,12 @@ class StockStream:
         first_pause: float = 0.5,
     ) -> None:
         """Take the endpoint (`wss://.../v2/iex`), and the seconds of the first pause."""
-        self._url, self._key_id, self._secret_key = url, key_id, secret_key
-        self._listener, self._channels, self._first_pause = listener, channels, first_pause
+        self._key_id, self._secret_key = key_id, secret_key
+        self._listener, self._channels = listener, channels
+        self._connection = StreamConnection(url, listener.interrupted, first_pause)
         self._subscriptions = Subscriptions()
         self._lock = threading.Lock()
-        self._closing = threading.Event()
         self._socket: ClientConnection | None = None  # while it is authenticated
-        self._failures = 0
 
     def follow(self, symbols: Collection[str]) -> None:
         """Follow these stocks and no others, without reconnecting."""
@@ -81,53 +78,37 @@ class StockStream:
 
     def run(self) -> None:
         """Stay connected until `close`; raises BrokerRefusedError where that cannot be."""
-        while not self._closing.is_set():
-            try:
-                self._converse()
-            except (WebSocketException, OSError, TransientError, MalformedMessageError) as error:
-                self._interrupted(error)
-                self._closing.wait(self._pause(self._failures))
-                self._failures += 1
+        self._connection.run(self._converse)
 
     def close(self) -> None:
         """End `run`, in any thread."""
-        self._closing.set()
-        with self._lock:
-            socket = self._socket
-        if socket:
-            socket.close()
+        self._connection.close()
 
-    def _converse(self) -> None:
-        # A pong that does not come ends the connection: the library sends pings by itself.
-        with connect(self._url, open_timeout=_OPEN_SECONDS) as socket:
-            self._expect(_one(socket.recv(_OPEN_SECONDS)), "connected")
-            self._authenticate(socket)
+    def _converse(self, socket: ClientConnection) -> None:
+        self._expect(_one(socket.recv(OPEN_SECONDS)), "connected")
+        self._authenticate(socket)
+        with self._lock:
+            self._socket = socket
+            self._subscriptions.begin()
+            self._send_next_change()
+        try:
+            for frame in socket:
+                self._take(_messages(frame))
+        finally:
             with self._lock:
-                self._socket = socket
-                self._subscriptions.begin()
-                self._send_next_change()
-                if self._closing.is_set():
-                    return
-            try:
-                for frame in socket:
-                    self._take(_messages(frame))
-            finally:
-                with self._lock:
-                    self._socket = None
-        if not self._closing.is_set():
-            raise TransientError("the broker closed the stream")
+                self._socket = None
 
     def _authenticate(self, socket: ClientConnection) -> None:
         """Send the keys of this moment; again while an earlier connection is not freed yet."""
         for attempt in range(_ATTEMPTS):
             keys = {"key": reveal(self._key_id), "secret": reveal(self._secret_key)}
             _send(socket, {"action": "auth", **keys})
-            reply = _one(socket.recv(_OPEN_SECONDS))
+            reply = _one(socket.recv(OPEN_SECONDS))
             if reply.get("code") != _CONNECTION_LIMIT:
                 self._expect(reply, "authenticated")
                 return
             log.info("another connection streams", extra={"event": "stream_taken"})
-            if self._closing.wait(self._pause(attempt)):
+            if self._connection.wait(attempt):
                 break
         raise TransientError("the broker has another connection of this account")
 
@@ -148,7 +129,7 @@ class StockStream:
             elif kind != "success":
                 events.append(message)
         if events:
-            self._failures = 0
+            self._connection.works()
             self._listener.received(events)
 
     def _subscribed(self, message: Event) -> None:
@@ -172,16 +153,6 @@ class StockStream:
         if self._socket and (change := self._subscriptions.next_change()):
             action, symbols = change
             _send(self._socket, {"action": action, **dict.fromkeys(self._channels, symbols)})
-
-    def _interrupted(self, error: Exception) -> None:
-        reason = str(error) or type(error).__name__
-        log.warning("stream interrupted: %s", reason, extra={"event": "stream_interrupted"})
-        self._listener.interrupted(reason)
-
-    def _pause(self, failures: int) -> float:
-        """Return seconds: twice as many after each failure, and never the same for two clients."""
-        longest = min(_LONGEST_PAUSE, self._first_pause * 2.0 ** min(failures, 10))
-        return longest * random.uniform(0.5, 1)  # noqa: S311 (no secret)
 
 
 def _refusal(message: Event) -> Exception:

@@ -6,7 +6,7 @@ from infra.cli.doctor.result import CheckResult
 from infra.clients import Clients
 from infra.postgres import app_tables
 from infra.postgres.dashboard.kpi_views import shortcomings
-from infra.postgres.migrate import pending
+from infra.postgres.migrate import pending, too_old
 from infra.postgres.trading import controls, differences
 from infra.postgres.users import set_aside_configs, set_aside_rows
 from infra.runtime.setting_values import is_secret_name
@@ -83,7 +83,10 @@ def database(environment: Clients) -> Iterator[CheckResult]:
     """Check that the database answers and has the current schema."""
     with environment.database.transaction() as tx:
         version = tx.rows("SHOW server_version")[0]["server_version"]
+        problem = too_old(tx)
     yield CheckResult("database", "ok", f"reachable: Postgres {version}")
+    if problem:
+        yield CheckResult("database", "fail", problem, "upgrade the server, then migrate")
     names = pending(environment.database)
     if names:
         message = f"migrations are pending: {', '.join(names)}"

@@ -17,7 +17,12 @@ from infra.runtime.printable import printable
 
 # The chain in the order in which it happened: how a part reads, and what it means when it is empty.
 _CHAIN = (
-    ("snapshots", "Snapshot", "{id}: {symbol} {metric} {price} ({feed}) as of {as_of}", "pruned"),
+    (
+        "snapshots",
+        "Snapshot",
+        "{id}: {symbol} {metric} {price} ({feed}) as of {as_of}{correction}",
+        "pruned",
+    ),
     ("opportunity", "Opportunity", "{symbol} at {price}, {pct} % from {reference}, {fired_at}", ""),
     ("rule", "Rule", "{id} ({type}), config version {config_hash}", ""),
     ("question", "Question", "{text} Asked {asked_at}, until {expires_at}", "its rule asks none"),
@@ -52,7 +57,11 @@ def _tree(owner: str, chain: Mapping[str, Any]) -> Tree:
     size = f"${order['notional_usd']} of" if order["notional_usd"] else order["qty"]
     what = f"{order['side']} {size} {order['symbol']}: {order['status']}"
     tree = Tree(printable(f"Order {order['id']} of {owner}: {what}"), guide_style="dim")
-    shown = {**chain, "guardrails": {"verdict": _verdict(chain["guardrails"])}}
+    shown = {
+        **chain,
+        "snapshots": [fact | {"correction": _correction(fact)} for fact in chain["snapshots"]],
+        "guardrails": {"verdict": _verdict(chain["guardrails"])},
+    }
     for line in _lines(shown):
         tree.add(printable(line))
     return tree
@@ -63,6 +72,12 @@ def _lines(chain: Mapping[str, Any]) -> Iterator[str]:
         parts = chain[name] if isinstance(chain[name], list) else [chain[name]]
         sentences = [template.format(**part) for part in parts if part]
         yield from (f"{title:<13}{each}" for each in sentences or [empty])
+
+
+def _correction(fact: Mapping[str, Any]) -> str:
+    if fact["corrected_at"] is None:
+        return ""
+    return f", corrected to {fact['corrected_price']} {fact['corrected_at']}"
 
 
 def _verdict(guardrails: Mapping[str, Any]) -> str:

@@ -70,7 +70,7 @@ def _correct(tx: Transaction, rows: Sequence[Mapping[str, object]], now: datetim
               ON s.symbol = fact.symbol AND s.metric = fact.metric AND s.feed = fact.feed
              AND s.as_of = fact.as_of
             WHERE fact.metric IN ('prev_close', 'daily_close', 'minute_bar')
-              AND s.price <> fact.price
+              AND (s.price, s.volume) IS DISTINCT FROM (fact.price, fact.volume)
         ), kept AS (
             INSERT INTO market_data_corrections (snapshot_id, price, volume, raw, corrected_at)
             SELECT id, old_price, old_volume, old_raw, :now FROM corrected

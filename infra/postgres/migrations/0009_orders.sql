@@ -69,3 +69,10 @@ CREATE INDEX trade_orders_approved ON trade_orders (created_at) WHERE status = '
 CREATE INDEX trade_orders_updated_at ON trade_orders (updated_at);
 -- A user's own list, newest first, page by page.
 CREATE INDEX trade_orders_of_user ON trade_orders (firebase_uid, created_at DESC, id DESC);
+
+-- When the broker was last asked about all open orders (`poll`), and until when the stream of order
+-- updates was whole (`stream`).
+CREATE TABLE order_tracking (
+    source  text PRIMARY KEY CHECK (source IN ('poll', 'stream')),
+    seen_at timestamptz NOT NULL
+);

@@ -46,6 +46,15 @@ def lately_ended_ids(tx: Transaction, since: datetime) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+def ids_of(tx: Transaction, client_order_ids: Sequence[str]) -> list[UUID]:
+    """Name our orders among those that have these ids at the broker."""
+    rows = tx.rows(
+        "SELECT id FROM trade_orders WHERE client_order_id = ANY(CAST(:ids AS text[]))",
+        ids=list(client_order_ids),
+    )
+    return [row["id"] for row in rows]
+
+
 def approved_ids(tx: Transaction, *, at_most: int | None = None) -> list[UUID]:
     """Name the approved orders that nobody has claimed yet, the oldest first."""
     rows = tx.rows(

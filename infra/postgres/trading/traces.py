@@ -1,6 +1,7 @@
 """The whole chain of an order: from the facts a rule saw to the KPIs that count it."""
 
 import re
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ def read(tx: Transaction, firebase_uid: str, order_id: UUID) -> dict[str, Any] |
         return None
     return {
         "order": order,
-        "snapshots": _snapshots(tx, origins.pop("snapshot_ids")),
+        "snapshots": _snapshots(tx, origins.pop("snapshot_ids"), origins["opportunity_fired_at"]),
         "opportunity": _part(origins, "opportunity_"),
         "rule": _part(origins, "rule_"),
         "question": _part(origins, "question_") if origins["question_id"] else None,
@@ -107,14 +108,28 @@ def _at_broker(order: Row) -> Row:
     }
 
 
-def _snapshots(tx: Transaction, ids: list[int]) -> list[Row]:
-    """Read the facts that the rule saw; those that retention has pruned are gone."""
+def _snapshots(tx: Transaction, ids: list[int], fired_at: datetime) -> list[Row]:
+    """Read the facts as the rule saw them, and what the feed has corrected them to since.
+
+    Those that retention has pruned are gone.
+    """
     return tx.rows(
         """
-        SELECT id, symbol, asset_class, metric, feed, price, volume, as_of
-        FROM market_data_snapshots WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id
+        SELECT s.id, s.symbol, s.asset_class, s.metric, s.feed,
+               CASE WHEN seen.id IS NULL THEN s.price ELSE seen.price END AS price,
+               CASE WHEN seen.id IS NULL THEN s.volume ELSE seen.volume END AS volume, s.as_of,
+               CASE WHEN seen.id IS NOT NULL THEN s.price END AS corrected_price,
+               CASE WHEN seen.id IS NOT NULL THEN s.volume END AS corrected_volume,
+               seen.corrected_at
+        FROM market_data_snapshots s
+        LEFT JOIN LATERAL (
+            SELECT * FROM market_data_corrections c
+            WHERE c.snapshot_id = s.id AND c.corrected_at > :fired_at ORDER BY c.id LIMIT 1
+        ) AS seen ON true
+        WHERE s.id = ANY(CAST(:ids AS bigint[])) ORDER BY s.id
         """,
         ids=ids,
+        fired_at=fired_at,
     )
 
 

@@ -1,4 +1,8 @@
-"""What a corporate action makes of a position in the broker's records."""
+"""What a corporate action makes of a position in the broker's records.
+
+Cash beside new shares (a merger for both) lowers the cost of what is held; whether the broker does
+so is unconfirmed, and nothing relies on it: only units are compared.
+"""
 
 import uuid
 from dataclasses import replace
@@ -22,7 +26,7 @@ def restate(ledger: Ledger, action: CorporateAction) -> None:
     elif action.rates is not None:
         new, old = action.rates
         qty = (held.qty * new / old).quantize(_SMALLEST_PART, ROUND_HALF_UP)
-        entry = held.avg_entry_price * old / new
+        entry = (held.avg_entry_price - action.cash_beside) * old / new
         _become(ledger, action, held, replace(held, qty=qty, avg_entry_price=entry))
 
 
@@ -30,7 +34,8 @@ def _become(ledger: Ledger, action: CorporateAction, held: Position, after: Posi
     if action.symbol_after == action.symbol:
         _adjust(ledger, action, action.symbol, after.qty - held.qty, after)
         return
-    _adjust(ledger, action, action.symbol, -held.qty, None)
+    paid = cents(held.qty * action.cash_beside)
+    _adjust(ledger, action, action.symbol, -held.qty, None, paid)
     other = ledger.position(action.symbol_after)
     renamed = replace(after, symbol=action.symbol_after)
     joined = other.after(after.qty, after.avg_entry_price) if other else renamed

@@ -70,4 +70,5 @@ KINDS = {
     "expire_at_broker": _order("course", "delay"),
     "disconnect": Kind("stream", path="/"),
     "slow_client": Kind("stream", path="/"),
+    "duplicate_frame": Kind("stream", path="/"),
 }

@@ -39,11 +39,12 @@ from when the market is open to it.
 `cancel_at_broker`     the same, but canceled, though nobody asked for it
 `expire_at_broker`     the same, but expired before its time
 
-Faults of a stream (streams/), each in place of a frame with data, whose events are lost: nothing is
-sent again. `path` (default: any) is /v2/iex for prices, /stream for order updates.
+Faults of a stream (streams/). The first two come in place of a frame with data, whose events are
+lost: nothing is sent again. `path` (default: any) is /v2/iex for prices, /stream for order updates.
 ---------------------  ---------------------------------------------------------------------------
 `disconnect`           the connection breaks, without a closing handshake
 `slow_client`          the client is told that it is too slow (407), and the connection closes
+`duplicate_frame`      the frame comes twice
 
 Each has `times` (how many requests, orders or frames it hits), and those of requests `method` and
 `path`, a prefix. A schedule says when it is due: not before `after` matches went by unharmed, not

@@ -65,6 +65,13 @@ class CorporateAction:
             return Decimal(0)
         return self._rate("rate") if self.kind in ("cash_merger", "redemption") else None
 
+    @property
+    def cash_beside(self) -> Decimal:
+        """What is paid for a share beside the new shares that come for it."""
+        if self.kind != "stock_and_cash_merger":
+            return Decimal(0)
+        return Decimal(str(self.fields["cash_rate"])) / Decimal(str(self.fields["acquiree_rate"]))
+
     def _day(self, *names: str) -> date:
         found = next(self.fields[name] for name in names if name in self.fields)
         return date.fromisoformat(str(found))

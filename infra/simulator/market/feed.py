@@ -73,8 +73,9 @@ def _events(symbol: str, tape: Tape, after: int, now: int) -> Iterator[MarketEve
     for number, print_ in tape.known(after, now):
         yield from _trade(symbol, tape, number, print_)
     # What was known of a minute before the span began belongs to the bar that ends in it.
+    since = after if after // MINUTE == now // MINUTE else after - MINUTE
     bars: dict[tuple[int, int], Print] = {}
-    for _, print_ in tape.known(after - MINUTE, now):
+    for _, print_ in tape.known(since, now):
         due = max(_end(print_), print_.known_at)
         if after < due <= now:
             bars[due, print_.bar.at] = print_

@@ -50,12 +50,14 @@ class Connection:
         try:
             while taken := outbox.take():
                 frame, has_events = taken
-                if has_events and (fault := self._faults.take_frame(self._session.path)):
+                fault = self._faults.take_frame(self._session.path) if has_events else None
+                if fault is None or fault.kind == "duplicate_frame":
+                    for _ in range(1 if fault is None else 2):
+                        self._socket.send(self._session.codec.write(frame))
+                else:
                     if fault.kind == "disconnect":
                         self._break()
                     outbox.finish(*self._session.farewell_to_slow())
-                else:
-                    self._socket.send(self._session.codec.write(frame))
             self._socket.close()
         except ConnectionClosed:
             outbox.finish()

@@ -8,7 +8,7 @@ from common.market import Snapshot
 
 Key = tuple[str, str, str]
 
-# Ended minutes that wait; the oldest beyond them are dropped, and read by REST.
+# Ended minutes that wait: eleven hours of 30 symbols. The oldest beyond them are lost, and counted.
 _MOST_MINUTES = 20_000
 
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common.market import Snapshot
 from infra.alpaca.market_data import AlpacaMarketData
@@ -14,11 +14,15 @@ from infra.workflows.stream.buffer import StreamBuffer
 
 log = logging.getLogger(__name__)
 
+# A minute's bar comes when the minute is over, and its correction half a minute later.
+_LATE_BARS = timedelta(minutes=2)
+
 
 class StreamIngest:
     """Hears a stream (a StreamListener); `fill_gaps` is called by whoever stores.
 
-    A gap begins with the last event before the connection broke; nothing is read of the time
+    A gap begins a little before the newest fact that came before the connection broke, by the
+    exchange's time: what was on its way is lost, however late it was. Nothing is read of the time
     before a symbol was first followed, which is for `ingest`.
     """
 
@@ -43,7 +47,8 @@ class StreamIngest:
             else:
                 log.warning("streamed %s: %s", found.subject, found.reason)
         self._buffer.add(facts)
-        self._heard_at = self._clock.now()
+        with self._lock:
+            self._heard_at = max([self._heard_at, *(fact.as_of for fact in facts)])
 
     def subscribed(self, symbols: Collection[str]) -> None:
         """Remember since when nothing was heard of those that were followed before."""
@@ -59,10 +64,11 @@ class StreamIngest:
             self._followed &= {*symbols}
 
     def interrupted(self, reason: str) -> None:  # noqa: ARG002 (the stream logs it)
-        """Remember when something was last heard before the first of several interruptions."""
+        """Remember what was last heard before the first of several interruptions."""
         with self._lock:
             if not self._is_broken:
-                self._is_broken, self._broken_at = True, self._heard_at
+                self._is_broken = True
+                self._broken_at = min(self._heard_at, self._clock.now()) - _LATE_BARS
 
     def fill_gaps(self) -> None:
         """Read the minutes of the gaps and the newest trades.

@@ -1,18 +1,17 @@
 """The worker that follows the stream of stock data, one over all instances."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from common.errors import BrokerRefusedError, OutcomeUnknownError, TransientError
 from infra.alpaca.stream.client import StockStream
-from infra.postgres.database import Database, DatabaseSession
+from infra.postgres.database import Database
 from infra.runtime.clock import Clock
 from infra.workflows.outbox_relay import Relay
 from infra.workflows.stream.ingest import StreamIngest
+from infra.workflows.stream.leader import LeadingWorker, Stream
 from infra.workflows.stream.store import StreamStore
 
 log = logging.getLogger(__name__)
@@ -23,12 +22,11 @@ _LOOK_AT_CONFIGS = timedelta(seconds=10)
 _LAST_ATTEMPTS, _LAST_PAUSE = 5, 0.5
 
 
-class StreamWorker:
-    """Leads while no other does: keeps the stream's symbols current, fills gaps, and stores.
+class StreamWorker(LeadingWorker):
+    """Keeps the stream's symbols current, fills gaps, and stores a batch a beat.
 
-    `connect` makes the stream of one leader. `watched` reads which stocks are followed. `beat` is
-    the seconds between two batches, each announced at most once, and between two attempts to lead.
-    The database must have a connection for the leader and another for its work.
+    `connect` makes the stream of one leader. `watched` reads which stocks are followed. A batch is
+    announced at most once.
     """
 
     def __init__(
@@ -42,51 +40,29 @@ class StreamWorker:
         clock: Clock,
         beat: float = 1.0,
     ) -> None:
-        self._database, self._connect, self._ingest = database, connect, ingest
+        super().__init__(LEADER, database, beat)
+        self._connect, self._ingest = connect, ingest
         self._store, self._relay, self._watched = store, relay, watched
-        self._clock, self._beat = clock, beat
-        self._closing = threading.Event()
+        self._clock = clock
+        self._stream: StockStream | None = None
         self._looked_at: datetime | None = None
 
-    def run(self) -> None:
-        """Lead whenever no other does, until `close`; then store what waits.
+    def _open(self) -> Stream:
+        self._stream, self._looked_at = self._connect(), None
+        return self._stream
 
-        Whose connection to the database is lost leads no longer, and waits like any other. Raises
-        BrokerRefusedError where the stream cannot be had.
-        """
-        while not self._closing.is_set():
-            try:
-                with self._database.exclusive(LEADER) as session:
-                    if session is not None:
-                        self._lead(session)
-            except (TransientError, OutcomeUnknownError) as error:
-                log.warning("not leading the stream: %s", error)
-            self._closing.wait(self._beat)
-        self._store_the_rest()
+    def _step(self) -> None:
+        if self._stream:
+            self._follow(self._stream)
+        self._store_due()
 
-    def close(self) -> None:
-        """End `run`, once what waits is stored."""
-        self._closing.set()
-
-    def _lead(self, session: DatabaseSession) -> None:
-        log.info("leading the stream", extra={"event": "stream_leader"})
-        stream = self._connect()
-        self._looked_at = None
-        with ThreadPoolExecutor(1) as threads:
-            reading = threads.submit(stream.run)
-            try:
-                while not reading.done():
-                    with session.transaction() as tx:  # the lock is this connection's
-                        tx.rows("SELECT 1")
-                    self._follow(stream)
-                    self._store_due()
-                    if self._closing.wait(self._beat):
-                        break
-            finally:
-                stream.close()
-                self._ingest.interrupted("no longer the leader")
-                self._store_the_rest()  # an attempt to connect may take longer than there is time
-        reading.result()
+    def _finish(self) -> None:
+        """Store what waits; whether a commit came through may take another attempt to know."""
+        self._ingest.interrupted("no longer the leader")
+        for _ in range(_LAST_ATTEMPTS):
+            if self._store_due(all_of_them=True):
+                break
+            time.sleep(_LAST_PAUSE)
 
     def _follow(self, stream: StockStream) -> None:
         """Keep the symbols current, and fill gaps; what fails for now is tried at the next beat."""
@@ -110,10 +86,3 @@ class StreamWorker:
             log.warning("streamed facts wait: %s", error)
             return False
         return True
-
-    def _store_the_rest(self) -> None:
-        """Store what waits; whether a commit came through may take another attempt to know."""
-        for _ in range(_LAST_ATTEMPTS):
-            if self._store_due(all_of_them=True):
-                break
-            time.sleep(_LAST_PAUSE)

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -46,6 +46,7 @@ def make(
         database: Database = db,
         buffer: StreamBuffer | None = None,
         beat: float = 0.01,
+        symbols: Collection[str] = SYMBOLS,
     ) -> StreamWorker:
         buffer = StreamBuffer() if buffer is None else buffer
         ingest = StreamIngest("iex", AlpacaMarketData(wire), buffer, broker.clock)
@@ -55,7 +56,7 @@ def make(
             ingest,
             StreamStore(database, buffer, broker.clock),
             Relay(database, publisher, broker.clock),
-            lambda: SYMBOLS,
+            lambda: symbols,
             broker.clock,
             beat=beat,
         )

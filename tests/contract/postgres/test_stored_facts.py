@@ -62,6 +62,28 @@ def test_more_facts_than_fit_one_statement_are_stored_once_each(db: Database) ->
     assert (first, again) == (5_001, 0)
 
 
+def test_a_corrected_bar_is_stored_with_what_it_said_before(db: Database) -> None:
+    bar, trade = fact("SPY", "minute_bar", 1), fact("SPY", "last_trade", 1)
+    repriced = replace(bar, price=Decimal(99), raw={"n": "again"})
+    recounted = replace(repriced, volume=Decimal(7))
+    later = [NOON + timedelta(minutes=minutes) for minutes in (1, 2, 3, 4)]
+
+    with db.transaction() as tx:
+        market_data.store(tx, [bar, trade], NOON)
+        for corrected, at in zip([repriced, recounted, recounted], later, strict=False):
+            market_data.store(tx, [corrected], at)
+        market_data.store(tx, [replace(trade, price=Decimal(1))], later[3])
+
+    (stored,) = rows(db, "SELECT * FROM market_data_snapshots WHERE metric = 'minute_bar'")
+    assert (stored["price"], stored["volume"], stored["raw"]) == (99, 7, {"n": "again"})
+    kept = rows(db, "SELECT * FROM market_data_corrections ORDER BY id")
+    assert [(row["price"], row["volume"], row["corrected_at"]) for row in kept] == [
+        (101, 1, later[0]),
+        (99, 1, later[1]),
+    ]
+    assert {row["snapshot_id"] for row in kept} == {stored["id"]}
+
+
 def test_the_view_of_the_latest_has_one_row_of_each_key(db: Database) -> None:
     facts = [*(fact("SPY", "last_trade", minute) for minute in (2, 1)), fact("SPY", "daily_bar", 1)]
     with db.transaction() as tx:

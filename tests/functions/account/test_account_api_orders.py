@@ -12,7 +12,7 @@ from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.account.account import Account
-from tests.functions.steps import approved, asked, messages, order_row, submit, swipe
+from tests.functions.steps import approved, asked, messages, order_row, submit, swipe, tick
 
 pytestmark = pytest.mark.usefixtures("user")
 
@@ -130,6 +130,38 @@ def test_a_filled_order_is_traced_from_the_facts_to_the_trade(
     (fill,), (trade,) = trace["fills"], trace["trades"]
     assert fill["qty"] == trade["qty"] == trade["qty_of_order"] == trace["order"]["filled_qty"]
     assert trade["opening_order_id"] == str(order_id)
+
+
+def test_a_trace_shows_what_the_rule_saw_and_what_the_feed_made_of_it(
+    account: Account, db: Database, simulator: SimulatedBroker
+) -> None:
+    order_id = approved(db)
+    for close in (501, 502):  # corrected twice
+        simulator.clock.advance(timedelta(minutes=2))
+        simulator.market.set_price("SPY", 492, prev_close=close, live=True)
+        tick()
+
+    trace = account.get(f"/orders/{order_id}/trace").get_json()
+
+    facts = {fact["metric"]: fact for fact in trace["snapshots"]}
+    assert trace["opportunity"]["reference"] == facts["prev_close"]["price"] == "500"
+    assert facts["prev_close"]["corrected_price"] == "502"
+    assert facts["prev_close"]["corrected_at"].startswith("2026-02-10T17:02")
+    assert facts["last_trade"]["corrected_at"] is None
+
+
+def test_what_was_corrected_before_a_rule_fired_is_what_it_saw(
+    account: Account, db: Database, simulator: SimulatedBroker
+) -> None:
+    simulator.market.set_price("SPY", 499, prev_close=500, live=True)
+    tick()
+    simulator.clock.advance(timedelta(minutes=2))
+    simulator.market.set_price("SPY", 492, prev_close=501, live=True)
+
+    trace = account.get(f"/orders/{approved(db)}/trace").get_json()
+
+    (close,) = [fact for fact in trace["snapshots"] if fact["metric"] == "prev_close"]
+    assert (close["price"], close["corrected_at"]) == ("501", None)
 
 
 def test_a_denied_order_is_traced_to_the_numbers_that_denied_it(

@@ -169,10 +169,10 @@ def test_inputs_of_another_feed_are_polled(db: Database, simulator: SimulatedBro
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [
-        ("TRADING_ENABLED", "false", "TRADING_ENABLED"),
         ("QUESTION_PIPELINE_TEST_MODE", "true", "has no broker"),
         ("ALPACA_STREAM_URL", "wss://stream.data.alpaca.markets.example.com", "ALPACA_STREAM_URL"),
         ("ALPACA_STREAM_URL", "ws://stream.data.alpaca.markets", "ALPACA_STREAM_URL"),
+        ("ALPACA_STREAM_URL", "wss://stream.data.alpaca.markets", "on this machine"),
     ],
 )
 def test_where_nothing_can_be_streamed_it_says_so(

@@ -119,6 +119,38 @@ def test_a_cash_merger_ends_the_position_at_its_price(
     assert simulator.ledger.position("SPY") is None
 
 
+def test_a_merger_for_shares_and_cash_is_followed_once(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    (entry,) = [row["avg_entry_price"] for row in held(db)]
+    cash = simulator.ledger.account().cash
+    simulator.corporate_actions.announce(
+        "stock_and_cash_merger",
+        acquiree_symbol="SPY",
+        acquiree_rate=1,
+        acquirer_symbol="ABBV",
+        acquirer_rate=0.866,
+        cash_rate=120.30,
+        effective_date="2026-02-11",
+    )
+    simulator.clock.advance(timedelta(days=1))
+
+    tick()
+    tick()
+
+    (position,) = held(db)
+    assert (position["symbol"], position["qty"]) == ("ABBV", Decimal("1.732"))
+    cost = position["qty"] * position["avg_entry_price"]
+    assert abs(cost - 2 * (entry - Decimal("120.30"))) < Decimal("1e-9")
+    ledger = simulator.ledger.position("ABBV")
+    assert ledger is not None
+    assert ledger.qty == position["qty"]
+    assert simulator.ledger.account().cash - cash == Decimal("240.60")
+    assert audit(db) == [("corporate_action", 2, Decimal("1.732"))]
+    assert reconcile()["position_drift"] == []
+
+
 def test_a_new_name_is_followed(db: Database, simulator: SimulatedBroker) -> None:
     hold(db, simulator)
     simulator.corporate_actions.announce(

@@ -12,12 +12,12 @@ from common.orders.order import Order
 from common.orders.request_budget import RateLimit
 from functions import wiring
 from functions.orders import stalled
-from functions.orders.order_by_order import OrderByOrder
 from functions.submit_order import Submission
 from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import controls, order_lists, orders, request_budget
 from infra.postgres.trading.controls import ControlChange
 from infra.simulator.broker import SimulatedBroker
+from infra.workflows.orders.order_by_order import OrderByOrder
 from tests.conftest import NOON, USER
 from tests.functions.account.account import Account
 from tests.functions.steps import approved, order_row, submit

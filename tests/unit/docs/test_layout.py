@@ -1,9 +1,11 @@
 """The counts that keep the tree easy to read, and the paths that CONTRIBUTING names."""
 
+import ast
 import graphlib
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
@@ -121,3 +123,20 @@ def test_every_entry_point_is_deployed_and_called_by_something() -> None:
     assert set(table) == set(main.__all__)
     assert called | scheduled == set(main.__all__)
     assert called & scheduled == set()
+
+
+def test_every_http_client_shares_the_tls_context() -> None:
+    """A context of a client's own costs 20 ms and more of each cold start."""
+    clients = dict(_http_clients())
+
+    assert clients
+    assert [where for where, shares in clients.items() if not shares] == []
+
+
+def _http_clients() -> Iterator[tuple[str, bool]]:
+    """Yield where a client is made, and whether with the context of all."""
+    for file in modules():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "httpx.Client":
+                verify = [ast.unparse(key.value) for key in node.keywords if key.arg == "verify"]
+                yield f"{file}:{node.lineno}", verify == ["tls_context()"]

@@ -95,6 +95,31 @@ def test_shares_that_end_for_cash_realize_it() -> None:
     assert restate(BEGUN, worthless).realized_pnl == -5000
 
 
+# As their companies announced them: Allergan into AbbVie (2020), Slack into Salesforce (2021),
+# Aetna into CVS Health (2018), which some held for less than was paid in cash.
+@pytest.mark.parametrize(
+    ("rate", "cash", "held", "after", "realized"),
+    [
+        ("0.866", "120.30", ("10", "200"), ("8.66", "797"), "0"),
+        ("0.0776", "26.79", ("100", "40"), ("7.76", "1321"), "0"),
+        ("0.8378", "145", ("3", "150"), ("2.5134", "15"), "0"),
+        ("0.8378", "145", ("3", "100"), ("2.5134", "0"), "135"),
+    ],
+)
+def test_cash_beside_new_shares_gives_back_what_was_paid_and_realizes_the_rest(
+    rate: str, cash: str, held: tuple[str, str], after: tuple[str, str], realized: str
+) -> None:
+    merger = replace(split(1, 1), new_rate=Decimal(rate), cash=Decimal(cash), new_symbol="NEW")
+    before = replace(BEGUN, qty=Decimal(held[0]), avg_entry_price=Decimal(held[1]))
+
+    trade = restate(before, merger)
+
+    assert trade.qty == Decimal(after[0])
+    assert float(trade.qty * trade.avg_entry_price) == pytest.approx(float(after[1]), abs=1e-6)
+    assert float(trade.realized_pnl) == pytest.approx(float(realized), abs=1e-6)
+    assert trade.avg_entry_price > 0
+
+
 def test_other_units_at_the_same_cost_are_a_split() -> None:
     ours = (Decimal(2), Decimal(492))
 

@@ -92,8 +92,12 @@ def _missing(open_orders: Sequence[Order], listed: Iterable[str]) -> list[Order]
 def _in_list(order: Order, listed: Mapping[str, BrokerOrder]) -> BrokerOrder | None:
     """Find an order in the lists; one that was never recorded is looked up if it seems another."""
     found = listed.get(order.client_order_id)
-    is_another = found is not None and order.status == SUBMITTING and found.contradicts(order)
-    return None if is_another else found
+    return None if found is None or is_another(order, found) else found
+
+
+def is_another(order: Order, found: BrokerOrder) -> bool:
+    """Whether the broker's order only has our order's id: ours was never recorded there."""
+    return order.status == SUBMITTING and found.contradicts(order)
 
 
 def _look_up(order: Order, trading: AlpacaTrading) -> BrokerOrder | None:
