@@ -9,7 +9,7 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 SET_UP = PIP_USER=0 PIP_CONSTRAINT=/dev/null "$(PYTHON)" -I infra/local/virtualenv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator dev selftest test test-fast lint checkov format lock faults audit flood kills mutants mutations order-fields bench bench-check clean always
+.PHONY: help demo demo-emulator dev selftest test test-fast lint checkov docs format lock faults audit flood kills mutants mutations order-fields bench bench-check clean always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ $(VENV)/checkov/.installed: always $(STAMP)
 checkov: $(VENV)/checkov/.installed ## the Terraform code against checkov's rules
 	@LOG_LEVEL=ERROR $(VENV)/checkov/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download
 
+$(VENV)/docs/.installed: always $(STAMP)
+	@$(SET_UP) $(VENV)/docs requirements-docs.txt
+
+docs: $(VENV)/docs/.installed ## the documentation site, built strictly into site/
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/python -I -m mkdocs build --quiet --strict --clean
+
 format: $(STAMP) ## put the code into its standard form
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
@@ -64,6 +70,7 @@ lock: $(STAMP) ## pin every dependency with its hashes
 	@$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev --output-file requirements-dev.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet $(LOCKED) --no-annotate --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 	@echo checkov | $(BIN)/uv pip compile --quiet $(LOCKED) --no-annotate --output-file requirements-checkov.txt -
+	@echo mkdocs-material | $(BIN)/uv pip compile --quiet $(LOCKED) --no-annotate --output-file requirements-docs.txt -
 
 faults: $(STAMP) ## prove the invariants on N=1000 random schedules, from SEED= on
 	@$(BIN)/python -m tests.faults.run $(or $(N),1000) $(if $(SEED),--seed $(SEED))
@@ -93,4 +100,4 @@ bench-check: $(STAMP) ## compare what speed rests on with bench/counts.json: sta
 	@$(BIN)/python -m tests.bench.check
 
 clean: ## remove the virtual environment, caches and local data
-	rm -rf $(VENV) terraform/.build .countersign .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage *.egg-info
+	rm -rf $(VENV) site terraform/.build .countersign .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage *.egg-info

@@ -11,9 +11,11 @@ from typing import Literal
 
 from common.holdings.positions import Trade
 
-# What an action does to a holding: shares become others, they end for cash, or it is unknown.
-Effect = Literal["shares", "cash", "unexplained"]
+# What an action does to a holding: shares become others, they end for cash, they stay and a part of
+# their price leaves them, or it is unknown.
+Effect = Literal["shares", "cash", "price", "unexplained"]
 
+SPIN_OFF = "spin_off"
 # The broker's quantities have nine decimals.
 _SMALLEST_PART = Decimal("1e-9")
 # A share of the cost that rounding may hide, when a ratio is read from the broker's records.
@@ -51,9 +53,11 @@ def restate(trade: Trade, action: CorporateAction) -> Trade:
         return _ended(trade, action.cash or Decimal(0))
     if action.cash:
         trade = _given_back(trade, action.cash)
+    entry = trade.avg_entry_price * action.old_rate / action.new_rate
+    if action.effect == "price":
+        return replace(trade, avg_entry_price=entry)
     qty = trade.qty * action.new_rate / action.old_rate
     rounded = qty.quantize(_SMALLEST_PART, ROUND_HALF_UP)
-    entry = trade.avg_entry_price * action.old_rate / action.new_rate
     return replace(trade, qty=rounded, avg_entry_price=entry)
 
 

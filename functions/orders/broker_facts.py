@@ -20,7 +20,7 @@ from infra.postgres.trading import (
 from infra.postgres.users import configs
 
 # How old an answer may be that orders in flight share.
-_SHARED_FOR = timedelta(seconds=5)
+SHARED_FOR = timedelta(seconds=5)
 # For how many orders it counts at most; more are not served within that time.
 _IN_FLIGHT = 200
 
@@ -45,7 +45,7 @@ def fetch(
         config = configs.of_user(tx, order.firebase_uid, stock_feed)
         today = sessions.today(tx, now)
         in_flight = order_lists.approved_ids(tx, at_most=_IN_FLIGHT)
-        known = broker_answers.read(tx, order.id, now - _SHARED_FOR, trading_day_start(now))
+        known = broker_answers.read(tx, order.id, now - SHARED_FOR, trading_day_start(now))
     feed = config.feed_of(order.symbol) if config else None
     if feed is None:
         return BrokerFacts()

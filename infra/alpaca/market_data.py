@@ -2,20 +2,24 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from common.holdings.corporate_actions import CorporateAction
-from common.market import CRYPTO_FEED, Quote
+from common.market import CRYPTO_FEED, NEW_YORK, Quote
 from infra.alpaca import corporate_actions
 from infra.alpaca.batches import BATCH_SIZE, BatchResult, batches, parse_each, part
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.option_data import OptionData
 from infra.alpaca.quotes import quote_of
 from infra.alpaca.shared_answers import SharedAnswers
-from infra.alpaca.spot import SpotData, crypto_venue, stock_venue
+from infra.alpaca.spot import SpotData, crypto_venue, stock_venue, without_spin_offs
 
 log = logging.getLogger(__name__)
+
+# Some session lies within it, whatever the holidays.
+_LAST_SESSION = timedelta(days=7)
 
 __all__ = ["BATCH_SIZE", "AlpacaMarketData"]
 
@@ -56,6 +60,22 @@ class AlpacaMarketData:
     ) -> BatchResult[CorporateAction]:
         """Return what changes shares of the symbols, processed from first to last (inclusive)."""
         return corporate_actions.corporate_actions(self._http, symbols, first, last)
+
+    def spin_off_rates(self, symbol: str, ex_date: date) -> tuple[Decimal, Decimal] | None:
+        """Return a stock's last close before a spin-off, as it was and as it reads afterwards.
+
+        None while the broker's adjusted history shows no difference.
+        """
+        until = datetime.combine(ex_date, datetime.min.time(), NEW_YORK)
+        closes = [
+            SpotData(self._http, venue).daily_closes([symbol], ex_date - _LAST_SESSION, until).found
+            for venue in (stock_venue("sip"), without_spin_offs())
+        ]
+        if not all(closes):
+            return None
+        before, after = (max(found, key=lambda bar: bar.as_of) for found in closes)
+        is_adjusted = before.as_of == after.as_of and 0 < after.price < before.price
+        return (before.price, after.price) if is_adjusted else None
 
     def _quotes(self, symbols: Sequence[str], feed: str) -> Any:
         wanted = {"symbols": ",".join(symbols)}

@@ -1,7 +1,7 @@
 """Stocks and crypto pairs (sections 2 and 3): snapshots, past closes and latest trades as facts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
@@ -54,6 +54,12 @@ def stock_venue(feed: str) -> Venue:
         params={"feed": feed},
         history={"feed": _HISTORY_FEED.get(feed, feed), "adjustment": "raw"},
     )
+
+
+def without_spin_offs() -> Venue:
+    """Return the consolidated tape's history, restated for spin-offs alone."""
+    venue = stock_venue("sip")
+    return replace(venue, history={**venue.history, "adjustment": "spin-off"})
 
 
 def crypto_venue() -> Venue:

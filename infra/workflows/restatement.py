@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from functools import partial
 
-from common.holdings.corporate_actions import CorporateAction
+from common.holdings.corporate_actions import SPIN_OFF, CorporateAction
 from common.market import trading_day
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.postgres.database import Database
@@ -32,9 +33,24 @@ def refresh(
         announced = market_data.corporate_actions(sorted(symbols), today - _PAST, today + _AHEAD)
         for issue in announced.problems:
             log.warning("%s: %s", issue.subject, issue.reason)
+        found = [_priced(market_data, action, today) for action in announced.found]
         with database.transaction() as tx:
-            corporate_actions.store(tx, announced.found, now)
+            corporate_actions.store(tx, found, now)
     return apply_due(database, now)
+
+
+def _priced(market_data: AlpacaMarketData, action: CorporateAction, today: date) -> CorporateAction:
+    """Say what a spin-off of before today took of its stock's price, once the broker says it.
+
+    The shares that it brings are in the account, and nobody's: no order of ours bought them.
+    """
+    if action.kind != SPIN_OFF or action.ex_date > today:
+        return action
+    rates = market_data.spin_off_rates(action.symbol, action.ex_date)
+    if rates is None:
+        return action
+    before, after = rates
+    return replace(action, effect="price", new_rate=before, old_rate=after)
 
 
 def apply_due(database: Database, now: datetime) -> int:

@@ -99,7 +99,7 @@ def latest(
         f"""
         SELECT fact.id, fact.symbol, fact.asset_class, fact.feed, fact.metric,
                coalesce(fact.price * basis.ratio, fact.price) AS price,
-               coalesce(fact.volume / basis.ratio, fact.volume) AS volume, fact.as_of, fact.raw
+               coalesce(fact.volume * basis.shares, fact.volume) AS volume, fact.as_of, fact.raw
         FROM jsonb_to_recordset(CAST(:wanted AS jsonb))
             AS k (symbol text, metric text, feed text, wanted integer)
         CROSS JOIN LATERAL (
@@ -112,9 +112,12 @@ def latest(
         ) AS fact
         LEFT JOIN LATERAL (
             SELECT utils_statistics.product(a.old_rate) / utils_statistics.product(a.new_rate)
-                AS ratio
+                       AS ratio,
+                   utils_statistics.product(a.new_rate / a.old_rate)
+                       FILTER (WHERE a.effect = 'shares') AS shares
             FROM corporate_actions a
-            WHERE a.symbol = fact.symbol AND a.effect = 'shares' AND a.applied_at IS NOT NULL
+            WHERE a.symbol = fact.symbol AND a.effect IN ('shares', 'price')
+              AND a.applied_at IS NOT NULL
               AND a.ex_date > CAST(fact.as_of AT TIME ZONE 'America/New_York' AS date)
             HAVING count(*) > 0
         ) AS basis ON true

@@ -8,7 +8,7 @@ CREATE TABLE corporate_actions (
     kind         text NOT NULL,
     symbol       text NOT NULL,
     ex_date      date NOT NULL,
-    effect       text NOT NULL CHECK (effect IN ('shares', 'cash', 'unexplained', 'none')),
+    effect       text NOT NULL CHECK (effect IN ('shares', 'cash', 'price', 'unexplained', 'none')),
     new_rate     numeric NOT NULL CHECK (new_rate > 0),
     old_rate     numeric NOT NULL CHECK (old_rate > 0),
     new_symbol   text,

@@ -23,7 +23,7 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     SELECT CASE WHEN count(*) > 0 THEN utils_statistics.product(a.old_rate)
                                        / utils_statistics.product(a.new_rate) END
     FROM corporate_actions a
-    WHERE a.symbol = of_symbol AND a.effect = 'shares' AND a.applied_at IS NOT NULL
+    WHERE a.symbol = of_symbol AND a.effect IN ('shares', 'price') AND a.applied_at IS NOT NULL
       AND a.ex_date > known_on AND a.ex_date <= today;
 END;
 

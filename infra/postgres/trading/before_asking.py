@@ -113,7 +113,7 @@ def _holders(
         SELECT t.firebase_uid, t.symbol, t.qty, t.avg_entry_price,
                d.symbol AS drift_symbol, d.ours, d.brokers,
                ({ON_SALE} AND o.firebase_uid = t.firebase_uid AND o.symbol = t.symbol) AS on_sale,
-               (SELECT min(a.id) FROM corporate_actions a
+               (SELECT min(a.kind || ' on ' || a.ex_date) FROM corporate_actions a
                 WHERE a.symbol = t.symbol AND a.effect = 'unexplained' AND a.resolved_at IS NULL
                   AND a.ex_date <= CAST(:today AS date)
                   AND t.opened_at < a.ex_date AT TIME ZONE 'America/New_York') AS unexplained
@@ -136,7 +136,7 @@ def _changed_basis(tx: Transaction, symbols: Collection[str], asked_at: datetime
     """Name a corporate action by symbol that was applied since the rules fired."""
     rows = tx.rows(
         """
-        SELECT symbol, min(id) AS id FROM corporate_actions
+        SELECT symbol, min(kind || ' on ' || ex_date) AS what FROM corporate_actions
         WHERE symbol = ANY(CAST(:symbols AS text[])) AND applied_at > :asked_at
           AND ex_date > CAST(:asked_at AS timestamptz) - interval '3 days'
         GROUP BY symbol
@@ -144,4 +144,4 @@ def _changed_basis(tx: Transaction, symbols: Collection[str], asked_at: datetime
         symbols=list(symbols),
         asked_at=asked_at,
     )
-    return {row["symbol"]: row["id"] for row in rows}
+    return {row["symbol"]: row["what"] for row in rows}

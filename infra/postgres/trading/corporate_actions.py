@@ -45,7 +45,7 @@ def due(tx: Transaction, today: date) -> list[CorporateAction]:
     rows = tx.rows(
         f"""
         SELECT {_COLUMNS} FROM corporate_actions a
-        WHERE applied_at IS NULL AND ex_date <= :today AND effect IN ('shares', 'cash')
+        WHERE applied_at IS NULL AND ex_date <= :today AND effect IN ('shares', 'cash', 'price')
           AND NOT EXISTS (
               SELECT FROM trade_orders o
               WHERE o.symbol = a.symbol AND {IS_OPEN} AND o.status <> :approved
@@ -81,7 +81,8 @@ def apply(tx: Transaction, action: CorporateAction, now: datetime) -> int:
     )
     if action.new_symbol:
         _rename(tx, action, action.new_symbol)
-    _restate_manual_holding(tx, action)
+    if action.effect != "price":
+        _restate_manual_holding(tx, action)
     _resolve_gaps(tx, action.symbol, now)
     return changed
 

@@ -215,11 +215,11 @@ def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
                             AND {IS_OPEN}) AS is_moving,
                ({ON_SALE} AND o.firebase_uid = :uid AND o.symbol = :symbol
                 AND o.id <> :id) AS on_sale,
-               (SELECT a.id FROM corporate_actions a
+               (SELECT a.kind || ' on ' || a.ex_date FROM corporate_actions a
                 WHERE a.symbol = :symbol AND a.applied_at > question.asked_at
                   AND a.ex_date > question.asked_at - interval '3 days'
                 UNION ALL
-                SELECT a.id FROM corporate_actions a
+                SELECT a.kind || ' on ' || a.ex_date FROM corporate_actions a
                 JOIN trades t ON t.symbol = a.symbol AND t.firebase_uid = :uid
                              AND t.closed_at IS NULL
                              AND t.opened_at < a.ex_date AT TIME ZONE 'America/New_York'

@@ -23,11 +23,24 @@ def restate(ledger: Ledger, action: CorporateAction) -> None:
         return
     if action.cash is not None:
         _adjust(ledger, action, action.symbol, -held.qty, None, cents(held.qty * action.cash))
+    elif action.kind == "spin_off":
+        _spin_off(ledger, action, held)
     elif action.rates is not None:
         new, old = action.rates
         qty = (held.qty * new / old).quantize(_SMALLEST_PART, ROUND_HALF_UP)
         entry = (held.avg_entry_price - action.cash_beside) * old / new
         _become(ledger, action, held, replace(held, qty=qty, avg_entry_price=entry))
+
+
+def _spin_off(ledger: Ledger, action: CorporateAction, held: Position) -> None:
+    """Leave the shares at a part of their cost, and bring the new ones at the rest."""
+    new, source = (Decimal(str(action.fields[name])) for name in ("new_rate", "source_rate"))
+    symbol, qty = str(action.fields["new_symbol"]), held.qty * new / source
+    entry = held.avg_entry_price * (1 - action.keeps) * source / new
+    kept = replace(held, avg_entry_price=held.avg_entry_price * action.keeps)
+    _adjust(ledger, action, action.symbol, Decimal(0), kept)
+    brought = replace(held, symbol=symbol, qty=qty, avg_entry_price=entry)
+    _adjust(ledger, action, symbol, qty, brought)
 
 
 def _become(ledger: Ledger, action: CorporateAction, held: Position, after: Position) -> None:

@@ -18,11 +18,15 @@ _DATES = ("ex_date", "effective_date", "process_date")
 
 @dataclass(frozen=True)
 class CorporateAction:
-    """One action: its kind as the request names it (`forward_split`), and its fields."""
+    """One action: its kind as the request names it (`forward_split`), and its fields.
+
+    A spin-off `keeps` a share of its stock's price; adjusted history alone tells it.
+    """
 
     id: str
     kind: str
     fields: dict[str, Any]
+    keeps: Decimal = Decimal(1)
 
     @property
     def symbol(self) -> str:
@@ -44,7 +48,7 @@ class CorporateAction:
         """How many new shares come for how many old ones; None when shares do not become others."""
         if self.kind == "stock_dividend":
             return 1 + Decimal(str(self.fields["rate"])), Decimal(1)
-        if self.kind == "name_change":
+        if self.kind in ("name_change", "spin_off"):
             return Decimal(1), Decimal(1)
         new, old = (
             self._rate(*names)
@@ -55,6 +59,8 @@ class CorporateAction:
     @property
     def symbol_after(self) -> str:
         """The name of the shares afterwards."""
+        if self.kind == "spin_off":
+            return self.symbol
         renamed = self.fields.get("new_symbol") or self.fields.get("acquirer_symbol")
         return str(renamed or self.symbol)
 
@@ -87,14 +93,14 @@ class CorporateActions:
         self._announced: list[CorporateAction] = []
         self._done: set[str] = set()
 
-    def announce(self, kind: str, **fields: Any) -> CorporateAction:
+    def announce(self, kind: str, *, keeps: Decimal = Decimal(1), **fields: Any) -> CorporateAction:
         """Announce an action by its fields; its process date defaults to its ex-date.
 
         For example `announce("forward_split", symbol="SPY", new_rate=10, old_rate=1,
         ex_date="2026-02-11")`.
         """
         dated = next(str(fields[name]) for name in _DATES if name in fields)
-        action = CorporateAction(str(uuid.uuid4()), kind, {"process_date": dated, **fields})
+        action = CorporateAction(str(uuid.uuid4()), kind, {"process_date": dated, **fields}, keeps)
         self._announced.append(action)
         return action
 
@@ -118,6 +124,14 @@ class CorporateActions:
             (each.at, each.rates[0] / each.rates[1])
             for each in self._announced
             if each.symbol == symbol and each.rates and each.kind != "name_change"
+        ]
+
+    def spin_offs(self, symbol: str) -> list[tuple[int, Decimal]]:
+        """Return when prices of a symbol lost which part, for adjusted history."""
+        return [
+            (each.at, 1 / each.keeps)
+            for each in self._announced
+            if each.symbol == symbol and each.kind == "spin_off"
         ]
 
     def forget(self) -> None:

@@ -48,6 +48,8 @@ class BrokerIs:
 
     def run(self, world: World) -> None:
         """Turn the simulator's switch."""
+        if getattr(world.simulator.switches, self.switch) != self.value:
+            world.switched_at[self.switch] = world.simulator.clock.now()
         setattr(world.simulator.switches, self.switch, self.value)
 
 

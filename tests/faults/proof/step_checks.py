@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from functions.orders.broker_facts import SHARED_FOR
+from infra.simulator.market import timestamps
 from tests.faults.proof.account_steps import BY_HAND
 from tests.faults.proof.steps import AtOnce, Step
 from tests.faults.proof.world import World
@@ -41,8 +43,8 @@ def violations(before: BrokerState, step: Step, world: World) -> Iterator[str]:
         for order in new - known:
             if scope in ("*", owners.get(order)):
                 yield f"sent_while_halted: {order} was placed while {scope} was halted"
-    if world.simulator.switches.account_blocked:
-        yield f"sent_while_blocked: {new} were placed while the account was blocked"
+    if blocked := new & _placed_while_blocked(world):
+        yield f"sent_while_blocked: {blocked} were placed while the account was blocked"
     if not isinstance(step, AtOnce) and _spoilt(world) > before.spoilt_quotes:
         yield f"sent_on_no_price: {new} were placed though the quote was stale or empty"
     yield from _while_unsure(before, BrokerState.of(world), new, owners)
@@ -60,6 +62,18 @@ def _while_unsure(
 
 def _placed(world: World) -> set[str]:
     return {order.client_order_id for order in world.simulator.ledger.orders()}
+
+
+def _placed_while_blocked(world: World) -> set[str]:
+    """Name what was placed after orders in flight may have shared what the account was before."""
+    if not world.simulator.switches.account_blocked:
+        return set()
+    known_by = timestamps.from_datetime(world.switched_at["account_blocked"] + SHARED_FOR)
+    return {
+        order.client_order_id
+        for order in world.simulator.ledger.orders()
+        if order.created_at > known_by
+    }
 
 
 def _owners(world: World) -> dict[str, str]:

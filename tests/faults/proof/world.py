@@ -33,7 +33,8 @@ class World:
     """Everything outside of the functions, and the way to call them.
 
     Reading goes by `database`, a pool of the proof's own that nothing disturbs. `halted` holds, by
-    scope, the orders that the broker had when trading was stopped.
+    scope, the orders that the broker had when trading was stopped; `switched_at` when each of the
+    broker's switches was turned last.
     """
 
     parts: Parts
@@ -47,6 +48,7 @@ class World:
     fallen: list[Instance] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     halted: dict[str, set[str]] = field(default_factory=dict)
+    switched_at: dict[str, datetime] = field(default_factory=dict)
     arrived_late: set[str] = field(default_factory=set)
     reconciled: dict[str, Any] = field(default_factory=dict)
 

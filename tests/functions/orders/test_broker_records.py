@@ -119,6 +119,58 @@ def test_a_cash_merger_ends_the_position_at_its_price(
     assert simulator.ledger.position("SPY") is None
 
 
+SPIN_OFF: dict[str, Any] = {
+    "source_symbol": "SPY",
+    "source_rate": 4,
+    "new_symbol": "GEV",
+    "new_rate": 1,
+    "ex_date": "2026-02-11",
+}
+
+
+def test_a_spin_off_restates_its_stock_by_the_adjusted_history_once(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    simulator.corporate_actions.announce("spin_off", keeps=Decimal("0.8"), **SPIN_OFF)
+    simulator.clock.advance(timedelta(days=1))
+    simulator.market.set_price("SPY", "393.6", prev_close=492, live=True)
+
+    tick()
+    tick()
+
+    (position,) = held(db)
+    ledger = simulator.ledger.position("SPY")
+    assert ledger is not None
+    assert position["qty"] == ledger.qty == 2
+    assert abs(position["avg_entry_price"] - ledger.avg_entry_price) < Decimal("0.001")
+    assert audit(db) == [("corporate_action", 2, 2)]
+    assert rows(db, "SELECT 1 FROM questions WHERE question_text LIKE '%lost%'") == []
+    (close,) = rows(
+        db,
+        "SELECT price FROM"
+        " utils_statistics.previous_close('SPY', 'us_equity', '2026-02-11 05:00Z')",
+    )
+    assert close["price"] == Decimal("393.6")
+    (drift,) = reconcile()["position_drift"]  # what it brought is nobody's: a person says so
+    assert (drift["symbol"], drift["brokers"]) == ("GEV", "0.5")
+
+
+def test_a_spin_off_keeps_its_holders_from_orders_until_the_history_tells_its_part(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    simulator.corporate_actions.announce("spin_off", **SPIN_OFF)
+    simulator.clock.advance(timedelta(days=1))
+    simulator.market.set_price("SPY", "450", prev_close=492, live=True)
+    tick()
+
+    (dip,) = rows(db, "SELECT asked, held_back FROM rule_status WHERE rule_id = 'dip_confirm'")
+    assert dip == {"asked": 0, "held_back": {"CORPORATE_ACTION": 1}}
+    assert rows(db, "SELECT 1 FROM questions WHERE question_text LIKE '%lost%'") == []
+    assert audit(db) == []
+
+
 def test_a_merger_for_shares_and_cash_is_followed_once(
     db: Database, simulator: SimulatedBroker
 ) -> None:

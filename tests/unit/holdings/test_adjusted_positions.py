@@ -120,6 +120,25 @@ def test_cash_beside_new_shares_gives_back_what_was_paid_and_realizes_the_rest(
     assert trade.avg_entry_price > 0
 
 
+# What was left of the price: GE beside GE Vernova (April 2024), IBM beside Kyndryl (November 2021),
+# and eBay beside PayPal (July 2015).
+@pytest.mark.parametrize(
+    ("before", "after", "entry"),
+    [("175.97", "140.37", "39.88"), ("125.84", "120.47", "47.87"), ("66.29", "27.90", "21.04")],
+)
+def test_a_spin_off_takes_a_part_of_the_entry_price_and_no_share(
+    before: str, after: str, entry: str
+) -> None:
+    spin_off = replace(
+        split(1, 1), effect="price", new_rate=Decimal(before), old_rate=Decimal(after)
+    )
+
+    trade = restate(BEGUN, spin_off)
+
+    assert (trade.qty, trade.realized_pnl) == (BEGUN.qty, BEGUN.realized_pnl)
+    assert round(trade.avg_entry_price, 2) == Decimal(entry)
+
+
 def test_other_units_at_the_same_cost_are_a_split() -> None:
     ours = (Decimal(2), Decimal(492))
 

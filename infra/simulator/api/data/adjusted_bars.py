@@ -1,10 +1,12 @@
 """Bars on the basis that a request asks for (`adjustment`): as traded, or restated for splits.
 
 Prices from before a split are divided by its ratio and volumes multiplied, as the broker's page
-"Historical Stock Data" shows for AAPL. Adjustments for dividends change nothing here.
+"Historical Stock Data" shows for AAPL; a spin-off lowers the prices before it alone. Adjustments
+for dividends change nothing here.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from infra.simulator.api.data.bar_history import Adjusted
@@ -13,7 +15,7 @@ from infra.simulator.market.bars import Bar
 from infra.simulator.market.corporate_actions import CorporateActions
 
 _ADJUSTMENTS = {"raw", "split", "dividend", "spin-off", "all"}
-_GRID = Decimal("0.0001")
+_GRID, _ONE = Decimal("0.0001"), Decimal(1)
 
 
 def adjusted(actions: CorporateActions, arguments: Mapping[str, str], now: int) -> Adjusted:
@@ -21,17 +23,17 @@ def adjusted(actions: CorporateActions, arguments: Mapping[str, str], now: int) 
     asked = set(arguments.get("adjustment", "raw").split(","))
     for adjustment in sorted(asked - _ADJUSTMENTS):
         raise bad_data_request(f"invalid adjustment: {adjustment}")
-    if not asked & {"split", "all"}:
-        return raw
 
     def restated(symbol: str, bar: Bar) -> Bar:
-        ratio = Decimal(1)
-        for at, split in actions.splits(symbol):
-            if bar.at < at <= now:
-                ratio *= split
-        return bar if ratio == 1 else _divided(bar, ratio)
+        split = _ratio(actions.splits(symbol), bar, now) if asked & {"split", "all"} else _ONE
+        left = _ratio(actions.spin_offs(symbol), bar, now) if asked & {"spin-off", "all"} else _ONE
+        return bar if split == left == 1 else _divided(bar, split * left, split)
 
     return restated
+
+
+def _ratio(changes: Sequence[tuple[int, Decimal]], bar: Bar, now: int) -> Decimal:
+    return math.prod((ratio for at, ratio in changes if bar.at < at <= now), start=_ONE)
 
 
 def raw(symbol: str, bar: Bar) -> Bar:  # noqa: ARG001
@@ -39,7 +41,7 @@ def raw(symbol: str, bar: Bar) -> Bar:  # noqa: ARG001
     return bar
 
 
-def _divided(bar: Bar, ratio: Decimal) -> Bar:
+def _divided(bar: Bar, ratio: Decimal, shares: Decimal) -> Bar:
     def divided(price: Decimal) -> Decimal:
         return (price / ratio).quantize(_GRID)
 
@@ -49,5 +51,5 @@ def _divided(bar: Bar, ratio: Decimal) -> Bar:
         divided(bar.high),
         divided(bar.low),
         divided(bar.close),
-        int(bar.volume * ratio),
+        int(bar.volume * shares),
     )
