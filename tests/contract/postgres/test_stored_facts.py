@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from common.market import Metric, Snapshot
 from infra.postgres.database import Database
 from infra.postgres.market import market_data
@@ -44,6 +46,29 @@ def test_the_newest_facts_of_each_key_come_oldest_first(db: Database) -> None:
     newest = found["SPY", "last_trade", "iex"][0]
     assert newest.id is not None
     assert newest == replace(fact("SPY", "last_trade", 2), id=newest.id)
+
+
+@pytest.mark.parametrize(
+    ("effect", "new", "old", "price", "volume"),
+    [("shares", 10, 1, "10.1", "10"), ("price", 5, 4, "80.8", "1"), ("cash", 1, 1, "101", "1")],
+)
+def test_what_was_known_before_a_corporate_action_is_read_on_the_basis_after_it(
+    db: Database, effect: str, new: int, old: int, price: str, volume: str
+) -> None:
+    with db.transaction() as tx:
+        market_data.store(tx, [fact("SPY", "daily_close", 1)], NOON)
+        tx.run(
+            "INSERT INTO corporate_actions (id, kind, symbol, ex_date, effect, new_rate, old_rate,"
+            " announced_at, applied_at) VALUES ('a', 'k', 'SPY', DATE '2026-02-11', :effect, :new,"
+            " :old, :now, :now)",
+            effect=effect,
+            new=new,
+            old=old,
+            now=NOON,
+        )
+        ((found,),) = market_data.latest(tx, {("SPY", "daily_close", "iex"): 1}).values()
+
+    assert (found.price, found.volume) == (Decimal(price), Decimal(volume))
 
 
 def test_nothing_is_read_for_no_keys(db: Database) -> None:
