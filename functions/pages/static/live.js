@@ -34,13 +34,23 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt.closest && event.detail.elt.closest(".simulator")) htmx.trigger("#poll", "refresh");
   });
-  // Where nothing answers, the page says so, goes on trying, and takes it back.
-  const TROUBLE = "The functions do not answer: trying again.";
+  // Where nothing answers, or only with an error, the page says so, goes on trying, and takes it back.
+  const SILENT = "The functions do not answer: trying again.";
+  let trouble = "";
   const notice = () => document.getElementById("notice");
-  const inTrouble = () => { notice().textContent = TROUBLE; };
-  document.addEventListener("htmx:sendError", inTrouble);
-  document.addEventListener("htmx:timeout", inTrouble);
-  document.addEventListener("htmx:afterOnLoad", () => { if (notice().textContent === TROUBLE) notice().textContent = ""; });
+  const inTrouble = (text) => { trouble = text; notice().textContent = text; };
+  document.addEventListener("htmx:sendError", () => inTrouble(SILENT));
+  document.addEventListener("htmx:timeout", () => inTrouble(SILENT));
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    const { elt, xhr } = event.detail;
+    if (elt.id === "poll" && xhr.status !== 200) {
+      const said = new DOMParser().parseFromString(xhr.responseText, "text/html").getElementById("notice");
+      inTrouble(`${said ? said.textContent.trim() : xhr.status}: trying again.`);
+    } else if (trouble) {
+      if (notice().textContent === trouble) notice().textContent = "";
+      trouble = "";
+    }
+  });
 
   const setClock = (instant, speed) => { clock = { at: Date.parse(instant), seen: Date.now(), speed }; };
   const now = () => clock.at + (Date.now() - clock.seen) * clock.speed;

@@ -18,7 +18,7 @@ from werkzeug.exceptions import (
 
 from common.bounds import LARGEST_BODY
 from infra.simulator.api import failures
-from infra.simulator.api.control import control_api, control_market
+from infra.simulator.api.control import control_api, control_market, openapi
 from infra.simulator.api.data import (
     corporate_actions_api,
     crypto_api,
@@ -35,7 +35,7 @@ _CONTROL = "/sim"
 _APIS = (
     *(data_api, crypto_api, option_data_api, corporate_actions_api),
     *(orders_api, account_api, reference_api, contracts_api),
-    *(control_api, control_market),
+    *(control_api, control_market, openapi),
 )
 # Crypto data needs no keys; wrong ones are refused all the same.
 _OPEN_TO_ALL = "/v1beta3/crypto"

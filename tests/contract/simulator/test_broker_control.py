@@ -1,5 +1,6 @@
 """Scripting the simulator over HTTP, and killing it."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import schemathesis
 
 from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
@@ -39,6 +41,26 @@ class TestControl:
         assert [waiting["kind"] for waiting in fault["waiting"]] == ["status"]
         assert http.get("/v2/clock").status_code == 503
         assert broker.market.symbols() == ["AAPL", "IBM", "SPY"]
+
+    def test_the_document_describes_every_route_and_nothing_else(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        document = http.get("/sim/openapi.json").json()
+
+        described = {
+            (method.upper(), path)
+            for path, operations in document["paths"].items()
+            for method in operations
+        }
+        routes = {
+            (method, re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule))
+            for rule in broker.app.url_map.iter_rules()
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+            if rule.rule.startswith("/sim/")
+        }
+        assert described == routes
+        readable: Any = schemathesis.openapi.from_dict(document)
+        assert len([each.ok() for each in readable.get_all_operations()]) == len(routes)
 
     def test_script_reads_the_ledger(self, http: httpx.Client) -> None:
         placed(http, qty="1")
