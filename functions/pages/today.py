@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from common.market import Session
 from common.server_limits import ServerLimits
 from functions.pages.rendering import Reply, page
 from functions.pages.requests import Call
@@ -12,7 +13,7 @@ from infra.postgres.database import Row, Transaction
 from infra.postgres.trading import exposure
 from infra.postgres.users import account_status, configs
 from infra.workflows import day_status
-from infra.workflows.day_status import Stuck
+from infra.workflows.day_status import DayStatus, Stuck
 
 _USERS = 6
 _PERCENT = 100
@@ -50,6 +51,7 @@ def show(call: Call) -> Reply:
         day = day_status.read(tx, call.now)
         shown: dict[str, Any] = {
             "day": day,
+            "next_session": _next_session(tx, day),
             "trading_enabled": settings.trading_enabled,
             "metrics": _metrics(tx, call),
             "steps": _steps(day.counts),
@@ -61,6 +63,13 @@ def show(call: Call) -> Reply:
             "stuck": [(_where(each), each.what, each.why) for each in day.stuck],
         }
     return page(call, "today", **shown)
+
+
+def _next_session(tx: Transaction, day: DayStatus) -> Session | None:
+    """Read the session after the one that runs, as far as the calendar is known."""
+    if not day.is_open or day.session is None:
+        return None
+    return account_status.next_session(tx, day.session.close)
 
 
 def _metrics(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:

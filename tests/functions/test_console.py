@@ -34,6 +34,15 @@ def test_a_page_is_shown_and_lets_nothing_of_another_host_in(page: str) -> None:
     assert not re.search(r"(src|href)=\"(https?:)?//", reply.text)
 
 
+def test_today_names_the_session_and_the_next_one() -> None:
+    tick()
+
+    shown = function("console").get("/").text
+
+    day = r"\w{3} \d+ \w{3}"
+    assert re.search(rf"closes {day}, 16:00; the next opens {day}, 09:30", shown)
+
+
 @pytest.mark.parametrize(
     "path",
     [
