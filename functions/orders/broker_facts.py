@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from common.guardrails.facts import BrokerFacts
 from common.market import StockFeed, trading_day, trading_day_start
 from common.orders.order import Order
+from common.orders.status import APPROVED
 from infra.alpaca import order_facts
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
@@ -36,16 +37,17 @@ def fetch(
     """Ask for all facts at once; an order waits for the slowest answer, not for their sum.
 
     The account's state is read once for all orders in flight: what was asked for a moment ago, and
-    after the order's yes, is not asked again. An asset is asked for once a day. Whether the market
-    is open is in the stored calendar.
+    after the order's yes, is not asked again. What was claimed before is judged anew, by what is so
+    now. An asset is asked for once a day. Whether the market is open is in the stored calendar.
 
     Raises TransientError when the broker does not answer: the order stays approved and comes again.
     """
+    since = now - SHARED_FOR if order.status == APPROVED else now
     with session.transaction() as tx:
         config = configs.of_user(tx, order.firebase_uid, stock_feed)
         today = sessions.today(tx, now)
         in_flight = order_lists.approved_ids(tx, at_most=_IN_FLIGHT)
-        known = broker_answers.read(tx, order.id, now - SHARED_FOR, trading_day_start(now))
+        known = broker_answers.read(tx, order.id, since, trading_day_start(now))
     feed = config.feed_of(order.symbol) if config else None
     if feed is None:
         return BrokerFacts()

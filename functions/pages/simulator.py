@@ -1,4 +1,4 @@
-"""The bar that drives the simulator: time, prices and faults. Only on the local stack."""
+"""The bar that drives the simulator: time, prices, splits and faults. Only on the local stack."""
 
 import re
 from collections.abc import Callable
@@ -41,11 +41,24 @@ def _step(call: Call) -> str:
 
 
 def _price(call: Call) -> str:
-    symbol, last = call.field("symbol").upper(), _positive(call.field("last"), "price")
-    if not _SYMBOL.fullmatch(symbol):
-        raise BadRequest("The symbol must be one of a stock or of a crypto pair.")
+    symbol, last = _symbol(call), _positive(call.field("last"), "price")
     ask(call, "PUT", f"/market/{symbol}", {"last": str(last), "live": True})
     return f"{symbol} trades at ${last}: the next tick sees it."
+
+
+def _split(call: Call) -> str:
+    symbol = _symbol(call)
+    if "/" in symbol:
+        raise BadRequest("A pair of currencies is not split.")
+    announced = ask(call, "POST", f"/splits/{symbol}", {"new_rate": 2})
+    return f"Two shares of {symbol} come for one on {announced['ex_date']}: halve its price then."
+
+
+def _symbol(call: Call) -> str:
+    symbol = call.field("symbol").upper()
+    if not _SYMBOL.fullmatch(symbol):
+        raise BadRequest("The symbol must be one of a stock or of a crypto pair.")
+    return symbol
 
 
 def _fault(call: Call) -> str:
@@ -61,6 +74,7 @@ _ACTIONS: dict[str, Callable[[Call], str]] = {
     "run": _run,
     "step": _step,
     "price": _price,
+    "split": _split,
     "fault": _fault,
 }
 

@@ -79,7 +79,7 @@ class _Market(WireModel):
 
 
 class _Clock(WireModel):
-    timestamp: Instant
+    now: Instant
 
 
 @dataclass(frozen=True)
@@ -148,5 +148,5 @@ def market_is_open(http: AlpacaHttp) -> bool:
 
 
 def now(http: AlpacaHttp) -> datetime:
-    """Read `GET /v2/clock`: the broker's time."""
-    return read(_Clock, http.get("/v2/clock")).timestamp.astimezone(UTC)
+    """Read the simulator's `GET /sim/clock`; the broker's own would cost one of its requests."""
+    return read(_Clock, http.get("/sim/clock")).now.astimezone(UTC)

@@ -178,7 +178,7 @@ class AlpacaTrading:
         return accounts.market_is_open(self._http)
 
     def now(self) -> datetime:
-        """Return the broker's time (`GET /v2/clock`), as the simulator's tests need it."""
+        """Return the simulator's time, as its tests need it (`BROKER_CLOCK`)."""
         return accounts.now(self._http)
 
 

@@ -146,3 +146,8 @@ def test_a_price_and_a_pause_of_the_bar_reach_the_pages(console: Watched, stack:
     expect(page.locator("#notice")).to_have_text("The clock stands.")
     expect(page.locator("time.now")).to_contain_text("paused")
     assert stack.simulator.clock.speed == 0
+
+    page.get_by_role("button", name="Split 2:1").click()
+    expect(page.locator("#notice")).to_contain_text("Two shares of SPY come for one on 2026-02-11")
+    (split,) = stack.simulator.corporate_actions.listed()
+    assert (split.kind, split.symbol) == ("forward_split", "SPY")

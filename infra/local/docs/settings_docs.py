@@ -24,7 +24,7 @@ DESCRIPTIONS = {
     "TRADING_WORKER_INGEST_ENABLED": "Whether market data is fetched.",
     "TRADING_WORKER_EVAL_ENABLED": "Whether rules are evaluated.",
     "QUESTION_PIPELINE_TEST_MODE": "No broker at all: fixture prices and fake fills.",
-    "BROKER_CLOCK": "Take the time from the broker, as the simulator's tests need it.",
+    "BROKER_CLOCK": "Take the time from the broker simulator.",
     "ALPACA_API_KEY_ID": "The broker's key.",
     "ALPACA_API_SECRET_KEY": "The broker's secret key.",
     "ALPACA_TRADING_BASE_URL": "The broker's paper or live host, or this machine.",

@@ -62,6 +62,21 @@ class TestControl:
         readable: Any = schemathesis.openapi.from_dict(document)
         assert len([each.ok() for each in readable.get_all_operations()]) == len(routes)
 
+    def test_a_script_splits_a_share_overnight(
+        self, http: httpx.Client, broker: SimulatedBroker
+    ) -> None:
+        placed(http, qty="1")
+        http.get("/v2/clock")
+
+        announced = http.post("/sim/splits/AAPL", json={"new_rate": 2}).json()
+        http.put("/sim/clock", json={"now": f"{announced['ex_date']}T16:00:00Z"})
+        http.get("/v2/clock")
+
+        assert (announced["kind"], announced["new_rate"]) == ("forward_split", 2)
+        assert http.get("/sim/ledger").json()["positions"] == {"AAPL": "2"}
+        assert http.post("/sim/splits/AAPL", json={"new_rate": 0}).status_code == 400
+        assert broker.ledger.positions()
+
     def test_script_reads_the_ledger(self, http: httpx.Client) -> None:
         placed(http, qty="1")
         http.get("/v2/clock")

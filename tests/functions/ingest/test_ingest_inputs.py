@@ -86,7 +86,7 @@ def test_stocks_and_crypto_are_one_request_each_however_many_users(
     answer = ingest()
 
     assert answer == {"inputs": 3, "facts": 15, "stored": 15}
-    data = [path for path in asked if path not in ("/v2/clock", "/v2/calendar")]
+    data = [path for path in asked if path not in ("/sim/clock", "/v2/calendar")]
     prices = ["/v1beta3/crypto/us/snapshots", "/v2/stocks/snapshots"]
     assert sorted(data) == ["/v1/corporate-actions", *prices]
     assert stored(db, "ETH/USD")["last_trade"] == [(Decimal("2500.5"), "02-10 12:00")]

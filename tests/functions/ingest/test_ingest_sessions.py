@@ -72,7 +72,7 @@ def test_on_a_holiday_there_is_no_session_and_no_request_for_stocks(
 
     assert ingest() == {"inputs": 0, "facts": 0, "stored": 0}
     assert today(db, holiday) is None
-    assert [path for path in asked if path != "/v2/clock"] == [CALENDAR]
+    assert [path for path in asked if path != "/sim/clock"] == [CALENDAR]
     with db.transaction() as tx:
         day = sessions.day(tx, holiday)
     assert day is not None

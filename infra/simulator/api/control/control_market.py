@@ -5,6 +5,8 @@ PUT    /sim/market/SYMBOL    {"last", ["prev_close", "bid", "ask", "bid_size", "
                              "at": TIME, "live": bool]}; see Market.set_price. SYMBOL is a stock's
                              or a crypto pair (BTC/USD)
 GET    /sim/options          {CONTRACT: SNAP or null}, as in the data API
+POST   /sim/splits/SYMBOL    {"new_rate", ["old_rate"]}: announces a split of a stock for the next
+                             day in New York
 PUT    /sim/options/CONTRACT {["underlying", "bid", "ask", "bid_size", "ask_size", "last",
                              "day_volume", "open_interest", "implied_volatility", "greeks": {...},
                              "style", "at": TIME]}; see OptionMarket.put
@@ -12,14 +14,16 @@ PUT    /sim/assets/SYMBOL    change fields of an asset, e.g. {"tradable": false}
 """
 
 from dataclasses import asdict
+from datetime import timedelta
 
 import flask
 
-from infra.simulator.api.control.control_script import Json, changes, control_routes
-from infra.simulator.api.control.documents import AssetChange, OptionPrice, StockPrice
+from infra.simulator.api.control.control_script import Json, changes, control_routes, document
+from infra.simulator.api.control.documents import AssetChange, OptionPrice, Split, StockPrice
 from infra.simulator.api.data import wire_crypto, wire_data, wire_options
 from infra.simulator.market.symbols import is_crypto
 from infra.simulator.market.tape import View
+from infra.simulator.market.timestamps import NEW_YORK
 from infra.simulator.state import BrokerState
 
 
@@ -43,6 +47,16 @@ def _market_routes(routes: flask.Blueprint, broker: BrokerState) -> None:
         broker.market.set_price(symbol, price.pop("last"), **price)
         view = broker.market.view(symbol)
         return _snapshot(symbol, view) if view else {}
+
+    @routes.post("/splits/<symbol>")
+    def split(symbol: str) -> Json:
+        rates = document(Split)
+        kind = "forward_split" if rates.new_rate > rates.old_rate else "reverse_split"
+        tomorrow = broker.clock.now().astimezone(NEW_YORK).date() + timedelta(days=1)
+        announced = broker.corporate_actions.announce(
+            kind, symbol=symbol, ex_date=str(tomorrow), **rates.model_dump()
+        )
+        return {"id": announced.id, "kind": kind, **announced.fields}
 
     @routes.put("/assets/<path:symbol>")
     def change_asset(symbol: str) -> Json:

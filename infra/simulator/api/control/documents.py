@@ -74,6 +74,13 @@ class StockPrice(Model):
     live: StrictBool = False
 
 
+class Split(Model):
+    """How many shares come for how many, from the next day in New York on."""
+
+    new_rate: Annotated[StrictInt, Field(ge=1, le=1000)]
+    old_rate: Annotated[StrictInt, Field(ge=1, le=1000)] = 1
+
+
 class OptionPrice(Model):
     """What is known of an option contract."""
 

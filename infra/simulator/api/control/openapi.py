@@ -14,6 +14,7 @@ from infra.simulator.api.control.documents import (
     FaultRequest,
     OptionPrice,
     Reset,
+    Split,
     StockPrice,
     SwitchChange,
 )
@@ -28,6 +29,7 @@ OPERATIONS: dict[tuple[str, str], tuple[str, type[Model] | None]] = {
     ),
     ("GET", "/sim/market"): ("Read what is known of each stock and pair.", None),
     ("PUT", "/sim/market/{symbol}"): ("Put a trade and a quote on the tape.", StockPrice),
+    ("POST", "/sim/splits/{symbol}"): ("Announce a split for the next day.", Split),
     ("GET", "/sim/options"): ("Read what is known of each contract.", None),
     ("PUT", "/sim/options/{contract}"): ("Quote an option contract.", OptionPrice),
     ("PUT", "/sim/assets/{symbol}"): ("Change fields of an asset.", AssetChange),
