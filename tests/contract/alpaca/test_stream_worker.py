@@ -276,3 +276,29 @@ def test_of_what_is_no_longer_followed_nothing_is_missed(broker: SimulatedBroker
     with pytest.raises(TransientError):
         ingest.fill_gaps()
     wire.close()
+
+
+def test_a_batch_says_how_late_it_is_and_what_came_since_the_one_before(
+    db: Database, broker: SimulatedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    wire = AlpacaHttp("http://127.0.0.1:1", *KEYS)
+    buffer = StreamBuffer(most_minutes=1)
+    ingest = StreamIngest("iex", AlpacaMarketData(wire), buffer, broker.clock)
+    store = StreamStore(db, buffer, broker.clock)
+    bar = {"T": "b", "S": "SPY", "o": 1, "h": 1, "l": 1, "c": 1, "v": 1}
+    trade = {"T": "t", "p": 501, "s": 1}
+
+    ingest.received([bar | {"t": f"2026-10-08T14:{minute}:00Z"} for minute in (10, 11, 12)])
+    ingest.received([trade | {"S": "SPY", "t": "2026-10-08T14:29:58Z"}, {"T": "q", "S": "SPY"}])
+    ingest.received([trade | {"S": "AAPL", "t": "2026-10-08T14:29:59Z"}])
+    store.store_due()
+    ingest.received([trade | {"S": "MSFT", "t": "2026-10-08T14:30:00Z"}])
+    store.store_due()
+
+    lines = [vars(each) for each in caplog.records if vars(each).get("event") == "stream_stored"]
+    assert [(line["lag_seconds"], line["messages"], line["dropped"]) for line in lines] == [
+        (2.0, 6, 2),
+        (0.0, 1, 0),
+    ]
+    wire.close()
