@@ -25,6 +25,7 @@ locals {
   minutely = [for job in local.schedules : local.names[job.function] if job.schedule == "* * * * *"]
 
   from_functions = "resource.type=\"cloud_run_revision\" AND metric.type="
+  from_stream    = "resource.type=\"cloud_run_worker_pool\" AND metric.type="
 }
 
 resource "google_monitoring_notification_channel" "email" {

@@ -5,7 +5,7 @@ locals {
     [
       for name, metric in local.metrics : {
         title   = metric.about
-        filter  = "${local.from_functions}\"${local.metric_types[name]}\""
+        filter  = "${try(metric.by, "") == "stream" ? local.from_stream : local.from_functions}\"${local.metric_types[name]}\""
         aligner = can(metric.value) ? "ALIGN_PERCENTILE_95" : "ALIGN_SUM"
         reducer = can(metric.value) ? "REDUCE_MAX" : "REDUCE_SUM"
         groups  = try(["metric.label.${metric.label}"], [])

@@ -4,7 +4,7 @@ locals {
   functions_range = "10.10.0.0/22"
 
   # Cloud Run takes two addresses an instance, for the old revision and the new one while they change.
-  addresses_needed = 4 * sum(values(local.max_instances))
+  addresses_needed = 4 * (sum(values(local.max_instances)) + length(local.stream_users))
   addresses        = pow(2, 32 - tonumber(split("/", local.functions_range)[1])) - 4 # Google keeps four
 }
 
@@ -78,8 +78,11 @@ locals {
   max_connections = max([for memory, count in local.connections_by_memory : count if tonumber(memory) <= local.memory_mb]...)
 
   # What the functions can open at most, beside what Postgres, Cloud SQL, a build and an operator need.
-  function_connections = sum([for function, f in local.functions : f.connections * local.max_instances[function]])
-  other_connections    = 15
+  # Of the stream's worker two, while it is replaced.
+  function_connections = 2 * local.stream_connections + sum([
+    for function, f in local.functions : f.connections * local.max_instances[function]
+  ])
+  other_connections = 15
 
   # Postgres knows an account by its address without the last part.
   database_users = { for function in keys(local.functions) : function => trimsuffix(google_service_account.function[function].email, ".gserviceaccount.com") }

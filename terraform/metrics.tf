@@ -1,6 +1,11 @@
 locals {
   metrics = yamldecode(file("${path.module}/metrics.yaml"))
 
+  logged_by = {
+    functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=~\"^${var.name}-\""
+    stream    = "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"${local.stream_name}\""
+  }
+
   # As alerts and the dashboard name them.
   metric_types = { for name in keys(local.metrics) : name => "logging.googleapis.com/user/${var.name}/${name}" }
 }
@@ -11,8 +16,7 @@ resource "google_logging_metric" "this" {
   name        = "${var.name}/${each.key}"
   description = each.value.about
   filter = join(" AND ", compact([
-    "resource.type=\"cloud_run_revision\"",
-    "resource.labels.service_name=~\"^${var.name}-\"",
+    local.logged_by[try(each.value.by, "functions")],
     "jsonPayload.event=\"${each.value.event}\"",
     try(each.value.where, ""),
   ]))

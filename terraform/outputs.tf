@@ -44,7 +44,7 @@ output "database" {
     name                 = google_sql_database.this.name
     max_connections      = local.max_connections
     function_connections = local.function_connections
-    function_users       = values(local.database_users)
+    function_users       = concat(values(local.database_users), local.stream_users)
   }
 }
 

@@ -116,7 +116,7 @@ resource "google_cloudbuild_trigger" "apply" {
     _PLAN         = "none"
     _POOL         = google_cloudbuild_worker_pool.this[0].id
     _SETTINGS     = local.command_settings["deploy"]
-    _USERS        = join(" ", concat(values(local.database_users), [google_sql_user.operator.name]))
+    _USERS        = join(" ", concat(values(local.database_users), local.stream_users, [google_sql_user.operator.name]))
   }
 }
 

@@ -315,3 +315,14 @@ variable "min_instances" {
     error_message = "A whole number each, not above the function's max_instances."
   }
 }
+
+variable "stream_image" {
+  description = "The image of the worker that follows the broker's streams, by its digest or tag (docs/deploy.md). Empty: there is none, and everything is polled."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.stream_image == "" || can(regex("^[a-z0-9.-]+\\.pkg\\.dev/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})$", var.stream_image))
+    error_message = "An image of Artifact Registry with its tag or digest: REGION-docker.pkg.dev/PROJECT/REPOSITORY/stream:TAG."
+  }
+}

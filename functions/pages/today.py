@@ -75,9 +75,11 @@ def _next_session(tx: Transaction, day: DayStatus) -> Session | None:
 def _metrics(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
     """Name, show and explain what the logs carry as metrics, too."""
     lag, fires = metrics.ingest_lag(tx, call.now), metrics.rule_fires(tx, call.now)
-    latency = metrics.order_latency(tx, call.now)
+    latency, streamed = metrics.order_latency(tx, call.now), metrics.streamed(tx, call.now)
     return [
         ("Ingest lag", _seconds(lag), "since the most overdue input was due"),
+        ("Prices streamed", _ago(streamed["prices"]), "else they are polled"),
+        ("Order updates streamed", _ago(streamed["orders"]), "else orders are polled each minute"),
         ("Rule fires", str(fires), "evaluations at which a rule fired, asked or not"),
         (
             "Yes to accepted",
@@ -94,6 +96,10 @@ def _metrics(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
 
 def _seconds(seconds: float | None) -> str:
     return "none" if seconds is None else f"{seconds:,.1f} s"
+
+
+def _ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{seconds:,.0f} s ago"
 
 
 def _steps(n: Row) -> list[Step]:

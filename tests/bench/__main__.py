@@ -15,6 +15,7 @@ from tests.bench import report, stack
 from tests.bench.asking import asking, loop
 from tests.bench.drain import drain, through_the_bus
 from tests.bench.snapshot import snapshot
+from tests.bench.stream import stream
 from tests.bench.timing import Figure
 from tests.bench.year import year
 
@@ -39,6 +40,7 @@ def _figures(sizes: list[int]) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         yield from stack.imports()
         yield from stack.money_path(Path(folder) / "stack")
+        yield from stream(Path(folder) / "stream")
         with embedded_postgres(Path(folder) / "crowds", keep=False) as server:
             yield from loop(server)
             for size in sizes:

@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 
 from infra.postgres.database import Database
+from infra.postgres.market import market_data
+from infra.postgres.trading import order_tracking
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function
 from tests.functions.steps import asked, submit, swipe, tick
@@ -25,10 +27,25 @@ def test_without_anything_there_is_nothing_to_measure() -> None:
 
     assert shown == {
         "Ingest lag": "none",
+        "Prices streamed": "never",
+        "Order updates streamed": "never",
         "Rule fires": "0",
         "Yes to accepted": "none",
         "Accepted to filled": "none",
     }
+
+
+def test_it_shows_since_when_nothing_was_streamed(db: Database, simulator: SimulatedBroker) -> None:
+    now = simulator.clock.now()
+    with db.transaction() as tx:
+        market_data.mark_fetched(tx, ["stream iex SPY last_trade"], now - timedelta(seconds=8))
+        market_data.mark_fetched(tx, ["stream iex AAPL last_trade"], now - timedelta(seconds=3))
+        market_data.mark_fetched(tx, ["corporate_actions SPY"], now)
+        order_tracking.mark(tx, "stream", now - timedelta(minutes=20))
+
+    shown = metrics()
+    assert shown["Prices streamed"][0] == "3 s ago"
+    assert shown["Order updates streamed"][0] == "1,200 s ago"
 
 
 @pytest.mark.usefixtures("user")

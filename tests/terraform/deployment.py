@@ -13,6 +13,7 @@ _EDGE = re.compile(r'"(\S+)" -> "(\S+)"')
 SCHEDULER = "serviceAccount:countersign-scheduler@my-countersign-project.iam.gserviceaccount.com"
 PUSH = "serviceAccount:countersign-push@my-countersign-project.iam.gserviceaccount.com"
 OPERATOR = "serviceAccount:countersign-operator@my-countersign-project.iam.gserviceaccount.com"
+STREAM = "serviceAccount:countersign-stream@my-countersign-project.iam.gserviceaccount.com"
 APP_BACKEND = "serviceAccount:app-backend@my-app-project.iam.gserviceaccount.com"
 
 

@@ -5,7 +5,7 @@ import re
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import Settings
 from tests.conftest import ROOT
-from tests.terraform.deployment import OPERATOR, Deployment
+from tests.terraform.deployment import OPERATOR, STREAM, Deployment
 
 # What a function reaches through its wiring, and the secrets that stand behind that.
 SECRETS_BEHIND = {
@@ -54,7 +54,7 @@ def test_each_function_reads_the_secrets_that_its_code_uses(deployment: Deployme
 
     for values in deployment.all("google_secret_manager_secret_iam_member"):
         assert values["role"] == "roles/secretmanager.secretAccessor"
-        if values["member"] != OPERATOR:
+        if values["member"] not in (OPERATOR, STREAM):
             granted[by_account[values["member"]]].add(secrets[values["secret_id"]])
 
     assert granted == used
@@ -158,7 +158,7 @@ LEFT_ALONE = {
     "pubsub_emulator_host": "an emulator's",
     "snapshot_deadline_seconds": "goes with the schedule's deadline",
     "outbox_retention_days": "a week is enough to look back",
-    "alpaca_stream_url": "the worker's, which is not deployed",
+    "alpaca_stream_url": "the broker's",
     "market_data_retention_days": "what rules on history look at",
 }
 
@@ -200,7 +200,7 @@ def test_every_function_starts_with_its_environment(deployment: Deployment) -> N
 def test_nobody_has_a_password_for_the_database(deployment: Deployment) -> None:
     users = deployment.all("google_sql_user")
 
-    assert len(users) == len(deployment.functions) + 2  # the operator and who deploys
+    assert len(users) == len(deployment.functions) + 3  # streams, the operator and who deploys
     for values in users:
         assert values["type"] == "CLOUD_IAM_SERVICE_ACCOUNT"
         assert not values["password"]

@@ -128,6 +128,13 @@ def test_every_alert_and_chart_waits_until_its_metrics_are_known(deployment: Dep
         ("google_pubsub_subscription.this", "google_cloud_run_service_iam_member.push_invokes"),
         ("google_pubsub_subscription.this", "google_service_account_iam_member.agent_signs"),
         ("google_pubsub_subscription.this", "google_pubsub_topic_iam_member.agent_dead_letters"),
+        ("google_cloud_run_v2_worker_pool.stream", "google_project_iam_member.stream"),
+        ("google_cloud_run_v2_worker_pool.stream", "google_sql_user.stream"),
+        (
+            "google_cloud_run_v2_worker_pool.stream",
+            "google_secret_manager_secret_iam_member.stream_reads",
+        ),
+        ("google_cloud_run_v2_worker_pool.stream", "google_compute_subnetwork.functions"),
     ],
 )
 def test_what_is_needed_comes_first(deployment: Deployment, block: str, needed: str) -> None:

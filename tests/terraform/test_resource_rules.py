@@ -17,6 +17,8 @@ NAMES = [
     ("google_service_account", "account_id", r"[a-z][-a-z0-9]{4,28}[a-z0-9]"),
     # cloud.google.com/functions/docs/configuring: 63 characters, of a host name's label
     ("google_cloudfunctions2_function", "name", r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"),
+    # run v2, projects.locations.workerPools.create, workerPoolId
+    ("google_cloud_run_v2_worker_pool", "name", r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?"),
     # pubsub v1, Topic.name and Subscription.name
     ("google_pubsub_topic", "name", r"(?!goog)[A-Za-z][\w.~+%-]{2,254}"),
     ("google_pubsub_subscription", "name", r"(?!goog)[A-Za-z][\w.~+%-]{2,254}"),

@@ -1,5 +1,6 @@
 """What is deployed is what the contracts call deployed, and it needs nothing else of ours."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -75,3 +76,22 @@ def test_each_shipped_module_is_imported_from_what_is_shipped_alone(tmp_path: Pa
 
     assert done.returncode == 0, done.stderr
     assert len(names) > 100
+
+
+def test_the_worker_starts_from_what_its_image_holds(tmp_path: Path) -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    for source, target in (line.split()[1:] for line in lines if line.startswith("COPY ")):
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, tmp_path / target)
+    (command,) = (line.removeprefix("CMD ") for line in lines if line.startswith("CMD "))
+
+    done = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, *json.loads(command)[1:]],
+        cwd=tmp_path,
+        env={"PATH": env_var("PATH"), "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "set either this or all of CLOUD_SQL_INSTANCE" in done.stderr

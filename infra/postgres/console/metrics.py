@@ -20,6 +20,22 @@ def ingest_lag(tx: Transaction, now: datetime) -> float | None:
     return lag
 
 
+def streamed(tx: Transaction, now: datetime) -> Row:
+    """Return for how many seconds nothing was stored of the streams of `prices` and `orders`.
+
+    None where the worker of the streams never was; of orders it says so a few times a minute.
+    """
+    return tx.rows(
+        """
+        SELECT CAST(extract(epoch FROM :now - max(last_fetch_at)) AS double precision) AS prices,
+               (SELECT CAST(extract(epoch FROM :now - seen_at) AS double precision)
+                FROM order_tracking WHERE source = 'stream' AND seen_at <= :now) AS orders
+        FROM ingest_cursors WHERE starts_with(input_key, 'stream ') AND last_fetch_at <= :now
+        """,
+        now=now,
+    )[0]
+
+
 def rule_fires(tx: Transaction, now: datetime) -> int:
     """Count how often rules fired since New York's midnight, whether anybody could be asked."""
     fires: int = tx.rows(

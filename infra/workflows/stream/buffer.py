@@ -27,7 +27,7 @@ class StreamBuffer:
         self._newest: dict[Key, Snapshot] = {}
         self._taken_at: dict[Key, datetime] = {}
         self._minutes: dict[tuple[str, datetime], Snapshot] = {}
-        self.dropped = 0
+        self.dropped = self.messages = 0  # until now
 
     def __len__(self) -> int:
         return len(self._newest) + len(self._minutes)
@@ -42,6 +42,10 @@ class StreamBuffer:
                 known = self._newest.get(_key(fact))
                 if known is None or known.as_of <= fact.as_of:
                     self._newest[_key(fact)] = fact
+
+    def count(self, messages: int) -> None:
+        """Count what the stream brought, also what is no fact to be stored."""
+        self.messages += messages
 
     def put_back(self, facts: Iterable[Snapshot]) -> None:
         """Take facts that could not be stored; what came meanwhile is newer."""

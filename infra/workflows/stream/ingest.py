@@ -47,6 +47,7 @@ class StreamIngest:
             else:
                 log.warning("streamed %s: %s", found.subject, found.reason)
         self._buffer.add(facts)
+        self._buffer.count(len(events))
         with self._lock:
             self._heard_at = max([self._heard_at, *(fact.as_of for fact in facts)])
 

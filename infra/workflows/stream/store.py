@@ -26,7 +26,7 @@ class StreamStore:
 
     def __init__(self, database: Database, buffer: StreamBuffer, clock: Clock) -> None:
         self._database, self._buffer, self._clock = database, buffer, clock
-        self._set_aside = False
+        self._set_aside, self._counts = False, (0, 0)
         self._marked_at: dict[str, datetime] = {}
 
     def store_due(self, *, all_of_them: bool = False) -> int:
@@ -73,18 +73,25 @@ class StreamStore:
         return [k for k in keys if (at := self._marked_at.get(k)) is None or now - at >= _MARKING]
 
     def _log(self, facts: Sequence[Snapshot], stored: int) -> None:
-        """Log the line that metrics read: the lag is from the exchange's time to the commit."""
-        trades = [fact.as_of for fact in facts if fact.metric == "last_trade"]
-        lag = (self._clock.now() - max(trades)).total_seconds() if trades else 0.0
+        """Log the line that metrics read; counts are since the line before.
+
+        The lag is that of the batch's oldest trade, from the exchange's time to the commit.
+        """
+        now = self._clock.now()
+        oldest = min((fact.as_of for fact in facts if fact.metric == "last_trade"), default=now)
+        counts = self._buffer.messages, self._buffer.dropped
+        messages, dropped = (new - old for new, old in zip(counts, self._counts, strict=True))
+        self._counts = counts
         log.info(
             "%d streamed facts, %d of them new",
             len(facts),
             stored,
             extra={
                 "event": "stream_stored",
-                "lag_seconds": max(0.0, lag),
+                "lag_seconds": max(0.0, (now - oldest).total_seconds()),
                 "facts": len(facts),
                 "stored": stored,
-                "dropped": self._buffer.dropped,
+                "messages": messages,
+                "dropped": dropped,
             },
         )

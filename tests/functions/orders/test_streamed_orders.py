@@ -10,13 +10,13 @@ from uuid import UUID
 
 import pytest
 
-from infra.cli.stream import order_worker, workers
 from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.postgres.trading import order_tracking
 from infra.runtime.settings import Settings
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.streams.server import StreamServer
+from infra.worker.streams import order_worker, workers
 from infra.workflows.outbox_relay import Relay
 from infra.workflows.stream.order_worker import OrderWorker
 from tests.conftest import USER, enroll, rows
