@@ -94,7 +94,7 @@ def test_an_answer_may_be_below_zero(
     done = CliRunner().invoke(main, ["answer", ID, value])
 
     assert isinstance(done.exception, PermanentError)  # there is no stack to answer
-    assert "is `countersign dev` running?" in str(done.exception)
+    assert "start `countersign dev` in this folder" in str(done.exception)
 
 
 @pytest.mark.parametrize("value", ["--seven", "-x", "much", ""])
@@ -156,7 +156,7 @@ def test_other_shells_get_a_script_too(shell: str) -> None:
     [
         (["status"], "start `countersign dev` in this folder"),
         (["receipt", ID], "set DATABASE_URL"),
-        (["answer", ID, "-7"], "is `countersign dev` running?"),
+        (["answer", ID, "-7"], "start `countersign dev` in this folder"),
         (["token", "alice"], "start `countersign dev` in this folder"),
         (["schedules", "list"], "GOOGLE_CLOUD_PROJECT is not set"),
         (["statu"], "Did you mean 'status'?"),
