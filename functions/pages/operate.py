@@ -1,4 +1,7 @@
-"""Operate: the kill switch, messages that were given up, schedules, drift."""
+"""Operate: the kill switch, messages that were given up, schedules, drift, what checks find."""
+
+from collections.abc import Mapping
+from datetime import datetime
 
 from werkzeug.exceptions import BadRequest, NotFound
 
@@ -8,6 +11,7 @@ from functions.pages.requests import Call
 from infra.postgres.console import operations
 from infra.postgres.messages import dead_letters
 from infra.workflows import kill_switch
+from infra.workflows.doctor import database_checks
 
 _SHOWN = 20
 _LONGEST_REASON = 300
@@ -21,13 +25,14 @@ def show(call: Call, notice: str = "", problem: str = "") -> Reply:
             "history": operations.switch_history(tx, _SHOWN),
             "letters": operations.open_dead_letters(tx, _SHOWN),
             "drifts": operations.drifts(tx),
+            "schedules": _schedules(call, operations.last_runs(tx)),
         }
     return page(
         call,
         "operate",
         notice=notice,
         problem=problem,
-        schedules=_schedules(call),
+        findings=list(database_checks.examine(call.app)),
         status=422 if problem else 200,
         **shown,
     )
@@ -62,10 +67,18 @@ def retry(call: Call) -> Reply:
     return show(call, f"Letter {letter} is in the outbox again." if done else "It stays.")
 
 
-def _schedules(call: Call) -> list[tuple[str, str, str]]:
-    """Name the jobs and when they run: the local stack's; in a deployment Cloud Scheduler knows."""
+def _schedules(
+    call: Call, last_runs: Mapping[str, tuple[datetime | None, str]]
+) -> list[tuple[str, str, datetime | None, str]]:
+    """Name what is scheduled, when, and what its function's last run left behind.
+
+    The jobs of the local stack; in a deployment their functions, Cloud Scheduler knows the jobs.
+    """
     if not call.is_local:
-        return []
+        return [(name, "", *last) for name, last in last_runs.items()]
     from infra.runtime.schedules import load_schedules  # noqa: PLC0415 (the file is not deployed)
 
-    return [(each.name, each.schedule, each.time_zone) for each in load_schedules()]
+    return [
+        (each.name, f"{each.schedule} {each.time_zone}", *last_runs[each.function])
+        for each in load_schedules()
+    ]

@@ -9,10 +9,10 @@ import pytest
 
 from common.errors import TransientError
 from common.messages import SnapshotsIngested
-from infra.cli.doctor import internal_checks
 from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.runtime.settings import Settings
+from infra.workflows.doctor import database_checks
 from infra.workflows.isolation import in_chunks, isolated
 from tests.conftest import NOON, enroll, function, rows
 from tests.functions.steps import deliver, tick
@@ -138,7 +138,7 @@ def test_its_owner_and_the_operator_see_it(db: Database) -> None:
     environment = Clients(Settings.from_environment())
 
     try:
-        (found,) = internal_checks.configs(environment)
+        (found,) = database_checks.configs(environment)
     finally:
         environment.close()
 

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 
 from common.messages import SnapshotsIngested
-from infra.cli.doctor import internal_checks
 from infra.clients import Clients
 from infra.postgres.database import Database
 from infra.runtime.settings import Settings
 from infra.simulator.broker import SimulatedBroker
+from infra.workflows.doctor import database_checks
 from infra.workflows.orders import order_by_order
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.account.account import Account
@@ -59,7 +59,7 @@ def doctor() -> str:
     """Return what the operator is told of rows."""
     environment = Clients(Settings.from_environment())
     try:
-        return "\n".join(each.message for each in internal_checks.rows_set_aside(environment))
+        return "\n".join(each.message for each in database_checks.rows_set_aside(environment))
     finally:
         environment.close()
 

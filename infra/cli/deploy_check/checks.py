@@ -6,8 +6,8 @@ from common.errors import TradingError
 from infra.cli.deploy_check import resources
 from infra.cli.deploy_check.grants import grants
 from infra.cli.deploy_check.state import State
-from infra.cli.doctor.result import CheckResult
 from infra.gcp.rest import GoogleRest
+from infra.workflows.doctor.result import CheckResult
 
 CHECKS: tuple[tuple[str, Callable[[State, GoogleRest], Iterator[CheckResult]]], ...] = (
     ("function", resources.functions),

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from infra.cli.deploy_check.state import State, Values
-from infra.cli.doctor.result import CheckResult, Status
 from infra.gcp.rest import GoogleRest, Json
+from infra.workflows.doctor.result import CheckResult, Status
 
 # Where a kind of grant is kept: the service, the resource's path, and whether it is asked by POST.
 _POLICIES: dict[str, tuple[str, Callable[[Values], str], bool]] = {

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.cli.deploy_check.state import State, Values
-from infra.cli.doctor.result import CheckResult
 from infra.gcp.rest import GoogleRest, Json
+from infra.workflows.doctor.result import CheckResult
 
 _APPLY = "somebody changed it, or an apply broke off: apply Terraform"
 _ADDED_BY_GOOGLE = frozenset({"LOG_EXECUTION_ID"})

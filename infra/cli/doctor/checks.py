@@ -1,13 +1,15 @@
 """Looks at an environment before it is used: every check by itself, whatever the others find."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
-from common.errors import TradingError
 from infra.cli.doctor import dashboard_checks, external_checks, internal_checks
-from infra.cli.doctor.result import Check, CheckResult
 from infra.clients import Clients
-from infra.runtime import redaction
 from infra.runtime.settings import Settings, SettingsError
+from infra.workflows.doctor import database_checks
+from infra.workflows.doctor.result import CheckResult, carry_out
+
+Check = Callable[[Clients], Iterator[CheckResult]]
 
 # Each with what to do when the check itself cannot be made.
 CHECKS: tuple[tuple[str, Check, str], ...] = (
@@ -18,12 +20,8 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         internal_checks.database,
         "check DATABASE_URL or CLOUD_SQL_INSTANCE, and the way there",
     ),
-    ("app tables", internal_checks.tables_of_the_app, "see to the database first"),
-    ("kpi views", internal_checks.kpi_views, "see to the database first"),
-    ("configs", internal_checks.configs, "see to the database first"),
-    ("rows", internal_checks.rows_set_aside, "see to the database first"),
-    ("kill switch", internal_checks.switches, "see to the database first"),
-    ("positions", internal_checks.positions, "see to the database first"),
+    ("app tables", internal_checks.tables_of_the_app, database_checks.ADVICE),
+    *((name, check, database_checks.ADVICE) for name, check in database_checks.CHECKS),
     ("broker", external_checks.broker, "check the keys, and whether the broker can be reached"),
     (
         "market data",
@@ -60,16 +58,6 @@ def examine(variables: Mapping[str, str]) -> Iterator[CheckResult]:
     environment = Clients(settings)
     try:
         for name, check, advice in CHECKS:
-            yield from _made(name, check, advice, environment)
+            yield from carry_out(name, partial(check, environment), advice)
     finally:
         environment.close()
-
-
-def _made(name: str, check: Check, advice: str, environment: Clients) -> Iterator[CheckResult]:
-    try:
-        yield from check(environment)
-    except TradingError as error:
-        yield CheckResult(name, "fail", str(error), advice)
-    except Exception as error:  # noqa: BLE001 (a check that breaks must not hide the others)
-        message = f"{type(error).__name__}: {redaction.clean(str(error))}"
-        yield CheckResult(name, "fail", message, advice)

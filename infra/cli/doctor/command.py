@@ -9,7 +9,7 @@ from infra.cli.options import AS_JSON, examples
 from infra.runtime.settings import env_vars
 
 if TYPE_CHECKING:
-    from infra.cli.doctor.result import CheckResult
+    from infra.workflows.doctor.result import CheckResult
 
 
 @click.command(

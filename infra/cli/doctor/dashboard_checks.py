@@ -9,13 +9,13 @@ from http import HTTPStatus
 import httpx
 
 from common.errors import PermanentError
-from infra.cli.doctor.result import CheckResult
 from infra.clients import Clients
 from infra.dashboard.retries import RefusedError
 from infra.runtime.clock import SystemClock
 from infra.runtime.http_errors import TIMEOUT, transport_errors
 from infra.runtime.settings import SettingsError
 from infra.runtime.tls import tls_context
+from infra.workflows.doctor.result import CheckResult
 from infra.workflows.kpis.push import dashboard_api
 
 # Webhooks are refused from five minutes on; a clock that is off by seconds is already unwell.

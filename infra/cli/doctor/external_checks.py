@@ -6,10 +6,10 @@ from datetime import timedelta
 from common.errors import BrokerRefusedError
 from common.market import trading_day
 from common.messages import OrderApproved, QuestionCreated, SnapshotsIngested, TradeUpdate
-from infra.cli.doctor.result import CheckResult
 from infra.clients import Clients
 from infra.gcp.scheduler import ENABLED, Job
 from infra.runtime.schedules import load_schedules
+from infra.workflows.doctor.result import CheckResult
 
 TOPICS = tuple(m.topic for m in (SnapshotsIngested, QuestionCreated, OrderApproved, TradeUpdate))
 _AHEAD = timedelta(days=10)

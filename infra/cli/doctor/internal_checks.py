@@ -1,17 +1,13 @@
-"""Checks of what is ours: settings, secrets, the database and its switches."""
+"""Checks of what is ours: settings, secrets, the database and its tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from infra.cli.doctor.result import CheckResult
 from infra.clients import Clients
 from infra.postgres import app_tables
-from infra.postgres.dashboard.kpi_views import shortcomings
 from infra.postgres.migrate import pending, too_old
-from infra.postgres.trading import controls, differences
-from infra.postgres.users import set_aside_configs, set_aside_rows
 from infra.runtime.setting_values import is_secret_name
 from infra.runtime.settings import SettingsError
-from infra.workflows.kpis import snapshot as kpi_snapshot
+from infra.workflows.doctor.result import CheckResult
 
 # Who is at a loss without it.
 _NEEDED_BY = {
@@ -107,76 +103,3 @@ def tables_of_the_app(environment: Clients) -> Iterator[CheckResult]:
         yield CheckResult("app tables", "fail", line, "see docs/app-tables.md")
     if not found:
         yield CheckResult("app tables", "ok", "users and questions hold what is written to them")
-
-
-def kpi_views(environment: Clients) -> Iterator[CheckResult]:
-    """Check that the views of the KPIs, whatever their names, can be refreshed and read."""
-    names = kpi_snapshot.views(environment.settings)
-    with environment.database.transaction() as tx:
-        found = shortcomings(tx, names)
-    advice = "run `countersign migrate`, or correct the MV_* settings (docs/kpis.md)"
-    for line in found:
-        yield CheckResult("kpi views", "fail", line, advice)
-    if not found:
-        yield CheckResult("kpi views", "ok", f"all {len(names.all())} are there")
-
-
-def switches(environment: Clients) -> Iterator[CheckResult]:
-    """Say whether somebody has halted trading."""
-    with environment.database.transaction() as tx:
-        against = controls.active_controls(tx, controls.EVERYBODY, environment.clock.now())
-    yield from _warn_of_each(
-        "kill switch",
-        [f"trading is {control.state}: {control.reason}" for control in against],
-        "`countersign resume --why ...` lets orders go",
-        "nobody has halted trading",
-    )
-
-
-def positions(environment: Clients) -> Iterator[CheckResult]:
-    """Name the symbols of which the broker holds other units than our users."""
-    with environment.database.transaction() as tx:
-        found = differences.unexplained(tx)
-    yield from _warn_of_each(
-        "positions",
-        [f"{each.symbol}: {each.ours} with us, {each.brokers} at the broker" for each in found],
-        "see `countersign positions list`",
-        "no position differs from the broker's",
-    )
-
-
-def configs(environment: Clients) -> Iterator[CheckResult]:
-    """Name the users' configs that are left out of evaluation, and why."""
-    with environment.database.transaction() as tx:
-        found = set_aside_configs.list_all(tx)
-    messages = [
-        f"config {each['config_key']} of {each['firebase_uid'] or 'nobody'}"
-        f" ({each['users']} users) is set aside: {each['reason']}"
-        for each in found
-    ]
-    advice = "its users can replace it; see GET config"
-    yield from _warn_of_each("configs", messages, advice, "no config is set aside")
-
-
-def rows_set_aside(environment: Clients) -> Iterator[CheckResult]:
-    """Name the rows that a function left out so that the rest went on, and why."""
-    with environment.database.transaction() as tx:
-        found = set_aside_rows.list_all(tx)
-    messages = [
-        f"{each['kind']} {each['name']}"
-        + (f" of {each['firebase_uid']}" if each["firebase_uid"] else "")
-        + f" is set aside: {each['reason']}"
-        for each in found
-    ]
-    advice = "see docs/operations.md, Row set aside"
-    yield from _warn_of_each("rows", messages, advice, "no row is set aside")
-
-
-def _warn_of_each(
-    check: str, messages: Sequence[str], advice: str, otherwise: str
-) -> Iterator[CheckResult]:
-    """Yield a warning for each message; where there is none, that all is well."""
-    for message in messages:
-        yield CheckResult(check, "warn", message, advice)
-    if not messages:
-        yield CheckResult(check, "ok", otherwise)

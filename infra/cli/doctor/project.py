@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from common.errors import TradingError
-from infra.cli.doctor.result import CheckResult, Status
 from infra.gcp.rest import GoogleRest, Json
+from infra.workflows.doctor.result import CheckResult, Status
 
 # Terraform reads the project and enables the other APIs through these.
 FIRST_APIS = ("cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com")

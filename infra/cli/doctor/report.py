@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from infra.cli.doctor.result import CheckResult
+from infra.workflows.doctor.result import CheckResult
 
 _MARKS = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[bold red]FAIL[/]"}
 

@@ -53,3 +53,25 @@ def pushes(tx: Transaction, limit: int) -> list[Row]:
         """,
         limit=limit,
     )
+
+
+def last_runs(tx: Transaction) -> dict[str, tuple[datetime | None, str]]:
+    """Return by function when a run last left something behind, and what came of it.
+
+    None where nothing of it is stored. A reconciliation leaves the account's equity, once a
+    quarter hour; the relay what it published.
+    """
+    found = tx.rows(
+        """
+        SELECT (SELECT max(last_fetch_at) FROM ingest_cursors) AS fetched_at,
+               (SELECT max(read_at) FROM account_equity) AS read_at,
+               (SELECT max(published_at) FROM outbox WHERE published_at IS NOT NULL) AS relayed_at
+        """
+    )[0]
+    pushed = [(each["updated_at"], each["result"]) for each in pushes(tx, 1)]
+    return {
+        "ingest": (found["fetched_at"], "prices fetched"),
+        "reconcile_orders": (found["read_at"], "equity read, once a quarter hour"),
+        "relay_outbox": (found["relayed_at"], "messages published"),
+        "push_snapshot": pushed[0] if pushed else (None, ""),
+    }

@@ -9,8 +9,8 @@ import pytest
 from common.errors import PermanentError
 from infra.cli.deploy_check.checks import compare
 from infra.cli.deploy_check.state import State
-from infra.cli.doctor.result import CheckResult
 from infra.gcp.rest import GoogleRest
+from infra.workflows.doctor.result import CheckResult
 from tests.contract.gcp.google_rest import GoogleApis, Json, serving
 
 P = "projects/my-project"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from infra.cli.doctor.project import FIRST_APIS, examine_project
-from infra.cli.doctor.result import CheckResult
 from infra.gcp.rest import GoogleRest
+from infra.workflows.doctor.result import CheckResult
 from tests.contract.gcp.google_rest import GoogleApis, serving
 
 P = "projects/my-project"
