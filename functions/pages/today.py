@@ -76,9 +76,13 @@ def _metrics(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
     """Name, show and explain what the logs carry as metrics, too."""
     lag, fires = metrics.ingest_lag(tx, call.now), metrics.rule_fires(tx, call.now)
     latency, streamed = metrics.order_latency(tx, call.now), metrics.streamed(tx, call.now)
+    counts = metrics.stream_counts(tx, call.now)
     return [
         ("Ingest lag", _seconds(lag), "since the most overdue input was due"),
         ("Prices streamed", _ago(streamed["prices"]), "else they are polled"),
+        ("Messages streamed", _rate(counts["per_second"]), "trades, quotes and bars"),
+        ("Minutes dropped", str(counts["dropped"]), "today: the database was away too long"),
+        ("Stream reconnects", str(counts["reconnects"]), "today: what was missed was fetched"),
         ("Order updates streamed", _ago(streamed["orders"]), "else orders are polled each minute"),
         ("Rule fires", str(fires), "evaluations at which a rule fired, asked or not"),
         (
@@ -96,6 +100,10 @@ def _metrics(tx: Transaction, call: Call) -> list[tuple[str, str, str]]:
 
 def _seconds(seconds: float | None) -> str:
     return "none" if seconds is None else f"{seconds:,.1f} s"
+
+
+def _rate(per_second: float | None) -> str:
+    return "none" if per_second is None else f"{per_second:,.1f} a second"
 
 
 def _ago(seconds: float | None) -> str:

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from infra.postgres.database import Database
-from infra.postgres.market import market_data
+from infra.postgres.market import market_data, stream_counts
+from infra.postgres.market.stream_counts import StreamCounts
 from infra.postgres.trading import order_tracking
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import USER, enroll, function
@@ -28,6 +29,9 @@ def test_without_anything_there_is_nothing_to_measure() -> None:
     assert shown == {
         "Ingest lag": "none",
         "Prices streamed": "never",
+        "Messages streamed": "none",
+        "Minutes dropped": "0",
+        "Stream reconnects": "0",
         "Order updates streamed": "never",
         "Rule fires": "0",
         "Yes to accepted": "none",
@@ -46,6 +50,32 @@ def test_it_shows_since_when_nothing_was_streamed(db: Database, simulator: Simul
     shown = metrics()
     assert shown["Prices streamed"][0] == "3 s ago"
     assert shown["Order updates streamed"][0] == "1,200 s ago"
+
+
+def test_it_shows_what_the_stream_brought_and_lost(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    for counts in (StreamCounts(90, 2, 1), StreamCounts(15, 3, 0)):
+        with db.transaction() as tx:
+            stream_counts.add(tx, counts, 10, simulator.clock.now())
+    names = ("Messages streamed", "Minutes dropped", "Stream reconnects")
+
+    def values() -> list[str]:
+        shown = metrics()
+        return [shown[name][0] for name in names]
+
+    lately = values()
+    simulator.clock.advance(timedelta(minutes=1))
+    without_worker = values()
+    simulator.clock.advance(timedelta(days=1))
+    tomorrow = values()
+    with db.transaction() as tx:
+        stream_counts.add(tx, StreamCounts(2_000, 0, 1), 1.0, simulator.clock.now())
+
+    assert lately == ["1.5 a second", "5", "1"]
+    assert without_worker == ["none", "5", "1"]
+    assert tomorrow == ["none", "0", "0"]
+    assert values() == ["2,000.0 a second", "0", "1"]
 
 
 @pytest.mark.usefixtures("user")

@@ -483,6 +483,7 @@ KEPT = {
     **dict.fromkeys(("corporate_actions", "option_contracts"), "one row an event or a listing"),
     **dict.fromkeys(("request_budget", "request_limit"), "of the last minute"),
     "order_tracking": "one row a source",
+    "stream_counts": "one row",
     "trading_config_templates": "by name",
     "config_inputs": "replaced by each ingestion",
     "set_aside_configs": "replaced by each evaluation",

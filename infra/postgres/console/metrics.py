@@ -1,9 +1,12 @@
 """Ingest lag, rule fires and order latency, which logs carry as metrics, from what is stored."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from common.market import trading_day_start
+from common.market import trading_day, trading_day_start
 from infra.postgres.database import Row, Transaction
+
+# The worker of the streams counts several times a minute.
+_COUNTED_LATELY = timedelta(seconds=30)
 
 
 def ingest_lag(tx: Transaction, now: datetime) -> float | None:
@@ -33,6 +36,23 @@ def streamed(tx: Transaction, now: datetime) -> Row:
         FROM ingest_cursors WHERE starts_with(input_key, 'stream ') AND last_fetch_at <= :now
         """,
         now=now,
+    )[0]
+
+
+def stream_counts(tx: Transaction, now: datetime) -> Row:
+    """Return messages `per_second` of prices, and today's `dropped` minutes and `reconnects`.
+
+    The rate is None where nobody has counted lately.
+    """
+    return tx.rows(
+        """
+        SELECT max(messages_per_second) FILTER (WHERE counted_at >= :lately) AS per_second,
+               coalesce(max(dropped) FILTER (WHERE day = :today), 0) AS dropped,
+               coalesce(max(reconnects) FILTER (WHERE day = :today), 0) AS reconnects
+        FROM stream_counts
+        """,
+        lately=now - _COUNTED_LATELY,
+        today=trading_day(now),
     )[0]
 
 

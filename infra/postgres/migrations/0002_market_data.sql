@@ -40,6 +40,17 @@ CREATE TABLE ingest_cursors (
     last_fetch_at  timestamptz NOT NULL
 );
 
+-- What the stream of prices brought, as its worker counts it several times a minute: messages since the
+-- time before, and since New York's midnight the minutes that were lost and the connections made again.
+CREATE TABLE stream_counts (
+    only_row            boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    counted_at          timestamptz NOT NULL,
+    day                 date NOT NULL,
+    messages_per_second double precision NOT NULL,
+    dropped             bigint NOT NULL,
+    reconnects          bigint NOT NULL
+);
+
 -- What a bar said before the feed corrected it: decisions that were made on it stay traceable.
 CREATE TABLE market_data_corrections (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from common.market import Snapshot
+from infra.postgres.market.stream_counts import StreamCounts
 
 Key = tuple[str, str, str]
 
@@ -27,7 +28,7 @@ class StreamBuffer:
         self._newest: dict[Key, Snapshot] = {}
         self._taken_at: dict[Key, datetime] = {}
         self._minutes: dict[tuple[str, datetime], Snapshot] = {}
-        self.dropped = self.messages = 0  # until now
+        self._messages = self._reconnects = self._dropped = 0
 
     def __len__(self) -> int:
         return len(self._newest) + len(self._minutes)
@@ -43,9 +44,18 @@ class StreamBuffer:
                 if known is None or known.as_of <= fact.as_of:
                     self._newest[_key(fact)] = fact
 
+    @property
+    def counts(self) -> StreamCounts:
+        """What the stream brought until now."""
+        return StreamCounts(self._messages, self._dropped, self._reconnects)
+
     def count(self, messages: int) -> None:
         """Count what the stream brought, also what is no fact to be stored."""
-        self.messages += messages
+        self._messages += messages
+
+    def count_reconnect(self) -> None:
+        """Count that the stream is followed again after its connection broke."""
+        self._reconnects += 1
 
     def put_back(self, facts: Iterable[Snapshot]) -> None:
         """Take facts that could not be stored; what came meanwhile is newer."""
@@ -79,7 +89,7 @@ class StreamBuffer:
         self._minutes[fact.symbol, fact.as_of] = fact
         while len(self._minutes) > self._most_minutes:
             self._minutes.pop(next(iter(self._minutes)))
-            self.dropped += 1
+            self._dropped += 1
 
     def _is_due(self, key: Key, now: datetime) -> bool:
         taken_at = self._taken_at.get(key)

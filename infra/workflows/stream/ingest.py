@@ -57,6 +57,8 @@ class StreamIngest:
             for symbol in self._followed & {*symbols}:
                 self._gaps.setdefault(symbol, self._broken_at)
             self._followed |= {*symbols}
+            if self._is_broken:
+                self._buffer.count_reconnect()
             self._is_broken = False
 
     def keep_only(self, symbols: Collection[str]) -> None:

@@ -8,7 +8,8 @@ from common.errors import OutcomeUnknownError, TransientError
 from common.market import Snapshot
 from common.messages import SnapshotsIngested
 from infra.postgres.database import Database
-from infra.postgres.market import market_data
+from infra.postgres.market import market_data, stream_counts
+from infra.postgres.market.stream_counts import StreamCounts
 from infra.postgres.messages import outbox
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.runtime.clock import Clock
@@ -26,7 +27,9 @@ class StreamStore:
 
     def __init__(self, database: Database, buffer: StreamBuffer, clock: Clock) -> None:
         self._database, self._buffer, self._clock = database, buffer, clock
-        self._set_aside, self._counts = False, (0, 0)
+        self._set_aside = False
+        self._logged = self._counted = StreamCounts()
+        self._counted_at = clock.now()
         self._marked_at: dict[str, datetime] = {}
 
     def store_due(self, *, all_of_them: bool = False) -> int:
@@ -67,6 +70,19 @@ class StreamStore:
             self._log(facts, sum(new))
         return sum(new)
 
+    def count_due(self, *, at_once: bool = False) -> None:
+        """Store several times a minute what the stream brought, for the console.
+
+        Raises TransientError or OutcomeUnknownError; what is counted then waits for the next time.
+        """
+        now, counts = self._clock.now(), self._buffer.counts
+        if not at_once and now - self._counted_at < _MARKING:
+            return
+        seconds = (now - self._counted_at).total_seconds()
+        with self._database.transaction() as tx:
+            stream_counts.add(tx, counts.since(self._counted), seconds, now)
+        self._counted, self._counted_at = counts, now
+
     def _due_marks(self, facts: Sequence[Snapshot], now: datetime) -> list[str]:
         """Return the cursors to move, each some times a minute: `ingest` looks once a minute."""
         keys = {stream_key(fact) for fact in facts}
@@ -79,9 +95,8 @@ class StreamStore:
         """
         now = self._clock.now()
         oldest = min((fact.as_of for fact in facts if fact.metric == "last_trade"), default=now)
-        counts = self._buffer.messages, self._buffer.dropped
-        messages, dropped = (new - old for new, old in zip(counts, self._counts, strict=True))
-        self._counts = counts
+        counts = self._buffer.counts
+        new, self._logged = counts.since(self._logged), counts
         log.info(
             "%d streamed facts, %d of them new",
             len(facts),
@@ -91,7 +106,7 @@ class StreamStore:
                 "lag_seconds": max(0.0, (now - oldest).total_seconds()),
                 "facts": len(facts),
                 "stored": stored,
-                "messages": messages,
-                "dropped": dropped,
+                "messages": new.messages,
+                "dropped": new.dropped,
             },
         )

@@ -78,10 +78,11 @@ class StreamWorker(LeadingWorker):
             log.warning("stream: %s", error)
 
     def _store_due(self, *, all_of_them: bool = False) -> bool:
-        """Store a batch and publish its announcement; return whether the batch is stored."""
+        """Store a batch and publish its announcement; return whether nothing of it waits."""
         try:
             if self._store.store_due(all_of_them=all_of_them):
                 self._relay.publish_committed()
+            self._store.count_due(at_once=all_of_them)
         except (TransientError, OutcomeUnknownError) as error:
             log.warning("streamed facts wait: %s", error)
             return False

@@ -135,6 +135,9 @@ def test_every_minute_is_there_whenever_the_connection_breaks(
                 broker.market.set_price("AAPL", "7")  # a broken connection shows with the next
 
     assert broker.faults.injected("disconnect") >= 1
+    (counted,) = rows(db, "SELECT * FROM stream_counts")
+    assert counted["reconnects"] >= 1
+    assert counted["dropped"] == 0
 
 
 def test_one_leads_and_another_takes_over(
@@ -301,4 +304,39 @@ def test_a_batch_says_how_late_it_is_and_what_came_since_the_one_before(
         (2.0, 6, 2),
         (0.0, 1, 0),
     ]
+    wire.close()
+
+
+def test_what_came_is_counted_some_times_a_minute_and_at_the_end(
+    db: Database, broker: SimulatedBroker
+) -> None:
+    wire = AlpacaHttp("http://127.0.0.1:1", *KEYS)
+    buffer = StreamBuffer(most_minutes=1)
+    ingest = StreamIngest("iex", AlpacaMarketData(wire), buffer, broker.clock)
+    store = StreamStore(db, buffer, broker.clock)
+    bar = {"T": "b", "S": "SPY", "o": 1, "h": 1, "l": 1, "c": 1, "v": 1}
+
+    def counted() -> list[tuple[float, int, int]]:
+        found = rows(db, "SELECT messages_per_second, dropped, reconnects FROM stream_counts")
+        return [(r["messages_per_second"], r["dropped"], r["reconnects"]) for r in found]
+
+    ingest.subscribed(["SPY"])
+    ingest.received([bar | {"t": f"2026-10-08T14:{minute}:00Z"} for minute in range(10, 30)])
+    broker.clock.advance(timedelta(seconds=9))
+    store.count_due()
+    assert counted() == []
+    broker.clock.advance(timedelta(seconds=1))
+    store.count_due()
+    assert counted() == [(2.0, 19, 0)]
+
+    for _ in range(3):  # attempts to connect
+        ingest.interrupted("broken")
+    ingest.subscribed(["SPY"])
+    ingest.subscribed(["AAPL"])
+    ingest.received([{"T": "q", "S": "SPY"}])
+    broker.clock.advance(timedelta(seconds=2))
+    store.count_due()
+    assert counted() == [(2.0, 19, 0)]
+    store.count_due(at_once=True)
+    assert counted() == [(0.5, 19, 1)]
     wire.close()

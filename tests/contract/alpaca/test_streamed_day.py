@@ -94,7 +94,7 @@ def test_every_minute_of_a_day_is_stored_whenever_the_connection_breaks(
             until(lambda s=symbol, m=minutes: in_session(db, s, m) == m)  # type: ignore[misc]
 
     assert broker.faults.injected("disconnect") >= 3
-    assert buffer.dropped == 0
+    assert buffer.counts.dropped == 0
 
 
 def in_session(db: Database, symbol: str, minutes: dict[datetime, Decimal]) -> Any:

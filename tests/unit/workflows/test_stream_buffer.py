@@ -67,7 +67,7 @@ def test_the_oldest_minutes_give_way() -> None:
     buffer.add(fact(n, NOON + timedelta(minutes=n), metric="minute_bar") for n in (1, 2, 3, 4))
 
     assert prices(buffer.take(NOON)) == [3, 4]
-    assert buffer.dropped == 2
+    assert buffer.counts.dropped == 2
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 99)), max_size=50))
