@@ -36,7 +36,13 @@ def _cli() -> Iterator[str]:
     yield "the local stack that runs in this folder. A mistake is one line and exit status 1 (2:"
     yield "usage)."
     for name, command in _leaves(command_line, ("countersign",)):
-        context = click.Context(command, info_name=name, max_content_width=96, terminal_width=96)
+        context = click.Context(
+            command,
+            info_name=name,
+            max_content_width=96,
+            terminal_width=96,
+            **command_line.context_settings,
+        )
         yield from ("", f"## {name}", "", "```text", command.get_help(context), "```")
 
 

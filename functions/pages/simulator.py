@@ -1,9 +1,12 @@
-"""The bar that drives the simulator: time, prices, splits and faults. Only on the local stack."""
+"""The bar that drives the simulator: time, prices, splits, faults. Only on the local stack."""
 
+import os
 import re
+import signal
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
+import flask
 from werkzeug.exceptions import BadRequest, NotFound
 
 from common.bounds import is_ordinary
@@ -69,6 +72,16 @@ def _fault(call: Call) -> str:
     return f"This will happen once: {FAULTS[kind]}."
 
 
+def _kill(call: Call) -> str:  # noqa: ARG001 (it concerns this process alone)
+    flask.after_this_request(_kill_after)
+    return "The functions' process was killed: it starts again, and nothing is lost."
+
+
+def _kill_after(response: flask.Response) -> flask.Response:
+    response.call_on_close(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    return response
+
+
 _ACTIONS: dict[str, Callable[[Call], str]] = {
     "pause": _pause,
     "run": _run,
@@ -76,6 +89,7 @@ _ACTIONS: dict[str, Callable[[Call], str]] = {
     "price": _price,
     "split": _split,
     "fault": _fault,
+    "kill": _kill,
 }
 
 

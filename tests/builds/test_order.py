@@ -20,6 +20,7 @@ def test_a_push_is_checked_packaged_and_planned_in_this_order() -> None:
         "install",
         "lint",
         "types",
+        "documentation",
         "test",
         "configuration",
         "package",

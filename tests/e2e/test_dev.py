@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -192,6 +192,27 @@ def test_a_dead_functions_process_is_started_again(tmp_path: Path) -> None:
         reply = httpx.get(f"http://127.0.0.1:{address}/console/", timeout=60)
 
     assert reply.status_code == 200
+
+
+def test_a_clock_that_is_moved_goes_on_and_so_do_the_ticks(tmp_path: Path) -> None:
+    with dev(tmp_path) as stack, httpx.Client(base_url=stack["broker"]) as broker:
+        broker.put("/sim/clock", json={"speed": 60}).raise_for_status()
+        moved = broker.put("/sim/clock", json={"advance_seconds": 3600}).raise_for_status().json()
+        third_tick = datetime.fromisoformat(moved["now"]) + timedelta(minutes=3)
+        database = Database(connector(stack["database_url"]), size=1)
+        deadline = time.monotonic() + 120
+        while (last_fetch(database) or third_tick) <= third_tick:
+            assert time.monotonic() < deadline, "no third tick within two minutes"
+            time.sleep(0.1)
+        database.close()
+
+    assert moved["speed"] == 60
+
+
+def last_fetch(database: Database) -> datetime | None:
+    (row,) = rows(database, "SELECT max(last_fetch_at) AS at FROM ingest_cursors")
+    at: datetime | None = row["at"]
+    return at
 
 
 def test_questions_that_wait_are_shown_after_a_restart(tmp_path: Path) -> None:

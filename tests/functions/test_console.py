@@ -50,6 +50,7 @@ def test_today_names_the_session_and_the_next_one() -> None:
         "/operate/dead-letters",
         "/simulator/pause",
         "/simulator/price",
+        "/simulator/kill",
     ],
 )
 def test_what_is_local_is_not_there(path: str) -> None:
