@@ -162,12 +162,12 @@ def test_a_yes_after_the_questions_end_is_none(tmp_path: Path) -> None:
     assert [each.outcome for each in found.opportunities] == ["no yes in time"]
 
 
-def failing(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """Let the simulator of the next replay take an order and reject it later, so many times."""
+def failing(monkeypatch: pytest.MonkeyPatch, times: int, delay: int = 0) -> None:
+    """Let the simulator of the next replay take orders and reject them, `delay` seconds later."""
 
     def simulator(*args: Any, **more: Any) -> SimulatedBroker:
         broker = SimulatedBroker(*args, **more)
-        broker.faults.add("reject_late", times=times)
+        broker.faults.add("reject_late", times=times, delay=delay)
         return broker
 
     monkeypatch.setattr(session, "SimulatedBroker", simulator)
@@ -184,6 +184,18 @@ def test_an_order_that_failed_is_asked_about_once_more(
     assert statuses == ["rejected", "filled"]
     assert len(found.to_json()["opportunities"]) == 1
     assert [line[:10] for line in history.lines(found)][:2] == ["09:41 dip:", "09:42 dip:"]
+
+
+def test_nothing_is_asked_again_while_another_question_of_the_rule_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, times=1)
+
+    found = played(tmp_path, config_of(max_orders_per_day=2), DOWN)
+
+    assert asked_at(found) == ["09:41", "09:42", "09:43"]
+    assert orders(found)[:2] == [("rejected", None), ("filled", None)]
+    assert found.opportunities[0].follow_up is None
 
 
 @pytest.mark.parametrize(
