@@ -13,6 +13,7 @@ from websockets.protocol import State
 from common.errors import BrokerRefusedError
 from infra.alpaca.stream.client import Event, StockStream
 from infra.simulator.broker import SimulatedBroker
+from infra.simulator.streams.codec import JsonArrays
 from infra.simulator.streams.server import StreamServer
 from tests.contract.simulator.stream_client import following
 
@@ -62,6 +63,23 @@ def running(stream: StockStream) -> Iterator[None]:
     finally:
         stream.close()
         thread.join()
+
+
+def first_told(stream: StockStream, listener: Listener) -> Any:
+    """Run a stream until it tells something, or is refused: then return the status."""
+
+    def run() -> None:
+        try:
+            stream.run()
+        except BrokerRefusedError as error:
+            listener.told.put(error.status)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    told = listener.told.get(timeout=60)
+    stream.close()
+    thread.join()
+    return told
 
 
 def test_trades_quotes_and_bars_come_as_the_broker_tells_them(
@@ -120,13 +138,27 @@ def test_a_connection_that_breaks_is_made_again_and_the_gap_is_told(
 def test_what_stays_refused_is_not_tried_again(
     streams: str, listener: Listener, path: str, keys: tuple[str, str], status: int
 ) -> None:
-    stream = StockStream(f"{streams}{path}", *keys, listener)
+    stream = StockStream(f"{streams}{path}", *keys, listener, first_pause=0.01)
 
-    with pytest.raises(BrokerRefusedError) as refused:
-        stream.run()
+    assert first_told(stream, listener) == status
 
-    assert refused.value.status == status
-    assert listener.told.empty()
+
+@pytest.mark.parametrize("status", [402, 409, 410, 411])
+def test_a_subscription_that_stays_refused_ends_it(
+    monkeypatch: pytest.MonkeyPatch, streams: str, listener: Listener, status: int
+) -> None:
+    written = JsonArrays.write
+
+    def write(codec: JsonArrays, messages: Sequence[dict[str, Any]]) -> str:
+        is_reply = messages[0]["T"] == "subscription"
+        error = {"T": "error", "code": status, "msg": "refused"}
+        return written(codec, [error] if is_reply else messages)
+
+    monkeypatch.setattr(JsonArrays, "write", write)
+    stream = stock_stream(streams, listener)
+    stream.follow(["AAPL"])
+
+    assert first_told(stream, listener) == status
 
 
 def test_it_waits_on_its_socket_for_an_earlier_connection_to_be_freed(

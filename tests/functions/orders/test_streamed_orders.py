@@ -20,6 +20,7 @@ from infra.worker.streams import order_worker, workers
 from infra.workflows.outbox_relay import Relay
 from infra.workflows.stream.order_worker import OrderWorker
 from tests.conftest import USER, enroll, rows
+from tests.faults.test_adoption import take_its_id
 from tests.functions.ingest.test_ingest_inputs import asked
 from tests.functions.ingest.test_streamed import worker
 from tests.functions.orders.test_reconcile_orders import reconcile
@@ -199,6 +200,26 @@ def test_orders_that_are_not_ours_are_left_alone(db: Database, simulator: Simula
         until(lambda: status(db, order_id) == "filled")
 
     assert len(rows(db, "SELECT 1 FROM fills")) == 1
+
+
+@pytest.mark.parametrize("change", ["side", "symbol"])
+def test_an_update_of_another_order_under_the_id_of_ours_changes_nothing(
+    db: Database, simulator: SimulatedBroker, change: str
+) -> None:
+    enroll(db, "unsure")
+    unsure = approved(db, "unsure")
+    simulator.faults.add("status", status=503, method="POST", path="/v2/orders")
+    submit(unsure)
+    before = order_row(db, unsure)
+    simulator.switches.fill_delay_seconds = 0
+    with following(db):
+        take_its_id(db, unsure, change)
+        other = submitted(db, USER)
+        until(lambda: status(db, other) == "filled")
+
+    assert before["status"] == "submitting"
+    assert order_row(db, unsure) == before
+    assert {row["order_id"] for row in rows(db, "SELECT order_id FROM fills")} == {other}
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=-1), timedelta(minutes=2), timedelta(days=400)])
