@@ -18,7 +18,7 @@ from tests.faults.proof import steps
 from tests.faults.proof.account_steps import TradesByHand
 from tests.faults.proof.broker_faults import ORDERS, SWITCHES, TROUBLES, BrokerFails
 from tests.faults.proof.harness import Harness, StartConditions, open_harness
-from tests.faults.proof.injected_fault import KINDS
+from tests.faults.proof.injected_fault import KINDS, Kind, Place
 from tests.faults.proof.report import BROKER_KINDS
 from tests.faults.proof.schedules import Schedule, schedule
 from tests.faults.proof.start_times import STARTS
@@ -56,6 +56,21 @@ def test_a_trade_by_hand_whose_reply_is_lost_is_no_bug(harness: Harness, kind: s
     verdict = live_through(harness, Schedule(begins, (fails, trade, steps.Reconcile())))
 
     assert verdict.happened["broker", kind] == 1
+    assert verdict.violations == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"), [(kind, place) for kind, places in KINDS.items() for place in places]
+)
+def test_a_fault_that_is_planned_happens(harness: Harness, kind: Kind, place: Place) -> None:
+    """A place that nothing reaches any more would prove nothing."""
+    begins = StartConditions("before the close", 4, ids_are_freed=False)
+    asks = (steps.Fails(kind, place), steps.Price("SPY", Decimal(-2)), steps.Tick())
+    orders = (steps.Answer(0, Decimal(10)), steps.Deliver(0), steps.Relay())
+
+    verdict = live_through(harness, Schedule(begins, (*asks, *orders)))
+
+    assert verdict.happened[kind, place] == 1
     assert verdict.violations == []
 
 

@@ -1,7 +1,7 @@
 """A row of another user's never leaves the account API, whatever went wrong below it."""
 
 import time
-from typing import Any
+from collections.abc import Sequence
 
 import httpx
 import pytest
@@ -23,9 +23,8 @@ OTHER = "user-2"
 class MixedUp(DriverConnection):
     """A driver that returns the rows of another user than was asked about."""
 
-    def execute_unnamed(self, statement: str, vals: Any = (), **options: Any) -> Any:
-        mixed = [OTHER if value == USER else value for value in vals]
-        return super().execute_unnamed(statement, vals=mixed, **options)
+    def send_BIND(self, statement: bytes, values: Sequence[str | None]) -> None:  # noqa: N802 (the driver's)
+        super().send_BIND(statement, [OTHER if value == USER else value for value in values])
 
 
 @pytest.fixture

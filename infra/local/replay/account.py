@@ -29,6 +29,7 @@ from common.holdings.positions import Fill, Trade, apply_fill
 from common.market import Session, trading_day_start
 from common.orders.broker_order import BrokerOrder
 from common.orders.order import CLIENT_ORDER_ID_PREFIX, Order
+from common.orders.refusals import explain
 from common.orders.status import DENIED, REJECTED, SUBMITTING, TERMINAL
 from common.questions import Confirmation, Terms
 from common.rules.base import Position
@@ -65,6 +66,8 @@ class ReplayedAccount:
     market_data: AlpacaMarketData
     trading: AlpacaTrading
     orders: list[ReplayedOrder] = field(default_factory=list)
+    # What the broker did not execute, and may execute when it is asked for again.
+    failed: list[ReplayedOrder] = field(default_factory=list)
     _open_trades: dict[str, Trade] = field(default_factory=dict)
     _paid: Decimal = Decimal(0)
     _filled: set[tuple[str, str]] = field(default_factory=set)
@@ -176,7 +179,11 @@ class ReplayedAccount:
         try:
             reported = self.trading.submit(placed.order)
         except BrokerRefusedError as refusal:
-            placed.order = replace(placed.order, status=REJECTED, reason=str(refusal))
+            meant = explain(refusal.message)
+            reason = f"{meant.reason}: {refusal}"
+            placed.order = replace(placed.order, status=REJECTED, reason=reason)
+            if meant.can_be_repeated:
+                self.failed.append(placed)
             return
         self._record(placed, reported, now)
 
@@ -195,6 +202,8 @@ class ReplayedAccount:
             filled_avg_price=update.filled_avg_price,
             broker_updated_at=update.updated_at or placed.order.broker_updated_at,
         )
+        if placed.order.has_failed:
+            self.failed.append(placed)
 
     def _book(self, order: Order, fill: Fill) -> None:
         self._paid += fill.signed_qty * fill.price

@@ -39,3 +39,9 @@ class AskState:
         if self.config.guardrails.require_question_before_order:
             self.pending.add(rule.id)
         return None
+
+    def follow_up(self, rule: Rule) -> bool:
+        """Ask once more what the rule has asked, unless another question of it waits."""
+        is_free = rule.id not in self.pending
+        self.pending.add(rule.id)
+        return is_free

@@ -20,6 +20,7 @@ class ReplayedOpportunity:
     """A rule that fired and whose user was asked, and the order of the yes a minute later.
 
     `order` stays None where the session ended, or the question expired, before the yes.
+    `follow_up` is the same asked once more, after the broker did not execute the order.
     """
 
     rule: Rule
@@ -27,6 +28,12 @@ class ReplayedOpportunity:
     fired_at: datetime
     terms: Terms
     order: ReplayedOrder | None = None
+    follow_up: "ReplayedOpportunity | None" = None
+
+    @property
+    def asked(self) -> "Sequence[ReplayedOpportunity]":
+        """Itself, and where there is one its follow-up."""
+        return [self, self.follow_up] if self.follow_up else [self]
 
     @property
     def size(self) -> str:
@@ -65,7 +72,12 @@ class History:
                 "close": json_value(self.session.close),
             },
             "opportunities": [_opportunity(each) for each in self.opportunities],
-            "orders": [_order(each, each.order) for each in self.opportunities if each.order],
+            "orders": [
+                _order(asked, asked.order)
+                for each in self.opportunities
+                for asked in each.asked
+                if asked.order
+            ],
             "silent": {rule: dict(reasons) for rule, reasons in self.not_fired.items()},
         }
 
@@ -106,7 +118,7 @@ def _order(each: ReplayedOpportunity, placed: ReplayedOrder) -> dict[str, Any]:
 
 def lines(history: History) -> Iterator[str]:
     """Yield what a person reads; times are New York's."""
-    for each in history.opportunities:
+    for each in (asked for fired in history.opportunities for asked in fired.asked):
         fired = each.fired
         pct = "" if fired.pct is None else f" ({fired.pct:+.2f}%)"
         seen = f"{fired.symbol} at {fired.price}{pct}"

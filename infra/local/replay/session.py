@@ -19,7 +19,7 @@ from common.evaluation import EvaluationContext, RuleEvaluation
 from common.guardrails.facts import Denied
 from common.inputs import CryptoInput, StockInput
 from common.market import Metric, Session, Snapshot
-from common.questions import terms
+from common.questions import follow_up_terms, terms
 from common.rules.base import Fired, MarketFacts
 from common.server_limits import ServerLimits
 from infra.alpaca.http import AlpacaHttp
@@ -124,9 +124,11 @@ class _Run:
         """Let one minute of the market pass."""
         self._simulator.clock.set(now)
         self._say_yes(now)
+        self._ask_again(now)
         self._ingest(now)
         self._evaluate(now)
         self._account.reconcile(now)
+        self._ask_again(now)
 
     def history(self) -> History:
         """Sum the session up."""
@@ -139,6 +141,20 @@ class _Run:
                 self._submit(each, asked=True, now=now)
         self._asked = []
         self._asking.pending.clear()
+
+    def _ask_again(self, now: datetime) -> None:
+        """Ask once about what the broker did not execute, unless a yes could only be denied."""
+        failed = {each.order.id for each in self._account.failed}
+        self._account.failed.clear()
+        # A follow-up is none of these: nobody is asked a third time.
+        for each in self._opportunities:
+            if each.order is None or each.order.order.id not in failed:
+                continue
+            again = replace(each, fired_at=now, terms=follow_up_terms(each.terms, now), order=None)
+            is_asked = each.order.order.question_id and each.rule.ask_again_on_failure
+            if is_asked and self._judge(again, now) is None and self._asking.follow_up(each.rule):
+                each.follow_up = again
+                self._asked.append(again)
 
     def _submit(self, each: ReplayedOpportunity, *, asked: bool, now: datetime) -> None:
         prices = self._memory.last_prices()

@@ -21,6 +21,7 @@ from infra.local.narrator import Narrator
 from infra.local.replay import history, sample, session, sparkline
 from infra.local.replay.history import History
 from infra.runtime.settings import default_limits
+from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.recording import Recording
 from infra.simulator.market.recording_csv import COLUMNS, BadRecordingError
 from tests.conftest import ROOT
@@ -159,6 +160,66 @@ def test_a_yes_after_the_questions_end_is_none(tmp_path: Path) -> None:
     found = played(tmp_path, config_of(hasty), DOWN)
 
     assert [each.outcome for each in found.opportunities] == ["no yes in time"]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, times: int, delay: int = 0) -> None:
+    """Let the simulator of the next replay take orders and reject them, `delay` seconds later."""
+
+    def simulator(*args: Any, **more: Any) -> SimulatedBroker:
+        broker = SimulatedBroker(*args, **more)
+        broker.faults.add("reject_late", times=times, delay=delay)
+        return broker
+
+    monkeypatch.setattr(session, "SimulatedBroker", simulator)
+
+
+def test_an_order_that_failed_is_asked_about_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, times=1)
+
+    found = played(tmp_path, config_of(DIP | {"cooldown_seconds": 86_400}), DOWN)
+
+    statuses = [each["status"] for each in found.to_json()["orders"]]
+    assert statuses == ["rejected", "filled"]
+    assert len(found.to_json()["opportunities"]) == 1
+    assert [line[:10] for line in history.lines(found)][:2] == ["09:41 dip:", "09:42 dip:"]
+
+
+def test_nothing_is_asked_again_while_another_question_of_the_rule_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, times=1)
+
+    found = played(tmp_path, config_of(max_orders_per_day=2), DOWN)
+
+    assert asked_at(found) == ["09:41", "09:42", "09:43"]
+    assert orders(found)[:2] == [("rejected", None), ("filled", None)]
+    assert found.opportunities[0].follow_up is None
+
+
+@pytest.mark.parametrize(
+    ("times", "rule", "guardrails", "orders"),
+    [
+        (2, {}, {}, 2),  # not a third time
+        (1, {"ask_again_on_failure": False}, {}, 1),
+        (1, {}, {"require_question_before_order": False}, 1),
+    ],
+)
+def test_nobody_is_asked_again_where_live_asks_nobody(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    rule: dict[str, Any],
+    guardrails: dict[str, Any],
+    orders: int,
+) -> None:
+    failing(monkeypatch, times)
+    config = config_of(DIP | {"cooldown_seconds": 86_400} | rule, **guardrails)
+
+    found = played(tmp_path, config, DOWN)
+
+    assert [each["status"] for each in found.to_json()["orders"]] == ["rejected"] * orders
 
 
 def test_a_servers_ceiling_counts_and_a_live_config_can_be_tried(tmp_path: Path) -> None:

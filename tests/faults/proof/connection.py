@@ -37,11 +37,15 @@ class WatchedConnection(DriverConnection):
         """The server's process."""
         return int(struct.unpack("!ii", self._backend_key_data)[0])
 
-    def execute_unnamed(self, statement: str, *arguments: Any, **options: Any) -> Any:
-        """Stop, then run one statement."""
+    def send_PARSE(self, *arguments: Any) -> None:  # noqa: N802 (the driver's)
+        """Stop before a statement with parameters, which begins with this message."""
         self._reach("statement")
+        super().send_PARSE(*arguments)
+
+    def handle_messages(self, context: Any) -> None:
+        """Wait for a reply."""
         with interleaving.inside(self.backend):
-            return super().execute_unnamed(statement, *arguments, **options)
+            super().handle_messages(context)
 
     def execute_simple(self, statement: str) -> Any:
         """Stop before and after a commit; roll back unless the process is gone: the server does."""
@@ -50,8 +54,7 @@ class WatchedConnection(DriverConnection):
         if not statement.endswith("; COMMIT"):
             return super().execute_simple(statement)
         self._reach("before_commit")
-        with interleaving.inside(self.backend):
-            reply = super().execute_simple(statement)
+        reply = super().execute_simple(statement)
         self._reach("after_commit")
         return reply
 
@@ -84,4 +87,4 @@ class WatchedConnection(DriverConnection):
             raise pg8000.dbapi.InterfaceError("network error")
         if kind in _SQLSTATES:
             raised = f"RAISE EXCEPTION 'injected' USING ERRCODE = '{_SQLSTATES[kind]}'"
-            super().execute_unnamed(f"DO $$ BEGIN {raised}; END $$")
+            super().execute_simple(f"DO $$ BEGIN {raised}; END $$")
