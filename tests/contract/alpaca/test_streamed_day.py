@@ -3,7 +3,7 @@
 import csv
 import gzip
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -70,10 +70,12 @@ def closes(day: Path) -> Closes:
 
 
 @pytest.fixture
-def broker(day: Path, closes: Closes) -> SimulatedBroker:
+def broker(day: Path, closes: Closes) -> Iterator[SimulatedBroker]:
     """A broker that replays the day, just before the session."""
     opens = min(at for minutes in closes.values() for at in minutes)
-    return SimulatedBroker(SimulatedClock(at=opens - MINUTE), recording=Recording.read([day]))
+    clock, recording = SimulatedClock(at=opens - MINUTE), Recording.read([day])
+    with SimulatedBroker(clock, recording=recording) as broker:
+        yield broker
 
 
 def test_every_minute_of_a_day_is_stored_whenever_the_connection_breaks(
@@ -84,7 +86,7 @@ def test_every_minute_of_a_day_is_stored_whenever_the_connection_breaks(
     buffer, steps = WatchedBuffer(broker.clock.now()), random.Random(8)
     worker = make(symbols=list(closes), buffer=buffer)
     ends = max(at for minutes in closes.values() for at in minutes) + MINUTE
-    with broker, running(worker):
+    with running(worker):
         until(lambda: worker._ingest._followed == closes.keys())
         while broker.clock.now() < ends:
             broker.clock.set(min(ends, broker.clock.now() + steps.randint(1, 9) * MINUTE))
