@@ -101,6 +101,7 @@ class ReplayedAccount:
             opposite_filled_today=(symbol, opposite) in self._filled,
             controls=self._controls,
             units_of_all=trade.qty if trade else Decimal(0),
+            on_sale=sum((_may_sell(each.order, symbol) for each in self.orders), Decimal(0)),
             is_moving=any(_moves(each, symbol, now) for each in self.orders),
             all_users=ServerExposure(
                 len(today), sum((each.reserved_usd for each in today), Decimal(0)), in_window
@@ -225,6 +226,15 @@ def _moves(placed: ReplayedOrder, symbol: str, now: datetime) -> bool:
     """Whether its fills may be in one of the two sums of positions already, not in the other."""
     settled = placed.order.status in TERMINAL and placed.changed_at < now - SETTLED_AFTER
     return placed.order.symbol == symbol and not settled
+
+
+def _may_sell(order: Order, symbol: str) -> Decimal:
+    """Return what an open sale may yet sell, at the lowest price that it may meet."""
+    if order.symbol != symbol or order.side != "sell" or order.status in TERMINAL:
+        return Decimal(0)
+    lowest = order.seen_price * max(1 - order.max_price_drift_pct / 100, Decimal("0.01"))
+    most = (order.notional_usd or Decimal(0)) / lowest if order.qty is None else order.qty
+    return max(most - order.filled_qty, Decimal(0))
 
 
 def _confirmed(order: Order, now: datetime) -> Confirmation | None:

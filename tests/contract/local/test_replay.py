@@ -173,6 +173,29 @@ def failing(monkeypatch: pytest.MonkeyPatch, times: int, delay: int = 0) -> None
     monkeypatch.setattr(session, "SimulatedBroker", simulator)
 
 
+def test_what_an_open_order_sells_is_not_sold_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*args: Any, **more: Any) -> SimulatedBroker:
+        broker = SimulatedBroker(*args, **more)
+        broker.switches.fill_delay_seconds = 600
+        return broker
+
+    monkeypatch.setattr(session, "SimulatedBroker", slow)
+    once = DIP | {"cooldown_seconds": 86_400}
+    sale = {"action": "propose_order", "side": "sell", "qty": 1}
+    out = once | {"id": "out", "threshold_pct": -5, "on_answer_match": sale}
+    later = out | {"id": "later", "threshold_pct": -8}
+
+    found = played(
+        tmp_path, config_of(once, out, later), {0: "500", 10: "490", 60: "470", 63: "455"}
+    )
+
+    assert [each.rule.id for each in found.opportunities] == ["dip", "out"]
+    assert orders(found) == [("filled", None)] * 2
+    assert found.not_fired["later"]["NOT_HELD"] > 0
+
+
 def test_an_order_that_failed_is_asked_about_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
