@@ -1,7 +1,7 @@
 """What is known of the market: snapshots (stored facts), quotes, freshness and trading days."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -46,6 +46,13 @@ class Snapshot:
     as_of: datetime
     raw: dict[str, Any]
     id: int | None = None
+
+    @property
+    def day(self) -> date:
+        """The day whose bar it belongs to: New York's, and UTC's for crypto."""
+        if self.asset_class == "crypto":
+            return self.as_of.astimezone(UTC).date()
+        return trading_day(self.as_of)
 
     def defect(self, now: datetime) -> str | None:
         """Say why nothing may be computed from it, whoever stored it; None when it is sound."""

@@ -39,6 +39,12 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def readable(number: Decimal) -> str:
+    """Write a number with four decimals, and a small one with six digits: a price never as 0."""
+    places = 5 - number.adjusted() if 0 < abs(number) < 1 else 4
+    return plain(number.quantize(Decimal(1).scaleb(-places)))
+
+
 # A decimal of ordinary size. It goes out as a string, so that no reader can make a float of it.
 Exact = Annotated[
     Number,

@@ -195,11 +195,15 @@ class Facts:
         return max(min(own, holding.available), Decimal(0))
 
     def reduced(self, order: Order) -> Order:
-        """Return the order, selling no more than is held; what cannot be sold at all stays."""
-        free = self.sellable
-        if order.side == "buy" or not free or order.qty is None or order.qty <= free:
+        """Return the order, selling no more than is held; what cannot be sold at all stays.
+
+        Of what is sold as a whole, what is left beyond the asset's increments stays, too.
+        """
+        free, asset = self.sellable, self.broker.asset
+        if order.side == "buy" or not free or order.qty is None or order.qty < free:
             return order
-        return replace(order, qty=free)
+        whole = asset.sellable(free) if asset else free
+        return replace(order, qty=whole or free)
 
     def _exceeds(self, order: Order, held: Decimal) -> bool:
         if order.qty is not None:

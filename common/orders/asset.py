@@ -38,6 +38,11 @@ class Asset:
         on_grid = self.qty_increment is None or not qty % self.qty_increment
         return on_grid and (self.min_qty is None or qty >= self.min_qty)
 
+    def sellable(self, held: Decimal) -> Decimal:
+        """Return what of a holding can be sold: a fee or a split may leave it off the grid."""
+        step = self.qty_increment or (None if self.fractionable else Decimal(1))
+        return held if step is None else held - held % step
+
     def qty_for(self, notional: Decimal, price: Decimal) -> Decimal:
         """Return the units that a notional buys at a price (both USD), on the grid."""
         step = self.qty_increment or Decimal("1e-9")

@@ -19,7 +19,7 @@ from common.actions import Action, ClosePosition
 from common.bounds import Line
 from common.inputs import CryptoSymbol, Identifier, StockSymbol
 from common.market import Metric, Session, Snapshot, is_fresh
-from common.model import Exact, Model, plain
+from common.model import Exact, Model, readable
 from common.templates import variables
 
 Symbol = StockSymbol | CryptoSymbol
@@ -214,8 +214,4 @@ class BaseRule(Condition):
 
 
 def _text(value: object) -> str:
-    """Show a number with four decimals, and a small one with six digits: a price never as 0."""
-    if not isinstance(value, Decimal):
-        return str(value)
-    places = 5 - value.adjusted() if 0 < abs(value) < 1 else 4
-    return plain(value.quantize(Decimal(1).scaleb(-places)))
+    return readable(value) if isinstance(value, Decimal) else str(value)

@@ -19,7 +19,7 @@ from common.market import Metric, Snapshot
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
 from common.rules.shared import history
 from common.rules.shared.crossing import crosses, last_two
-from common.rules.shared.history import Timeframe, closes, day_of
+from common.rules.shared.history import Timeframe, closes
 
 
 class MovingAverageCross(Condition):
@@ -71,7 +71,7 @@ class MovingAverageCross(Condition):
         if isinstance(observed, NotFired):
             return observed
         earlier, trade = observed
-        same_day = day_of(earlier) == day_of(trade)
+        same_day = earlier.day == trade.day
         return [*facts[:-1], earlier] if same_day else facts[:-1]
 
     def _distance(self, facts: Sequence[Snapshot]) -> Decimal:

@@ -15,7 +15,7 @@ from pydantic import Field, StrictInt
 from common.market import Metric, Snapshot
 from common.model import Exact
 from common.rules.base import BaseRule, Condition, NotFired, Outcome, SymbolView
-from common.rules.shared.history import day_of, past_days
+from common.rules.shared.history import past_days
 
 
 class VolumeAboveAverage(Condition):
@@ -56,7 +56,7 @@ class VolumeAboveAverage(Condition):
         bar = view.latest("daily_bar")
         if bar is None:
             return view.not_fired("no_data", missing="daily_bar")
-        if day_of(bar) != day_of(trade):
+        if bar.day != trade.day:
             return view.not_fired("stale", daily_bar=bar.as_of.isoformat())
         return bar
 

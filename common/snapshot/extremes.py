@@ -14,7 +14,7 @@ ExtremesSide = Literal["hi", "lo"]
 _NOTHING = Decimal(0)
 _SHARES_PER_CONTRACT = 100
 _RATIO_PLACES = Decimal("0.00001")
-_PRICE_PLACES = Decimal("0.000001")
+_PRICE_PLACES = 6
 
 
 class ContractItem(Model):
@@ -99,4 +99,8 @@ def _average_entry(contract: ContractItem) -> Decimal | None:
         return None
     # A plain equity's contract is named by its symbol.
     each = 1 if contract.contract_name == contract.symbol else _SHARES_PER_CONTRACT
-    return abs(cost / (qty * each)).quantize(_PRICE_PLACES) if qty else _NOTHING
+    if not qty or not cost:
+        return _NOTHING
+    price = abs(cost / (qty * each))
+    places = max(_PRICE_PLACES, _PRICE_PLACES - 1 - price.adjusted())  # of a coin's, six digits
+    return price.quantize(Decimal(1).scaleb(-places))

@@ -13,7 +13,7 @@ import flask
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from common.market import NEW_YORK
-from common.model import plain
+from common.model import plain, readable
 from common.wire import to_wire
 from functions.pages import simulator_client
 from functions.pages.requests import Call
@@ -108,6 +108,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "usd": _usd,
+        "price": _price,
         "number": _number,
         "clock": _clock,
         "day": _day,
@@ -125,6 +126,15 @@ def _usd(amount: Decimal | int | str | None) -> str:
         return "–"  # noqa: RUF001 (a dash, for people)
     value = Decimal(amount)
     return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
+
+
+def _price(price: Decimal | int | str | None) -> str:
+    """Write what one unit costs: a coin's price of less than a cent has its digits."""
+    if price is None:
+        return "–"  # noqa: RUF001 (a dash, for people)
+    value = Decimal(price)
+    whole, _, parts = readable(value).partition(".")
+    return f"${int(whole):,}.{parts:0<2}"
 
 
 def _number(value: Decimal | int | str | None) -> str:

@@ -112,13 +112,23 @@ def test_an_account_without_changes_never_fell_and_has_no_sharpe_ratio(db: Datab
     assert (found["Max drawdown"], found["Sharpe ratio"]) == ("0.00%", "—")
 
 
-# The last sinks below zero and rises again: its returns alone would read as a gain. The first are
-# Vibe-Trading pull request 958's.
+# Curves that others met, whose returns alone would read as a gain: Vibe-Trading pull request 958
+# (and its review: the fall counts from the peak), go-trader issue 1005 (a short that loses more
+# than everything), tradeblocks pull request 420 (twice -200 % is not back at the start; what is
+# lost as a whole is 100 %), backlight pull request 112 (through zero and up). The last is ours.
 @pytest.mark.parametrize(
-    "curve",
-    [[100, -20, -50, -120], [-20, -50, -100], [100, 0, 50, 80], [100, 150, 200, -1, 5, 10]],
+    ("curve", "drawdown"),
+    [
+        ([100, -20, -50, -120], "220.00%"),
+        ([-20, -50, -100], recomputed.DASH),
+        ([100, 40, -33, -433, -420], "533.00%"),
+        ([100, -100, 100], "200.00%"),
+        ([100, 50, 0], "100.00%"),
+        ([10, -5, 20], "150.00%"),
+        ([100, 150, 200, -1, 5, 10], "100.50%"),
+    ],
 )
-def test_an_account_below_zero_has_no_ratio(db: Database, curve: list[int]) -> None:
+def test_an_account_below_zero_has_no_ratio(db: Database, curve: list[int], drawdown: str) -> None:
     day = Day(1)
     day.source_rows.rows["account_equity"].clear()
     for number, equity in enumerate(curve):
@@ -128,4 +138,4 @@ def test_an_account_below_zero_has_no_ratio(db: Database, curve: list[int]) -> N
         day.source_rows.save(tx)
         found = recomputed.figures(tx, day.day, day.since + timedelta(days=1))
 
-    assert found["Sharpe ratio"] == recomputed.DASH
+    assert (found["Sharpe ratio"], found["Max drawdown"]) == (recomputed.DASH, drawdown)

@@ -104,7 +104,10 @@ def test_what_the_broker_takes_is_accepted(symbol: str, size: dict[str, Any]) ->
     assert config(symbol, ACTION | size).rules
 
 
-# Symbols of the broker's own asset lists, and the hyphen that other feeds write.
+# Symbols of the broker's own asset lists; and what other feeds write: BRK-B (yfinance issue 38) and
+# BRK/B (Lean.Brokerages.Tradier pull request 41), BRK B (Lean.Brokerages.InteractiveBrokers issue
+# 85), BAC.PRA as BAC-A (IEX-API issue 514), ACAQ+ (OpenBB issue 1764), CCIV= and CCIV-WT
+# (Finnhub-API issue 401).
 @pytest.mark.parametrize(
     ("symbol", "taken"),
     [
@@ -115,8 +118,17 @@ def test_what_the_broker_takes_is_accepted(symbol: str, size: dict[str, Any]) ->
         ("HCMA.WS.A", True),
         ("AAM.U", True),
         ("GTN.A", True),
+        ("BF.B", True),
+        ("BAC.PRA", True),
+        ("ACAQ.WS", True),
+        ("CCIV.U", True),
         ("BRK-B", False),
         ("BRK/B", False),
+        ("BRK B", False),
+        ("BAC-A", False),
+        ("ACAQ+", False),
+        ("CCIV=", False),
+        ("CCIV-WT", False),
         ("brk.b", False),
         ("BRK.", False),
         (".B", False),

@@ -15,6 +15,7 @@ from common.model import (
     json_path,
     parse_json,
     plain,
+    readable,
 )
 from tests.unit.samples import NOON
 
@@ -35,6 +36,25 @@ class Money(Model):
 )
 def test_money_survives_a_round_trip_exactly(amount: Decimal) -> None:
     assert Money.from_json(Money(amount=amount).model_dump_json()).amount == amount
+
+
+# SHIB/USD (alpaca-py issue 213), PEPE/USD and a billionth; a stock's average price.
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [
+        ("0.0000125", "0.0000125"),
+        ("0.00000841775", "0.00000841775"),
+        ("0.000004123456789", "0.00000412346"),
+        ("1e-9", "0.000000001"),
+        ("0.07035", "0.07035"),
+        ("-0.0000125", "-0.0000125"),
+        ("492.013333333", "492.0133"),
+        ("1234", "1234"),
+        ("0", "0"),
+    ],
+)
+def test_a_price_is_never_shown_as_nothing(price: str, shown: str) -> None:
+    assert readable(Decimal(price)) == shown
 
 
 def test_money_goes_out_as_a_string() -> None:

@@ -1,10 +1,10 @@
 """Past closes that can be averaged: enough of them, without a hole, on one adjustment basis."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, timedelta
+from datetime import timedelta
 from typing import Literal
 
-from common.market import Metric, Snapshot, is_fresh, trading_day, trading_day_start
+from common.market import Metric, Snapshot, is_fresh, trading_day_start
 from common.rules.base import NotFired, SymbolView
 from common.rules.shared.reference import LONGEST_CLOSE, is_implausible, reference_of
 
@@ -63,23 +63,16 @@ def past_days(
     checked = reference_of(view, "prev_close", trade)
     if isinstance(checked, NotFired):
         return checked
-    last = day_of(yesterday)
-    days = [day for day in view.series("daily_close", most + 1) if day_of(day) <= last][-most:]
-    if days and day_of(days[-1]) != last:
-        return view.not_fired("stale", daily_close=day_of(days[-1]), prev_close=last)
+    last = yesterday.day
+    days = [day for day in view.series("daily_close", most + 1) if day.day <= last][-most:]
+    if days and days[-1].day != last:
+        return view.not_fired("stale", daily_close=days[-1].day, prev_close=last)
     run = _unbroken(days, lambda earlier, later: later.as_of - earlier.as_of > LONGEST_CLOSE)
     # Raw closes from before a split are on another basis: they do not count either.
     since = _unbroken(run, lambda earlier, later: is_implausible(later, earlier))
     if len(since) < least <= len(run):
-        return view.not_fired("corporate_action", daily_close=day_of(since[0]))
+        return view.not_fired("corporate_action", daily_close=since[0].day)
     return _enough(view, since, least)
-
-
-def day_of(fact: Snapshot) -> date:
-    """Return the day whose bar a fact belongs to: New York's, and UTC's for crypto."""
-    if fact.asset_class == "crypto":
-        return fact.as_of.astimezone(UTC).date()
-    return trading_day(fact.as_of)
 
 
 def _counts(view: SymbolView, bar: Snapshot) -> bool:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
-from common.market import Metric, Snapshot, trading_day
+from common.market import Metric, Snapshot
 from common.rules.base import NotFired, SymbolView
 
 RefMetric = Literal["prev_close", "day_open", "day_high", "day_low", "entry_price"]
@@ -72,6 +72,5 @@ def ids(*facts: Snapshot) -> tuple[int, ...]:
 def _belongs(ref_metric: RefMetric, fact: Snapshot, trade: Snapshot) -> bool:
     """Return whether a reference is of the session that the trade's must be measured by."""
     if ref_metric == "prev_close":
-        earlier = trading_day(fact.as_of) < trading_day(trade.as_of)
-        return earlier and trade.as_of - fact.as_of <= LONGEST_CLOSE
-    return trading_day(fact.as_of) == trading_day(trade.as_of)
+        return fact.day < trade.day and trade.as_of - fact.as_of <= LONGEST_CLOSE
+    return fact.day == trade.day

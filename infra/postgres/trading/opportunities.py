@@ -152,26 +152,23 @@ _CLAIM = f"""
         WHERE {_LAST_FIRED}
               <= CAST(:now AS timestamptz) - make_interval(secs => :cooldown)
         RETURNING s.firebase_uid
-    ), ids AS MATERIALIZED (
-        -- Ids that ascend: random ones would touch a page of each index of a year for every row.
-        SELECT firebase_uid, uuidv7() AS opportunity_id, uuidv7() AS question_id
-        FROM claimed
     ), flagged AS (
+        -- Ids that ascend: random ones would touch a page of each index of a year for every row.
         INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price,
                                    reference, pct, as_of, snapshot_ids, config_hash, fired_at)
-        SELECT opportunity_id, firebase_uid, :rule_id, :rule_type, :symbol, :price,
+        SELECT uuidv7(), firebase_uid, :rule_id, :rule_type, :symbol, :price,
                :reference, :pct, :as_of, CAST(:snapshot_ids AS bigint[]), :config_hash, :now
-        FROM ids
+        FROM claimed
         ON CONFLICT DO NOTHING
-        RETURNING id
+        RETURNING id AS opportunity_id, firebase_uid
 """
 
 # After a claim: ask, and announce the question.
 _ASK = """    ), pending AS (
         INSERT INTO confirmations (question_id, opportunity_id, firebase_uid, rule_id,
                                    asked_at, expires_at)
-        SELECT question_id, opportunity_id, firebase_uid, :rule_id, :now, :expires_at
-        FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
+        SELECT uuidv7(), opportunity_id, firebase_uid, :rule_id, :now, :expires_at
+        FROM flagged
         ON CONFLICT DO NOTHING
         RETURNING question_id, firebase_uid
     ), questioned AS (
@@ -199,7 +196,7 @@ _ASK = """    ), pending AS (
 _ORDER = f"""
     ), ordered AS (
         {order_columns.INSERT_UNASKED}
-        FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
+        FROM flagged
         RETURNING id, firebase_uid, CAST(opportunity_id AS text) AS flow_id
     ), announced AS (
         INSERT INTO outbox (topic, ordering_key, payload, created_at)

@@ -1,10 +1,10 @@
-"""The forms of symbols (sections 2 to 4): BRK.B, BTC/USD, AAPL250620C00100000."""
+"""The forms of symbols (docs/broker.md): BRK.B, HCMA.WS.A, BTC/USD, AAPL250620C00100000."""
 
 import re
 
 CRYPTO_FORM = "^[A-Z]+x?/[A-Z]+$"
 
-_STOCK = re.compile(r"[A-Z]{1,10}(\.[A-Z]{1,3})?")
+_STOCK = re.compile(r"[A-Z]{1,10}(\.[A-Z]{1,4}){0,2}")
 _CRYPTO = re.compile(CRYPTO_FORM)
 _OPTION = re.compile(r"[A-Z]{1,5}\d{6,7}[CP]\d{8}")
 

@@ -1,6 +1,6 @@
 """A bar is a fact when its time is over, and a day's close is of a day before the trade's."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -79,4 +79,54 @@ def test_todays_bar_is_no_previous_close_wherever_it_stands(market: Market) -> N
 
     found = metrics(market, traded(noon, dailyBar=today, prevDailyBar=today), noon)
 
+    assert "prev_close" not in found
+
+
+# Days of coins as others recorded them: from Chicago's midnight on (alpaca-py issue 169, and
+# Alpaca-API issue 227, whose high was of the next day in UTC), from New York's (ccxt's recorded
+# answers), and since July 2025 from UTC's (lumibot pull request 826). The closes of 2022-01, 41524
+# and those of 2024-10-31 and 11-01 are theirs, the others made up.
+@pytest.mark.parametrize(
+    ("first", "hour", "closes"),
+    [
+        ((2022, 1, 1), 6, (47033, 47086, 46139, 46310)),
+        ((2022, 3, 6), 6, (38450, 38000, 41524, 39415)),
+        ((2022, 6, 10), 5, (29084, 28424, 26574, 22487)),
+        ((2024, 10, 30), 5, (72258, 69515, 69656, 69300)),
+        ((2025, 7, 23), 0, (118754, 118340, 117540, 117900)),
+    ],
+)
+def test_a_coins_day_is_the_one_that_its_bar_begins(
+    first: tuple[int, int, int], hour: int, closes: tuple[int, ...]
+) -> None:
+    begins = [datetime(*first, hour, tzinfo=UTC) + timedelta(days=n) for n in range(len(closes))]
+    bars = [bar(at, close) for at, close in zip(begins, closes, strict=True)]
+    market = crypto("us")
+
+    def ended(now: datetime) -> list[int]:
+        found = daily_closes(market, "BTC/USD", bars, now)
+        return [int(each.price) for each in found if isinstance(each, Snapshot)]
+
+    def shown(now: datetime) -> dict[str, int]:
+        return metrics(market, traded(now, dailyBar=bars[3], prevDailyBar=bars[2]), now)
+
+    last = begins[-1] + timedelta(days=1)
+    assert ended(last - INSTANT) == list(closes[:3])
+    assert ended(last) == list(closes)
+    running, over = shown(last - INSTANT), shown(last)
+    assert (running["daily_bar"], running["prev_close"]) == (closes[3], closes[2])
+    assert (over.get("daily_bar"), over["prev_close"]) == (None, closes[3])
+
+
+# The day on which the feed changed from Chicago's midnight to UTC's (lumibot pull request 826): the
+# bar before reaches into the running one, and is no close of the day before it.
+def test_of_two_days_that_overlap_neither_is_the_others_yesterday() -> None:
+    running = datetime(2025, 7, 24, tzinfo=UTC)
+    before = datetime(2025, 7, 23, 5, tzinfo=UTC)
+    noon = running + timedelta(hours=12)
+    raw = traded(noon, dailyBar=bar(running, 118340), prevDailyBar=bar(before, 118754))
+
+    found = metrics(crypto("us"), raw, noon)
+
+    assert found["daily_bar"] == 118340
     assert "prev_close" not in found

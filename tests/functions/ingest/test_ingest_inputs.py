@@ -7,9 +7,10 @@ import pytest
 
 from common.market import NEW_YORK
 from infra.postgres.database import Database
+from infra.postgres.market import option_snapshots
 from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import enroll, function, rows
+from tests.conftest import NOON, enroll, function, rows
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -168,3 +169,26 @@ def test_each_input_is_due_by_its_own_interval(db: Database, simulator: Simulate
         simulator.clock.advance(timedelta(seconds=60 + jitter))
 
     assert counts == [2, 1, 1, 2, 1]
+
+
+# Class shares, preferred shares and warrants with the broker's own spelling, in one request;
+# robin_stocks issue 354 and Lean.Brokerages.InteractiveBrokers issue 85 met BRK.B's options, whose
+# root is BRKB.
+def test_shares_of_a_class_are_fetched_with_all_others(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    names = ["BRK.B", "BAC.PRK", "HCMA.WS.A", "ACAQ.WS", "SPY"]
+    for number, name in enumerate(names):
+        simulator.market.set_price(name, 480 + number, prev_close=470, live=True)
+    simulator.options.put("BRKB260320C00480000", underlying="BRK.B", bid="9", ask="9.2")
+    chain = {"id": "chain", "source": "alpaca", "asset_class": "us_option"}
+    watch(db, "a", stocks(*names), chain | {"underlyings": ["BRK.B"]})
+
+    ingest()
+
+    latest = {name: stored(db, name)["last_trade"][-1][0] for name in names}
+    assert latest == {name: 480 + number for number, name in enumerate(names)}
+    with db.transaction() as tx:
+        (option,) = option_snapshots.chain(tx, "BRK.B", "indicative", NOON.date())
+    assert option.contract.underlying == "BRK.B"
+    assert (option.underlying_price, option.bid) == (Decimal(480), Decimal(9))

@@ -11,7 +11,8 @@ import pytest
 
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import USER, enroll, rows
+from tests.conftest import USER, enroll, function, rows
+from tests.functions.orders.test_reconcile_orders import reconcile
 from tests.functions.steps import approved, messages, order_row, submit, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -95,3 +96,21 @@ def test_coins_are_paid_with_money_of_the_accounts_own(
 
     assert order_row(db, order_id)["denial_code"] == "INSUFFICIENT_BUYING_POWER"
     assert simulator.ledger.orders() == []
+
+
+def test_the_console_shows_its_price_with_its_digits(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    falls_through_the_level(db, simulator, "buy")
+    order_id = approved(db)
+    submit(order_id)
+    simulator.clock.advance(timedelta(seconds=5))
+    reconcile()
+
+    shown = {page: function("console").get(page).text for page in ("/market", "/orders")}
+    trace = function("console").get(f"/orders/{order_id}").text
+
+    assert "$0.0000124<" in shown["/market"]
+    assert "2000000 at $0.00001241<" in shown["/orders"]
+    assert "entered at $0.00001241;" in trace
+    assert "<dd>$0.0000124</dd>" in trace  # the price seen

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -27,6 +28,29 @@ def test_yesterdays_reference_is_stale(ref: str) -> None:
     outcome = silent(two.evaluate(view(fact("last_trade", 510), yesterday)))
 
     assert (outcome.reason, list(outcome.observed)) == ("stale", [ref])
+
+
+# In New York all of these but the last trade are of the ninth.
+@pytest.mark.parametrize(
+    ("seen", "traded", "expected"),
+    [
+        ((9, 23, 59), (10, 0, 1), "stale"),
+        ((10, 0, 1), (10, 4, 59), "fired"),
+        ((10, 4, 59), (10, 5, 1), "fired"),
+    ],
+)
+@pytest.mark.parametrize("ref", REFERENCES)
+def test_a_coins_day_is_utcs(
+    ref: str, seen: tuple[int, int, int], traded: tuple[int, int, int], expected: str
+) -> None:
+    two = condition("price_above_pct_of_ref", ref_metric=ref, threshold_pct=2, symbol="BTC/USD")
+    reference_at, traded_at = (datetime(2026, 2, *at, tzinfo=UTC) for at in (seen, traded))
+    trade = fact("last_trade", 510, traded_at, symbol="BTC/USD")
+    reference = fact(two.model_dump()["ref_metric"], 500, reference_at, symbol="BTC/USD")
+
+    outcome = two.evaluate(view(trade, reference, now=traded_at, symbol="BTC/USD"))
+
+    assert reason(outcome) == expected
 
 
 def test_the_reference_can_be_what_the_user_paid() -> None:

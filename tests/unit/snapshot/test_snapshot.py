@@ -211,6 +211,27 @@ def test_what_the_broker_says_follows_from_the_same_figures() -> None:
     assert broker_says(shares) == (1, 0.01, 101, 200)
 
 
+# A coin below a ten-thousandth of a cent, held by the billion.
+@pytest.mark.parametrize(
+    ("cost", "qty", "entry"),
+    [
+        ("24.8", "2000000", 0.0000124),
+        ("1.5", "3600000000", 4.16667e-10),
+        ("12", "0.07", 171.428571),
+    ],
+)
+def test_an_entry_price_is_never_rounded_to_nothing(cost: str, qty: str, entry: float) -> None:
+    found = item(contract_name="GOOG", cost_basis=Decimal(cost), qty=Decimal(qty))
+
+    assert found["broker_avg_entry_price"] == entry
+
+
+def test_what_cost_nothing_has_no_entry_price() -> None:
+    found = item(contract_name="GOOG", cost_basis=Decimal(0), qty=Decimal(2))
+
+    assert found["broker_avg_entry_price"] == 0
+
+
 def test_a_contract_that_is_not_held_has_zeros() -> None:
     fields = ("individual_pnl", "abs_individual_pnl", "percent_change", "cost_basis", "qty")
 
