@@ -100,15 +100,19 @@ def _count(rows: list[Row]) -> AskResult:
     return AskResult(flow_ids.split(), {**{why: n for why, n in counts.items() if n}, **denied})
 
 
-_CLAIM = """
+# When the rule last fired for a user; what somebody wrote there that is no instant counts as never.
+_LAST_FIRED = """coalesce(
+    CASE WHEN pg_input_is_valid(s.context #>> ARRAY['last_fired', :rule_id], 'timestamptz')
+         THEN CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz) END,
+    '-infinity')"""
+_CLAIM = f"""
     WITH candidates AS MATERIALIZED (
         SELECT c.firebase_uid,
                CASE WHEN known.uid IS NULL THEN CAST(:denied_others AS text)
                     ELSE known.denial END AS denial,
                queue.of_rule > 0 AS question_pending,
                queue.length >= CAST(:max_queued AS integer) AS queue_full,
-               coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
-                        '-infinity')
+               {_LAST_FIRED}
                    > CAST(:now AS timestamptz) - make_interval(secs => :cooldown) AS cooldown
         FROM user_trading_config c
         LEFT JOIN unnest(CAST(:known_uids AS text[]), CAST(:known_denials AS text[]))
@@ -142,11 +146,10 @@ _CLAIM = """
         ON CONFLICT (firebase_uid) DO UPDATE
         SET last_eval_at = excluded.last_eval_at,
             updated_at = excluded.updated_at,
-            context = jsonb_set(s.context, '{last_fired}',
-                                coalesce(s.context -> 'last_fired', '{}')
+            context = jsonb_set(s.context, '{{last_fired}}',
+                                coalesce(s.context -> 'last_fired', '{{}}')
                                 || (excluded.context -> 'last_fired'))
-        WHERE coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
-                       '-infinity')
+        WHERE {_LAST_FIRED}
               <= CAST(:now AS timestamptz) - make_interval(secs => :cooldown)
         RETURNING s.firebase_uid
     ), flagged AS (
