@@ -32,17 +32,18 @@ def take(tx: Transaction, count: int, now: datetime) -> None:
     """Take requests of the budget, and delete what no longer counts."""
     if not count:
         return
-    tx.run("DELETE FROM request_budget WHERE second < :before", before=now - _KEPT)
     tx.run(
         """
+        WITH old AS (DELETE FROM request_budget WHERE second < :before),
+        reported AS (UPDATE request_limit SET remaining = greatest(remaining - :count, 0))
         INSERT INTO request_budget (second, used)
         VALUES (date_trunc('second', CAST(:now AS timestamptz)), :count)
         ON CONFLICT (second) DO UPDATE SET used = request_budget.used + excluded.used
         """,
+        before=now - _KEPT,
         now=now,
         count=count,
     )
-    tx.run("UPDATE request_limit SET remaining = greatest(remaining - :count, 0)", count=count)
 
 
 def observe(tx: Transaction, reported: RateLimit, now: datetime) -> None:
