@@ -87,8 +87,8 @@ kills: $(STAMP) ## kill the whole local stack N=100 times while it trades
 mutations: $(STAMP) ## take each guard away in a copy, and see the fault proof notice
 	@$(BIN)/python -m tests.faults.mutations $(N)
 
-mutants: $(STAMP) ## change the code a little at every tenth place, or where NAMES= match, and see the tests notice
-	@$(BIN)/python -m tests.mutants $(NAMES)
+mutants: $(STAMP) ## change each function a little, or what NAMES= match, and see the tests notice
+	@$(BIN)/python -m tests.mutation $(NAMES)
 
 order-fields: $(STAMP) ## remove each field of an order wherever it is named, and see a test fail
 	@$(BIN)/python -m tests.order_fields $(if $(ONLY),--only "$(ONLY)")

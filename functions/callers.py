@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from ipaddress import IPv6Address, IPv6Network
 
 import flask
 from werkzeug.exceptions import TooManyRequests
@@ -34,11 +35,18 @@ def limit_unauthenticated(app: Wiring, request: flask.Request) -> Iterator[None]
     try:
         yield
     except InvalidSignatureError:
-        with rate_limited(app, f"address {_address(request)}"):
+        with rate_limited(app, f"address {address(request)}"):
             raise
 
 
-def _address(request: flask.Request) -> str:
-    """Return where a request comes from: what the front end adds last, and the caller cannot."""
+def address(request: flask.Request) -> str:
+    """Return where a request comes from: what the front end adds last, and the caller cannot.
+
+    Whoever has one address of IPv6 has the 2 ** 64 around it, too: they are one.
+    """
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return (forwarded or request.remote_addr or "")[:64]
+    text = (forwarded or request.remote_addr or "")[:64]
+    with suppress(ValueError):
+        given = IPv6Address(text)
+        return str(given.ipv4_mapped or IPv6Network((given, 64), strict=False))
+    return text

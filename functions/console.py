@@ -16,7 +16,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from common.errors import TradingError
-from functions import edge, wiring
+from functions import wiring
+from functions.bodies import bound_body
 from functions.pages import (
     files,
     kpis,
@@ -63,7 +64,7 @@ def _pages(handler: Callable[[flask.Request], Reply]) -> Callable[[flask.Request
     @functools.wraps(handler)
     def reply(request: flask.Request) -> Reply:
         try:
-            edge.bound_body(request)
+            bound_body(request)
             return handler(request)
         except RequestRedirect as elsewhere:
             return flask.Response(status=elsewhere.code, headers={"Location": elsewhere.new_url})

@@ -5,7 +5,6 @@ Pub/Sub, Cloud Scheduler and the app backend send again; a fault of ours is neve
 """
 
 import functools
-import io
 import logging
 import os
 import signal
@@ -16,9 +15,8 @@ from typing import Any
 
 import flask
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from common.bounds import LARGEST_BODY
 from common.errors import (
     InvalidSignatureError,
     MalformedMessageError,
@@ -27,6 +25,7 @@ from common.errors import (
     TradingError,
     TransientError,
 )
+from functions.bodies import bound_body
 from infra.postgres.user_transaction import ForeignRowError
 from infra.runtime import log_context, redaction
 from infra.runtime.settings import SettingsError
@@ -35,9 +34,6 @@ log = logging.getLogger(__name__)
 
 Reply = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
 HttpHandler = Callable[[flask.Request], Reply]
-
-_CHUNK = 64 * 1024
-_LARGEST_LEFTOVER = 64 * 1024 * 1024
 
 # The first kind that fits decides.
 _STATUS: tuple[tuple[type[TradingError], str, int], ...] = (
@@ -87,25 +83,6 @@ def post_only(handler: HttpHandler) -> HttpHandler:
         return handler(request)
 
     return reply
-
-
-def bound_body(request: flask.Request) -> None:
-    """Read the body as far as it may go; raises RequestEntityTooLarge.
-
-    The framework reads every body to its end, whatever was answered. So what is too much is read
-    here and forgotten chunk by chunk, and nothing is left for the framework to collect.
-    """
-    body = bytearray()
-    while len(body) <= LARGEST_BODY and (chunk := request.stream.read(_CHUNK)):
-        body += chunk
-    if len(body) <= LARGEST_BODY:
-        request.stream = io.BytesIO(body)
-        return
-    left = _LARGEST_LEFTOVER
-    while left > 0 and (chunk := request.stream.read(_CHUNK)):
-        left -= len(chunk)
-    request.stream = io.BytesIO()
-    raise RequestEntityTooLarge(f"the body may have {LARGEST_BODY} bytes")
 
 
 def _failed(name: str, raised: TradingError) -> Reply:

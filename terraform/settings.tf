@@ -60,6 +60,8 @@ locals {
         DATABASE_POOL_SIZE = tostring(f.connections)
         DB_USER            = local.database_users[function]
       },
+      # As many as are let in, or some would wait although one caller cannot take them all.
+      f.concurrency > 1 ? { THREADS = tostring(f.concurrency) } : {},
       # Where the fallback is; it goes with its token, all or nothing.
       contains(f.secrets, "CLOUDFLARE_API_TOKEN") ? local.fallback : {},
       contains(local.signing, function) ? { RECEIPT_KMS_KEY = local.receipt_key } : {},

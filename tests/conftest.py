@@ -123,10 +123,17 @@ def _trade_durability_for_speed(url: str) -> None:
 @pytest.fixture
 def database_url(postgres: str) -> Iterator[str]:
     """URL of a fresh, migrated database."""
+    with fresh_database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def fresh_database(server: str) -> Iterator[str]:
+    """Copy the template of a server; yield the copy's URL."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    create_database(postgres, name, template="template")
-    yield _of(postgres, name)
-    connection = connector(postgres)()  # thousands of them would fill a disk
+    create_database(server, name, template="template")
+    yield _of(server, name)
+    connection = connector(server)()  # thousands of them would fill a disk
     connection.autocommit = True
     connection.execute_simple(f"DROP DATABASE {name} WITH (FORCE)")
     connection.close()
@@ -142,6 +149,13 @@ def db(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def simulator() -> Iterator[SimulatedBroker]:
     """The broker at noon of a trading day; SPY closed at 500 and trades at 492."""
+    with market_at_noon() as broker:
+        yield broker
+
+
+@contextmanager
+def market_at_noon() -> Iterator[SimulatedBroker]:
+    """Run the broker of `simulator`."""
     with SimulatedBroker(SimulatedClock(NOON)) as broker:
         for symbol, last, previous in (("SPY", 492, 500), ("AAPL", 228, 227), ("MSFT", 410, 409)):
             broker.market.set_price(symbol, last, prev_close=previous, live=True)
@@ -157,6 +171,13 @@ def broker_url(simulator: SimulatedBroker) -> Iterator[str]:
 @pytest.fixture
 def bus_host() -> Iterator[str]:
     """A bus that takes every topic and delivers nowhere: deliveries are the tests' to make."""
+    with silent_bus() as host:
+        yield host
+
+
+@contextmanager
+def silent_bus() -> Iterator[str]:
+    """Run the bus of `bus_host`."""
     topics: dict[str, list[str]] = {topic: [] for topic in (*FUNCTION_SUBSCRIPTIONS, *APP_TOPICS)}
     with LocalBus(None, topics, PROJECT) as bus, HttpServer(bus.app) as server:
         yield server.url.removeprefix("http://")
@@ -171,6 +192,20 @@ def environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[pytest.MonkeyPatch]:
     """A deployed function's environment; `setenv` and `wiring.reset()` change it."""
+    set_environment(monkeypatch, database_url, simulator, broker_url, bus_host)
+    wiring.reset()
+    yield monkeypatch
+    wiring.reset()
+
+
+def set_environment(
+    patch: pytest.MonkeyPatch,
+    database_url: str,
+    simulator: SimulatedBroker,
+    broker_url: str,
+    bus_host: str,
+) -> None:
+    """Set what a deployed function finds in its environment."""
     settings = {
         "DATABASE_URL": database_url,
         "TRADING_ENABLED": "true",
@@ -189,10 +224,7 @@ def environment(
         "MAX_CALLER_REQUESTS_PER_MINUTE": "100000",
     }
     for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    wiring.reset()
-    yield monkeypatch
-    wiring.reset()
+        patch.setenv(name, value)
 
 
 @pytest.fixture

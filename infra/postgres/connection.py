@@ -19,7 +19,7 @@ import pg8000.dbapi
 from pg8000.core import Context
 
 from common.errors import LockedError, OutcomeUnknownError, TradingError, TransientError
-from infra.postgres.driver import execute, leaving_nothing_open, send_at_once
+from infra.postgres.driver import array_literal, execute, leaving_nothing_open, send_at_once
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Connection:
         self._trust = _Trust.SYNCHRONIZED
         driver.register_in_adapter(_JSON, _exact_json)
         driver.register_in_adapter(_JSONB, _exact_json)
+        driver.register_out_adapter(list, array_literal)
         try:
             with self._asking():
                 send_at_once(driver)

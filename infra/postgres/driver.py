@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import pg8000.dbapi
-from pg8000.converters import make_params
+from pg8000.converters import array_out, make_params
 from pg8000.core import NULL_BYTE, SYNC_MSG, Context, _flush, _write
 from pg8000.dbapi import convert_paramstyle
 
@@ -105,6 +105,17 @@ def _tcp_socket(host: str, port: int, timeout_seconds: float) -> socket.socket:
         raise pg8000.dbapi.InterfaceError(f"cannot connect to {host}:{port}") from error
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return opened
+
+
+def array_literal(values: list[object]) -> str:
+    """Write an array as the server reads it; the driver looks at every letter of a text for it."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: object) -> str:
+    if not isinstance(value, str):
+        return str(array_out(value))
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class _Names:

@@ -16,12 +16,14 @@ class _Caller:
     left: float
     at: float
     inside: int = 0
+    waiting: int = 0
 
 
 class RateLimiter:
     """Counts the requests of each caller. Safe to share between threads.
 
-    `wait_seconds` is how long a caller waits for their own earlier requests to end.
+    `wait_seconds` is how long a caller waits for their own earlier requests to end. As many may
+    wait as may be inside: whoever waits keeps a thread from the others.
     """
 
     def __init__(self, per_minute: int, at_once: int, wait_seconds: float = 1.0) -> None:
@@ -40,7 +42,7 @@ class RateLimiter:
             caller = self._caller(name, at)
             if caller.left < 1:
                 return (1 - caller.left) * _MINUTE / self._per_minute
-            if not self._changed.wait_for(lambda: caller.inside < self._at_once, self._wait):
+            if not self._has_room(caller):
                 return self._wait
             caller.left -= 1
             caller.inside += 1
@@ -52,6 +54,22 @@ class RateLimiter:
             self._callers[name].inside -= 1
             self._changed.notify_all()
 
+    def waiting(self, name: str) -> int:
+        """Return how many of a caller's requests wait for their earlier ones."""
+        with self._changed:
+            caller = self._callers.get(name)
+            return caller.waiting if caller else 0
+
+    def _has_room(self, caller: _Caller) -> bool:
+        """Wait until one more of the caller's fits in, if it may wait."""
+        if caller.waiting >= self._at_once:
+            return caller.inside < self._at_once
+        caller.waiting += 1
+        try:
+            return self._changed.wait_for(lambda: caller.inside < self._at_once, self._wait)
+        finally:
+            caller.waiting -= 1
+
     def _caller(self, name: str, at: float) -> _Caller:
         caller = self._callers.setdefault(name, _Caller(self._per_minute, at))
         self._callers.move_to_end(name)
@@ -59,7 +77,8 @@ class RateLimiter:
         caller.left = min(caller.left + gained, self._per_minute)
         caller.at = at
         if len(self._callers) > MOST_CALLERS:
-            idle = (each for each, found in self._callers.items() if not found.inside)
+            callers = self._callers.items()
+            idle = (each for each, found in callers if not found.inside + found.waiting)
             if (oldest := next(idle)) != name:
                 del self._callers[oldest]
         return caller

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from infra.local.postgres import create_database
-from infra.postgres.database import Database, Transaction, connector
+from infra.postgres.database import Connect, Database, Transaction, connector
 from infra.postgres.migrate import migrate
 from infra.runtime.settings import default_limits
 
@@ -21,8 +21,7 @@ def crowd(server: str, users: int, configs: int) -> Iterator[Database]:
     """Yield a fresh database with users of so many distinct configs, and a market that fell."""
     name = f"bench_{next(_numbers)}"
     create_database(server, name)
-    url = server.replace("/countersign?", f"/{name}?")
-    with closing(Database(connector(url, timeout_seconds=300), size=4)) as database:
+    with closing(Database(_connector(server, name), size=4)) as database:
         migrate(database)
         with database.transaction() as tx:
             enroll(tx, users, configs)
@@ -31,6 +30,20 @@ def crowd(server: str, users: int, configs: int) -> Iterator[Database]:
             tx.run("CREATE TABLE bench_bare (id uuid PRIMARY KEY, uid text, at timestamptz)")
             tx.run("ANALYZE")
         yield database
+
+
+def vacuum(server: str, database: Database) -> None:
+    """Do at once what the server does by and by after much was written."""
+    with database.transaction() as tx:
+        (row,) = tx.rows("SELECT current_database() AS name")
+    with closing(_connector(server, row["name"])()) as connection:
+        connection.autocommit = True
+        for statement in ("VACUUM (ANALYZE)", "CHECKPOINT"):
+            connection.cursor().execute(statement)
+
+
+def _connector(server: str, name: str) -> Connect:
+    return connector(server.replace("/countersign?", f"/{name}?"), timeout_seconds=300)
 
 
 def enroll(tx: Transaction, users: int, configs: int) -> None:

@@ -9,7 +9,7 @@ from functions.ask import ask_piece
 from functions.evaluate import ask_all
 from infra.postgres.database import Database, Transaction
 from tests.bench.asking import announced, quiet
-from tests.bench.crowd import LIMITS, NOW, crowd
+from tests.bench.crowd import LIMITS, NOW, crowd, vacuum
 from tests.bench.timing import Figure, repeated, timed
 
 _USERS = 10_000
@@ -23,10 +23,11 @@ def year(server: str) -> Iterator[Figure]:
     """Measure the same on both: a tick that asks everybody, a quiet one, an answer."""
     with crowd(server, _USERS, 100) as fresh, crowd(server, _USERS, 100) as aged:
         with aged.transaction() as tx:
-            _live_a_year(tx)
-        with aged.transaction() as tx:
-            tx.run("ANALYZE")
-            tx.run("CHECKPOINT")  # what it took to write a year is not the year's price
+            _store_minutes(tx)
+            store_orders(tx, _USERS, _ORDERS)
+        # What it took to write a year is not the year's price.
+        for database in (aged, fresh):
+            vacuum(server, database)
         asking = [timed(lambda each=each: _ask(each)) for each in (aged, fresh)]  # type: ignore[misc]
         yield _figure("ask 10,000 users", [asking[0]], [asking[1]])
         yield _figure("an answer", _answers(aged), _answers(fresh))
@@ -60,8 +61,8 @@ def _answers(database: Database) -> list[float]:
     return repeated(answer, _ANSWERS)
 
 
-def _live_a_year(tx: Transaction) -> None:
-    """Store a year's minutes, and orders that were asked for, approved and filled."""
+def _store_minutes(tx: Transaction) -> None:
+    """Store a year's prices of all symbols."""
     tx.run(
         """
         INSERT INTO market_data_snapshots (symbol, asset_class, feed, metric, price, as_of,
@@ -78,6 +79,10 @@ def _live_a_year(tx: Transaction) -> None:
         minutes=_MINUTES,
         now=NOW,
     )
+
+
+def store_orders(tx: Transaction, users: int, orders: int) -> None:
+    """Store orders that were asked for, approved and filled, in turn of each of the users."""
     tx.run(
         """
         CREATE TEMP TABLE lived ON COMMIT DROP AS
@@ -86,8 +91,8 @@ def _live_a_year(tx: Transaction) -> None:
                CAST(:now AS timestamptz) - make_interval(mins => 60 + n * 5) AS at
         FROM generate_series(1, :orders) n
         """,
-        users=_USERS,
-        orders=_ORDERS,
+        users=users,
+        orders=orders,
         now=NOW,
     )
     for statement in _LIVED:

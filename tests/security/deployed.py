@@ -21,6 +21,13 @@ class Deployed:
 
     url: str
     log: Path
+    pid: int
+
+    @property
+    def worker(self) -> Path:
+        """What the system knows of the process that serves (`/proc`)."""
+        (worker,) = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return Path(f"/proc/{worker}")
 
 
 @contextmanager
@@ -49,7 +56,7 @@ def deployed(
     try:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         _wait_until_it_answers(url)
-        yield Deployed(url, log)
+        yield Deployed(url, log, process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -134,3 +134,18 @@ def test_an_address_that_the_caller_made_up_is_ignored(
     ]
 
     assert [reply.status_code for reply in made_up] == [401, 401, TOO_MANY]
+
+
+def test_all_addresses_of_one_network_are_one_caller(
+    account: Account, environment: pytest.MonkeyPatch
+) -> None:
+    assert account
+    set_to(environment, MAX_CALLER_REQUESTS_PER_MINUTE="2")
+
+    flood = [knock("answer", f"2001:db8:0:7::{n:x}")[0] for n in range(3)]
+    mapped = [knock("answer", f"::ffff:198.51.100.{n}")[0] for n in range(3)]
+
+    assert flood == [401, 401, TOO_MANY]
+    assert mapped == [401] * 3
+    assert knock("answer", "2001:db8:0:8::1")[0] == 401
+    assert knock("answer", "no address")[0] == 401

@@ -5,6 +5,7 @@ import json
 import yaml
 
 from infra.local.stack import FUNCTION_SUBSCRIPTIONS
+from infra.runtime.limit_settings import LimitSettings
 from tests.conftest import ROOT
 from tests.terraform.deployment import APP_BACKEND, PUSH, SCHEDULER, Deployment
 
@@ -50,6 +51,18 @@ def test_only_the_three_are_reachable_from_outside(deployment: Deployment) -> No
     }
 
     assert open_to_all == FROM_OUTSIDE.keys()
+
+
+def test_one_caller_cannot_take_every_thread_of_what_is_called_from_outside(
+    deployment: Deployment,
+) -> None:
+    at_once = LimitSettings.model_fields["max_caller_requests_at_once"].default
+
+    for name in FROM_OUTSIDE:
+        service = deployment.functions[name]["service_config"][0]
+        threads = int(deployment.environment(name)["THREADS"])
+        assert threads == service["max_instance_request_concurrency"]
+        assert threads > 2 * at_once  # as many again may wait
 
 
 def test_nothing_but_what_the_operator_opened_is_public(deployment: Deployment) -> None:

@@ -92,7 +92,8 @@ def _statement(asked: dict[str, Any]) -> Statement:
     # A statement writes its texts into one row.
     if sum(len(each.encode()) for each in parameters) > _MAX_TEXT_BYTES:
         raise _RefusedError(_BAD_REQUEST, "string or blob too big: SQLITE_TOOBIG")
-    return sql, tuple(parameters)
+    # Ours are numbered (`?1`): to Python's SQLite a name, for which 3.14 takes no sequence.
+    return sql, {str(number): value for number, value in enumerate(parameters, 1)}
 
 
 def _success(changes: list[int]) -> dict[str, Any]:

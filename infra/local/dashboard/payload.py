@@ -13,7 +13,7 @@ from typing import Any
 
 from infra.local.dashboard.normalization import number, whole
 
-Statement = tuple[str, tuple[Any, ...]]
+Statement = tuple[str, tuple[Any, ...] | dict[str, Any]]
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 DERIVED_TABLES = (

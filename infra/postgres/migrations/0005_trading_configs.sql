@@ -20,11 +20,15 @@ CREATE INDEX user_trading_config_by_key ON user_trading_config (config_key, fire
     WHERE enabled;
 
 -- `context` holds when each rule last fired, never the counters that guardrails rely on: those are
--- computed from `trade_orders` under the lock. The view `user_trading_state` shows it all together.
+-- computed from `trade_orders` under the lock. The view `user_trading_state` shows it all together, and
+-- the app may write there. One of another shape would fail the statement that asks many users at once.
 CREATE TABLE trading_cursors (
     firebase_uid text PRIMARY KEY REFERENCES users (firebase_uid),
     last_eval_at timestamptz,
-    context      jsonb NOT NULL DEFAULT '{}',
+    context      jsonb NOT NULL DEFAULT '{}' CHECK (
+        jsonb_typeof(context) = 'object'
+        AND jsonb_typeof(coalesce(context -> 'last_fired', '{}')) = 'object'
+    ),
     updated_at   timestamptz NOT NULL DEFAULT now()
 );
 

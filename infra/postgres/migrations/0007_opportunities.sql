@@ -1,7 +1,8 @@
--- A rule that fired for a user, with everything it saw.
+-- A rule that fired for a user, with everything it saw. Its user is seen to by other rows of the same
+-- statement (`trading_cursors`, `questions`), and is not looked up once more for each of a million.
 CREATE TABLE opportunities (
     id           uuid PRIMARY KEY,
-    firebase_uid text NOT NULL REFERENCES users (firebase_uid),
+    firebase_uid text NOT NULL,
     rule_id      text NOT NULL,
     rule_type    text NOT NULL,
     symbol       text NOT NULL,

@@ -28,7 +28,8 @@ CREATE TABLE trades (
     CHECK ((closed_at IS NOT NULL) = (qty = 0))
 );
 CREATE UNIQUE INDEX trades_one_open ON trades (firebase_uid, symbol) WHERE closed_at IS NULL;
-CREATE INDEX trades_open_by_symbol ON trades (symbol) WHERE closed_at IS NULL;
+-- With the user in it, whichever of the two is taken serves for one user's position.
+CREATE INDEX trades_open_by_symbol ON trades (symbol, firebase_uid) WHERE closed_at IS NULL;
 CREATE INDEX trades_opened_at ON trades (opened_at);
 CREATE INDEX trades_closed_at ON trades (closed_at);
 -- Which trades were open at some time of a day, however many there were before and after it.

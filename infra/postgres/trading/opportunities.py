@@ -100,15 +100,19 @@ def _count(rows: list[Row]) -> AskResult:
     return AskResult(flow_ids.split(), {**{why: n for why, n in counts.items() if n}, **denied})
 
 
-_CLAIM = """
+# When the rule last fired for a user; what somebody wrote there that is no instant counts as never.
+_LAST_FIRED = """coalesce(
+    CASE WHEN pg_input_is_valid(s.context #>> ARRAY['last_fired', :rule_id], 'timestamptz')
+         THEN CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz) END,
+    '-infinity')"""
+_CLAIM = f"""
     WITH candidates AS MATERIALIZED (
         SELECT c.firebase_uid,
                CASE WHEN known.uid IS NULL THEN CAST(:denied_others AS text)
                     ELSE known.denial END AS denial,
                queue.of_rule > 0 AS question_pending,
                queue.length >= CAST(:max_queued AS integer) AS queue_full,
-               coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
-                        '-infinity')
+               {_LAST_FIRED}
                    > CAST(:now AS timestamptz) - make_interval(secs => :cooldown) AS cooldown
         FROM user_trading_config c
         LEFT JOIN unnest(CAST(:known_uids AS text[]), CAST(:known_denials AS text[]))
@@ -142,33 +146,29 @@ _CLAIM = """
         ON CONFLICT (firebase_uid) DO UPDATE
         SET last_eval_at = excluded.last_eval_at,
             updated_at = excluded.updated_at,
-            context = jsonb_set(s.context, '{last_fired}',
-                                coalesce(s.context -> 'last_fired', '{}')
+            context = jsonb_set(s.context, '{{last_fired}}',
+                                coalesce(s.context -> 'last_fired', '{{}}')
                                 || (excluded.context -> 'last_fired'))
-        WHERE coalesce(CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz),
-                       '-infinity')
+        WHERE {_LAST_FIRED}
               <= CAST(:now AS timestamptz) - make_interval(secs => :cooldown)
         RETURNING s.firebase_uid
-    ), ids AS MATERIALIZED (
-        -- Ids that ascend: random ones would touch a page of each index of a year for every row.
-        SELECT firebase_uid, uuidv7() AS opportunity_id, uuidv7() AS question_id
-        FROM claimed
     ), flagged AS (
+        -- Ids that ascend: random ones would touch a page of each index of a year for every row.
         INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price,
                                    reference, pct, as_of, snapshot_ids, config_hash, fired_at)
-        SELECT opportunity_id, firebase_uid, :rule_id, :rule_type, :symbol, :price,
+        SELECT uuidv7(), firebase_uid, :rule_id, :rule_type, :symbol, :price,
                :reference, :pct, :as_of, CAST(:snapshot_ids AS bigint[]), :config_hash, :now
-        FROM ids
+        FROM claimed
         ON CONFLICT DO NOTHING
-        RETURNING id
+        RETURNING id AS opportunity_id, firebase_uid
 """
 
 # After a claim: ask, and announce the question.
 _ASK = """    ), pending AS (
         INSERT INTO confirmations (question_id, opportunity_id, firebase_uid, rule_id,
                                    asked_at, expires_at)
-        SELECT question_id, opportunity_id, firebase_uid, :rule_id, :now, :expires_at
-        FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
+        SELECT uuidv7(), opportunity_id, firebase_uid, :rule_id, :now, :expires_at
+        FROM flagged
         ON CONFLICT DO NOTHING
         RETURNING question_id, firebase_uid
     ), questioned AS (
@@ -196,7 +196,7 @@ _ASK = """    ), pending AS (
 _ORDER = f"""
     ), ordered AS (
         {order_columns.INSERT_UNASKED}
-        FROM ids JOIN flagged ON flagged.id = ids.opportunity_id
+        FROM flagged
         RETURNING id, firebase_uid, CAST(opportunity_id AS text) AS flow_id
     ), announced AS (
         INSERT INTO outbox (topic, ordering_key, payload, created_at)

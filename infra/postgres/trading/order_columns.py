@@ -22,9 +22,9 @@ IS_OPEN = f"status NOT IN ({', '.join(repr(status) for status in sorted(TERMINAL
 KEPT = ("config_hash",)
 _UNASKED_ID = "opportunity_id || '-' || consent_hash(opportunity_id, firebase_uid, :consented)"
 # What an order gets when it is made, beside its terms. The expressions are those of an order that
-# nobody was asked about: its id is the one that its question would have had.
+# nobody was asked about.
 MADE_WITH: Mapping[str, str] = {
-    "id": "question_id",
+    "id": "uuidv7()",
     "firebase_uid": "firebase_uid",
     "client_order_id": f"'cs-' || {_UNASKED_ID}",
     "consented": ":consented",

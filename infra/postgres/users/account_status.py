@@ -78,17 +78,24 @@ def rules(tx: Transaction, firebase_uid: str, config_key: str) -> list[Row]:
 
 
 def asked(tx: Transaction, firebase_uid: str, now: datetime) -> list[Row]:
-    """Read when each rule last fired for the user, and its question that they have not answered."""
+    """Read when each rule last fired for the user, and its question that they have not answered.
+
+    What somebody wrote there that is no instant of ours is left out.
+    """
     return tx.rows(
         """
-        SELECT s.firebase_uid, fired.key AS rule_id, CAST(fired.value AS timestamptz) AS fired_at,
-               c.question_id
+        SELECT s.firebase_uid, fired.rule_id, fired.at AS fired_at, c.question_id
         FROM trading_cursors s
-        CROSS JOIN LATERAL jsonb_each_text(coalesce(s.context -> 'last_fired', '{}')) AS fired
+        CROSS JOIN LATERAL (
+            SELECT key AS rule_id,
+                   CASE WHEN pg_input_is_valid(value, 'timestamptz')
+                        THEN CAST(value AS timestamptz) END AS at
+            FROM jsonb_each_text(coalesce(s.context -> 'last_fired', '{}'))
+        ) AS fired
         LEFT JOIN confirmations c
-            ON c.firebase_uid = s.firebase_uid AND c.rule_id = fired.key
+            ON c.firebase_uid = s.firebase_uid AND c.rule_id = fired.rule_id
            AND c.status = 'pending' AND c.expires_at >= :now
-        WHERE s.firebase_uid = :uid
+        WHERE s.firebase_uid = :uid AND fired.at BETWEEN '1970-01-01' AND '2200-01-01'
         """,
         uid=firebase_uid,
         now=now,

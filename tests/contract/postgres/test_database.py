@@ -786,3 +786,18 @@ class TestConnector:
             pass
 
         assert "s3cret" not in str(raised.value) + repr(raised.value.__cause__)
+
+
+# Postgres holds every letter but NUL, and no half of a surrogate pair.
+_TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
+
+
+@settings(max_examples=10)
+@given(st.lists(st.none() | _TEXTS | st.sampled_from(['"', "\\", "{}", "NULL", ""]), min_size=10))
+def test_texts_in_an_array_come_back_as_they_went_in(
+    postgres: str, texts: list[str | None]
+) -> None:
+    with pool(postgres, size=1) as db:
+        [found] = rows(db, "SELECT :texts::text[] AS back", texts=texts)
+
+    assert found["back"] == texts

@@ -1,6 +1,7 @@
 """A caller gets their share of a process, and no more; the others do not notice."""
 
 import threading
+import time
 
 import pytest
 
@@ -57,6 +58,41 @@ def test_a_caller_waits_for_his_own_earlier_requests() -> None:
 
     limit.leave("a")
     waiting.join(60)
+
+    assert waits == [0]
+
+
+def test_no_more_wait_than_may_be_inside() -> None:
+    limit = RateLimiter(per_minute=60, at_once=1, wait_seconds=60)
+    limit.enter("a", 0)
+    waits: list[float] = []
+    waiting = threading.Thread(target=lambda: waits.append(limit.enter("a", 0)))
+    waiting.start()
+    while not limit.waiting("a"):
+        time.sleep(0.001)
+
+    refused = limit.enter("a", 0)
+
+    assert (refused > 0, waits) == (True, [])  # the one that waits has not given up meanwhile
+    limit.leave("a")
+    waiting.join(60)
+    assert waits == [0]
+
+
+def test_who_waits_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = RateLimiter(per_minute=60, at_once=1, wait_seconds=60)
+    limit.enter("a", 0)
+    waits: list[float] = []
+    waiting = threading.Thread(target=lambda: waits.append(limit.enter("a", 0)))
+    waiting.start()
+    while not limit.waiting("a"):
+        time.sleep(0.001)
+    monkeypatch.setattr(rate_limiter, "MOST_CALLERS", 1)
+
+    limit.leave("a")
+    ask(limit, "b", 0)
+    waiting.join(60)
+    limit.leave("a")
 
     assert waits == [0]
 

@@ -1,0 +1,98 @@
+"""What one user's odd or many rows cost those who are asked with them: nothing, and no time."""
+
+import time
+
+import pytest
+
+from functions import wiring
+from infra.postgres.connection import DriverError
+from infra.postgres.database import Database
+from tests.conftest import NOON, USER, enroll, rows
+from tests.functions.account.account import Account
+from tests.functions.steps import approved, tick
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+NO_INSTANTS = ('"soon"', '"999999-01-01T00:00:00Z"', '{"at": 1}', "7", "null", '"infinity"', '""')
+NO_CONTEXTS = ("[1]", "null", "7", '{"last_fired": 7}', '{"last_fired": ["dip_confirm"]}')
+MANY = 20_000
+A_STATEMENT = 2_000
+SECONDS = 2.0  # what a transaction may take
+
+
+def write_cursor(db: Database, uid: str, context: str) -> None:
+    with db.transaction() as tx:
+        tx.run(
+            "INSERT INTO trading_cursors (firebase_uid, context, updated_at)"
+            " VALUES (:uid, CAST(:context AS jsonb), now())",
+            uid=uid,
+            context=context,
+        )
+
+
+def asked(db: Database) -> set[str]:
+    return {each["firebase_uid"] for each in rows(db, "SELECT firebase_uid FROM confirmations")}
+
+
+@pytest.mark.parametrize("at", NO_INSTANTS)
+def test_an_instant_changed_by_hand_costs_its_owner_alone(
+    db: Database, account: Account, at: str
+) -> None:
+    for uid in ("good-1", USER, "good-2"):  # of one config
+        enroll(db, uid)
+    write_cursor(db, USER, f'{{"last_fired": {{"dip_confirm": {at}, "other": {at}}}}}')
+
+    assert tick().status_code == 200
+
+    assert {"good-1", "good-2"} <= asked(db)
+    assert account.get("/status").status_code == 200
+
+
+@pytest.mark.parametrize("context", NO_CONTEXTS)
+def test_a_cursor_of_another_shape_is_not_even_stored(db: Database, context: str) -> None:
+    enroll(db, USER)
+
+    with pytest.raises(DriverError):
+        write_cursor(db, USER, context)
+
+
+def test_what_was_no_instant_is_one_once_its_rule_has_fired(db: Database) -> None:
+    enroll(db, USER)
+    write_cursor(db, USER, '{"last_fired": {"dip_confirm": "soon"}, "kept": 1}')
+
+    tick()
+
+    (found,) = rows(db, "SELECT context FROM trading_cursors")
+    assert found["context"]["last_fired"]["dip_confirm"].startswith("2026-02-10T17:00:00")
+    assert found["context"]["kept"] == 1
+
+
+def test_a_user_with_very_many_orders_of_today_is_asked_about_in_time(
+    environment: pytest.MonkeyPatch, db: Database
+) -> None:
+    for name in ("ORDERS_PER_DAY", "NOTIONAL_USD_PER_DAY", "NOTIONAL_USD_PER_4H"):
+        environment.setenv(f"HARD_MAX_SERVER_{name}", "1000000")
+    wiring.reset()
+    enroll(db, USER)
+    approved(db)
+    for first in range(0, MANY, A_STATEMENT):
+        with db.transaction() as tx:
+            tx.run(
+                "INSERT INTO trade_orders SELECT (jsonb_populate_record(o, jsonb_build_object("
+                "'id', uuidv7(), 'client_order_id', 'many-' || n, 'question_id', null,"
+                "'opportunity_id', null, 'consented', null, 'status', 'filled',"
+                "'reserved_usd', 1, 'reserved_at', CAST(:noon AS timestamptz)))).*"
+                " FROM trade_orders o, generate_series(CAST(:first AS integer), :last) AS n"
+                " WHERE o.client_order_id LIKE 'cs-%'",
+                first=first,
+                last=first + A_STATEMENT - 1,
+                noon=NOON,
+            )
+    for uid in ("good-1", "good-2"):
+        enroll(db, uid)
+
+    began = time.monotonic()
+    assert tick().status_code == 200
+
+    assert time.monotonic() - began < SECONDS
+    assert {"good-1", "good-2"} <= asked(db)
