@@ -46,12 +46,12 @@ class RequestBudget:
         return max(free, 0)
 
     def served_by(self, ahead: int, now: datetime) -> datetime:
-        """When a request can be made that waits behind `ahead` others."""
-        missing = ahead + 1 - self.free(now)
-        if missing <= 0:
-            return now
-        for second, count in self.used:
-            missing -= count if second > now - MINUTE else 0
-            if missing <= 0:
-                return second + MINUTE
-        return now + MINUTE * (1 + -(-missing // self.per_minute))
+        """When a request can be made that waits behind `ahead` others, all of which are made."""
+        free = self.free(now)
+        spent = [second for second, count in self.used for _ in range(count)]
+        back = [second + MINUTE for second in spent if second > now - MINUTE]
+        others = self.reported.resets_at if self.reported else now  # what took the rest
+        taken = max(self.per_minute - free - len(back), 0)
+        slots = sorted([*[now] * free, *[others] * taken, *back])[-self.per_minute :]
+        minutes, slot = divmod(ahead, self.per_minute)
+        return slots[slot] + MINUTE * minutes

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from common.rules import all_of, any_of, combination
 from common.rules.all_of import AllOf, AllOfRule
 from common.rules.any_of import AnyOf, AnyOfRule
 from common.rules.moving_average_cross import MovingAverageCross, MovingAverageCrossRule
@@ -48,5 +49,6 @@ Rule = Annotated[
     Field(discriminator="type"),
 ]
 
-for _combinator in (AllOf, AnyOf, AllOfRule, AnyOfRule):
-    _combinator.model_rebuild(force=True, _types_namespace={"AnyCondition": AnyCondition})
+# What they combine is known only now. They are built when first used, as all models are.
+for _module in (all_of, any_of, combination):
+    _module.AnyCondition = AnyCondition  # type: ignore[attr-defined]

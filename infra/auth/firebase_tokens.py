@@ -30,7 +30,7 @@ _CHECKS: jwt.types.Options = {
 Seconds = Annotated[int, Field(strict=True)]
 
 
-class _Claims(BaseModel):
+class _Claims(BaseModel, defer_build=True):
     """What is read of a verified token; the project may have added claims of its own."""
 
     model_config = ConfigDict(extra="allow")

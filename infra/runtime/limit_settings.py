@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 
-class LimitSettings(BaseModel):
+class LimitSettings(BaseModel, defer_build=True):
     """The limits that an operator can set; money in USD."""
 
     # Who may become a user: nobody, those listed, whose token has the claim, or everybody.

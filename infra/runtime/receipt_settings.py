@@ -11,7 +11,7 @@ _KEY_VERSION = (
 )
 
 
-class ReceiptSettings(BaseModel):
+class ReceiptSettings(BaseModel, defer_build=True):
     """The key that signs receipts: one in Cloud KMS, or one in a file, or none."""
 
     receipt_kms_key: Annotated[str, Field(pattern=_KEY_VERSION)] = ""

@@ -8,7 +8,7 @@ STREAM_URL = "wss://stream.data.alpaca.markets"
 _LOOPBACK = re.compile(r"wss?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 
 
-class StreamSettings(BaseModel):
+class StreamSettings(BaseModel, defer_build=True):
     """Where the stream is; the feed and the number of symbols are settings of their own."""
 
     alpaca_stream_url: str = STREAM_URL

@@ -26,6 +26,7 @@ HEAVY = (
     "pandas",
     "QuantLib",
     "yaml",
+    "rich",
     "infra.local",
     "infra.cli",
 )
