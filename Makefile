@@ -87,7 +87,7 @@ kills: $(STAMP) ## kill the whole local stack N=100 times while it trades
 mutations: $(STAMP) ## take each guard away in a copy, and see the fault proof notice
 	@$(BIN)/python -m tests.faults.mutations $(N)
 
-mutants: $(STAMP) ## change each function a little, or what NAMES= match, and see the tests notice
+mutants: $(STAMP) ## change every third function a little, or what NAMES= match, and see the tests notice
 	@$(BIN)/python -m tests.mutation $(NAMES)
 
 order-fields: $(STAMP) ## remove each field of an order wherever it is named, and see a test fail

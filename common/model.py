@@ -149,6 +149,8 @@ def content_hash(document: Any) -> str:
 
 # Enough for a person; a document can have thousands, each with its path.
 MOST_PROBLEMS = 50
+# A key can be as long as its document, and what is said of it is logged, too.
+LONGEST_KEY_SHOWN = 100
 
 
 def problems(error: ValidationError, document: object = None) -> list[str]:
@@ -188,7 +190,7 @@ def json_path(location: Sequence[str | int], document: object = None) -> str:
             path += f"[{key}]"
             at = at[key] if isinstance(at, list | tuple) and key < len(at) else None
         elif (isinstance(at, dict) and (last or key in at)) or at is None:
-            path += f".{key}"
+            path += f".{key if len(key) <= LONGEST_KEY_SHOWN else key[:LONGEST_KEY_SHOWN] + '…'}"
             at = at.get(key) if isinstance(at, dict) else None
     return path.removeprefix(".") or "document"
 

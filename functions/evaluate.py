@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import functions_framework
 
@@ -57,20 +58,28 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
         session = sessions.today(tx, now)
         failed_before = set_aside_configs.keys(tx)
     counts: list[tuple[int, int]] = []  # users looked at and users asked, by piece
+    asking_failed: set[str] = set()
 
-    def evaluate_piece(piece: Sequence[SharedConfig]) -> None:
-        room = asking.USERS_A_PIECE - sum(users for users, _ in counts)
+    def evaluate_piece(piece: Sequence[SharedConfig], room: int | None = None) -> None:
+        if room is None:
+            room = asking.USERS_A_PIECE - sum(users for users, _ in counts)
         with database.transaction() as tx:
             decisions = [
                 decide(tx, shared, context(shared, facts, session, now)) for shared in piece
             ]
             for decision in decisions:
                 decision.explain_missing(defective)
+            asking_failed.update(shared.key for shared in piece)
             count = fan_out(tx, decisions, room, limits, now)
+            asking_failed.difference_update(shared.key for shared in piece)
         counts.append(count)
 
     for piece in _pieces(watched, failed_before):
-        failed += isolation.isolated(piece, evaluate_piece)
+        for shared, reason in isolation.isolated(piece, evaluate_piece):
+            if shared.key in asking_failed:  # one user's rows, maybe: `ask` finds out whose
+                failed += isolation.isolated([shared], partial(evaluate_piece, room=0))
+            else:
+                failed.append((shared, reason))
     with database.transaction() as tx:
         leave_out(tx, active.set_aside, failed, now)
         isolation.set_aside(tx, "market fact", defective, now)

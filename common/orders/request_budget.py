@@ -7,12 +7,16 @@ may hold more than the limit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 MINUTE = timedelta(minutes=1)
+T = TypeVar("T")
 # Trading requests a minute, until a response says otherwise.
 DEFAULT_LIMIT = 200
 # What reconciliation, look-ups and the calendar may need of it.
 RESERVED_FOR_OTHERS = 40
+# What of it the look-ups of one reconciliation may use, and as much its cancellations.
+KEPT_FOR_EACH = 15
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,24 @@ class RequestBudget:
         return max(free, 0)
 
     def served_by(self, ahead: int, now: datetime) -> datetime:
-        """When a request can be made that waits behind `ahead` others."""
-        missing = ahead + 1 - self.free(now)
-        if missing <= 0:
-            return now
-        for second, count in self.used:
-            missing -= count if second > now - MINUTE else 0
-            if missing <= 0:
-                return second + MINUTE
-        return now + MINUTE * (1 + -(-missing // self.per_minute))
+        """When a request can be made that waits behind `ahead` others, all of which are made."""
+        free = self.free(now)
+        spent = [second for second, count in self.used for _ in range(count)]
+        back = [second + MINUTE for second in spent if second > now - MINUTE]
+        others = self.reported.resets_at if self.reported else now  # what took the rest
+        taken = max(self.per_minute - free - len(back), 0)
+        slots = sorted([*[now] * free, *[others] * taken, *back])[-self.per_minute :]
+        minutes, slot = divmod(ahead, self.per_minute)
+        return slots[slot] + MINUTE * minutes
+
+    def beside_orders(self, wanted: int, now: datetime) -> int:
+        """How many requests a reconciliation may make for one purpose: half of what is free."""
+        return min(wanted, KEPT_FOR_EACH + self.free(now) // 2)
+
+
+def in_turn(waiting: Sequence[T], count: int, now: datetime) -> list[T]:
+    """Choose `count` of those that wait, in each minute the next ones."""
+    if count >= len(waiting):
+        return list(waiting)
+    start = int(now.timestamp() // 60) * count % len(waiting)
+    return [*waiting, *waiting][start : start + count]

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from common.guardrails.facts import BrokerFacts
-from common.market import Quote, Snapshot
+from common.market import Snapshot
 from common.orders.order import Order
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.positions import holding_of
@@ -19,27 +19,16 @@ def ask(
     Neither the close nor whether the market is open is among the facts: both need more than the
     broker. Raises TransientError when the broker does not answer.
     """
-    with ThreadPoolExecutor(max_workers=5) as pool:
-        quote = pool.submit(_quote, data, order.symbol, feed)
-        close = pool.submit(_previous_close, data, order.symbol, feed, now)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        prices = pool.submit(data.spot(feed).quote_and_close, order.symbol, now)
         asset = pool.submit(trading.asset, order.symbol)
         account = pool.submit(trading.account)
         held = pool.submit(trading.positions) if order.side == "sell" else None
+        quote, close = prices.result()
         facts = BrokerFacts(
-            quote=quote.result(),
+            quote=quote,
             asset=asset.result(),
             account=account.result(),
             holding=holding_of(held.result(), order.symbol) if held else None,
         )
-        return facts, close.result()
-
-
-def _quote(market_data: AlpacaMarketData, symbol: str, feed: str) -> Quote | None:
-    return market_data.latest_quotes([symbol], feed).get(symbol)
-
-
-def _previous_close(
-    market_data: AlpacaMarketData, symbol: str, feed: str, now: datetime
-) -> Snapshot | None:
-    found = market_data.spot(feed).snapshots([symbol], now)
-    return next((fact for fact in found.found if fact.metric == "prev_close"), None)
+        return facts, close

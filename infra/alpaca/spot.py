@@ -1,11 +1,14 @@
-"""Stocks and crypto pairs (sections 2 and 3): snapshots, past closes and latest trades as facts."""
+"""Stocks and crypto pairs (docs/broker.md): snapshots, past closes and latest trades as facts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
+from functools import partial
 from typing import Any
 
-from common.market import CRYPTO_FEED, NEW_YORK, Snapshot
+from common.errors import MalformedMessageError
+from common.market import CRYPTO_FEED, NEW_YORK, Quote, Snapshot
 from infra.alpaca.batches import BatchResult, Issue, missing, parse_each, part, read_isolating
 from infra.alpaca.facts import (
     Market,
@@ -18,6 +21,9 @@ from infra.alpaca.facts import (
 )
 from infra.alpaca.http import AlpacaHttp
 from infra.alpaca.pages import pages
+from infra.alpaca.quotes import quote_of
+
+log = logging.getLogger(__name__)
 
 _LARGEST_PAGE = "10000"
 # The history has no delayed feed: it shows the consolidated tape, once that is old enough.
@@ -83,9 +89,23 @@ class SpotData:
         market = self._venue.market
         return self._facts(
             symbols,
-            lambda batch: part(self._get("snapshots", batch), self._venue.wrapped),
+            self._snapshots,
             lambda symbol, raw: snapshot_facts(market, symbol, raw, now),
         )
+
+    def quote_and_close(self, symbol: str, now: datetime) -> tuple[Quote | None, Snapshot | None]:
+        """Return a symbol's latest quote and its last session's close, in one request.
+
+        What of them cannot be read is missing, and logged.
+        """
+        parts, refused = read_isolating(self._snapshots, [symbol])
+        given = {name: raw for name, raw in parts.items() if raw}
+        quotes, unquoted = parse_each(given, _latest_quote)
+        facts, unknown = parse_each(given, partial(snapshot_facts, self._venue.market, now=now))
+        for each in (*refused, *unquoted, *unknown):
+            log.warning("%s: %s", each.subject, each.reason)
+        close = next((fact for fact in facts if fact.metric == "prev_close"), None)
+        return (quotes[0] if quotes else None), close
 
     def latest_trades(self, symbols: Sequence[str]) -> BatchResult[Snapshot]:
         """Return the `last_trade` of each symbol."""
@@ -131,6 +151,9 @@ class SpotData:
         issues = [*refused, *unreadable]
         return BatchResult(tuple(known), (*issues, *missing(symbols, parts, issues)))
 
+    def _snapshots(self, symbols: Sequence[str]) -> dict[str, Any]:
+        return part(self._get("snapshots", symbols), self._venue.wrapped)
+
     def _bars(
         self, symbols: Sequence[str], timeframe: str, start: str, end: str
     ) -> dict[str, list[Any]]:
@@ -155,3 +178,11 @@ class SpotData:
 
     def _midnight(self, day: date) -> str:
         return datetime.combine(day, datetime.min.time(), self._venue.zone).isoformat()
+
+
+def _latest_quote(symbol: str, raw: Any) -> Iterator[Quote]:
+    """Yield the quote of a snapshot, which may have none."""
+    if not isinstance(raw, dict):
+        raise MalformedMessageError(f"no snapshot: {type(raw).__name__}")
+    if raw.get("latestQuote") is not None:
+        yield quote_of(symbol, raw["latestQuote"])

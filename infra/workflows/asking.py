@@ -158,6 +158,14 @@ def _ask(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) 
     )
 
 
+def set_aside(audience: Audience, firing: Firing, users: int) -> RuleStatus:
+    """Say of how many users what is stored keeps them from being asked."""
+    terms = firing.terms
+    held_back = {"set_aside": users}
+    key = audience.config_key
+    return RuleStatus(key, terms.rule_id, terms.symbol, "fired", {}, held_back=held_back)
+
+
 def _log(firing: Firing, asked: AskResult) -> None:
     """Log where each order's way begins; of thousands in lines of a size that a log takes."""
     terms = firing.terms

@@ -68,7 +68,7 @@ def test_a_crash_while_the_broker_is_asked_for_a_price_changes_nothing(
     db: Database, simulator: SimulatedBroker, functions: FunctionsServer
 ) -> None:
     order_id = approved(db)
-    simulator.faults.add("slow", delay=1.0, path="/v2/stocks/quotes/latest")
+    simulator.faults.add("slow", delay=1.0, path="/v2/stocks/snapshots")
 
     between, redelivered = crash(
         db, functions, order_id, lambda: bool(simulator.faults.injected("slow"))

@@ -22,8 +22,9 @@ from infra.simulator.broker import SimulatedBroker
 from infra.workflows import asking
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.account.account import Account
+from tests.functions.orders.approvals import approve
 from tests.functions.orders.test_broker_records import BUY, ROOM, hold
-from tests.functions.steps import messages, tick
+from tests.functions.steps import approved, messages, submit, tick
 from tests.functions.test_rule_status import rule, status
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -144,6 +145,31 @@ def test_what_a_user_holds_of_another_symbol_is_not_looked_at(
     tick()
 
     assert status(db, "sell")["held_back"] == {"NOT_HELD": 2}
+
+
+def test_what_is_on_sale_already_keeps_its_holder_alone(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    hold(db, simulator)
+    hold(db, simulator, ANOTHER)
+    all_of_it = {"action": "propose_order", "side": "sell", "qty": 2}
+    sell = rule("sell", on_answer_match=all_of_it, cooldown_seconds=0)
+    simulator.faults.add("pending_new_for", side="sell", seconds=3600)
+    say(db, USER, rules=[sell], guardrails=ROOM)
+    with db.transaction() as tx:
+        tx.run("UPDATE confirmations SET status = 'expired' WHERE status = 'pending'")
+    next_price(simulator, 491)
+    submit(approved(db))
+
+    say(db, ANOTHER, rules=[sell], guardrails=ROOM)
+    of_aapl = approve(db, NOON, timedelta(hours=1), "sell", uid=ANOTHER, symbol="AAPL")
+    with db.transaction() as tx:
+        tx.run("UPDATE trade_orders SET status = 'new' WHERE id = :id", id=of_aapl)
+    next_price(simulator, 490)
+    tick()
+
+    assert asked_users(db) == {ANOTHER}
+    assert status(db, "sell")["held_back"] == {"NOT_HELD": 1}
 
 
 def test_what_happened_to_a_position_and_nobody_can_tell_keeps_its_holder_alone(

@@ -22,6 +22,7 @@ import pytest
 
 from infra.local.stack import WEBHOOK_SECRET
 from tests.conftest import NOON, rows
+from tests.functions.account.account import Account
 from tests.security.hostile import API, CURSOR, RULE
 from tests.security.site import OK, Site, neighbours, site
 from tests.security.test_bad_pieces import BAD, HEAVY, HISTORY, store
@@ -248,6 +249,51 @@ def connected(deployment: Site) -> socket.socket:
 
 def statuses_of(replies: bytes) -> list[int]:
     return [int(each) for each in re.findall(rb"HTTP/1.1 (\d{3}) ", replies)]
+
+
+def test_no_token_of_any_shape_is_an_error_of_ours(deployment: Site) -> None:
+    header, claims, signature = Account(deployment.key_file, MALLORY).token().split(".")
+    heads = [
+        *(b"[" * 5500, b'{"a":' * 900, b"1" * 5000, b"\xff\xfe", b"null", b'"x"', b'{"alg": NaN}'),
+        *(json.dumps({"alg": each, "kid": "x"}).encode() for each in ALGORITHMS),
+        *(json.dumps({"alg": "RS256", "kid": each}).encode() for each in KEYS),
+        b'{"alg":"RS256","kid":"x","crit":["b64"],"b64":false}',
+        b'{"alg":"RS256","kid":"x","jku":"http://127.0.0.1:1/"}',
+    ]
+    tokens = [
+        *(
+            f"{base64.urlsafe_b64encode(each).decode().rstrip('=')}.{claims}.{signature}"
+            for each in heads
+        ),
+        *("a", "..", "a.b.c.d", f"{header}=.{claims}.{signature}", f"{header}.{claims}."),
+        f"{header}.{claims}.{'A' * 7000}",
+    ]
+
+    for token in tokens:
+        reply = deployment.http.get(f"{API}/status", headers={"authorization": f"Bearer {token}"})
+
+        assert reply.status_code == UNAUTHORIZED, token[:100]
+
+
+def unpadded(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+ALGORITHMS: tuple[Any, ...] = ("none", ["RS256"], {}, None)
+KEYS: tuple[Any, ...] = (1, [], None, "a" * 3000)
+QUERIES = (
+    *("limit=" + each for each in ("9" * 3000, "1e1", "%EF%BC%91", "0", "-1", "101", "%00", "")),
+    *("cursor=" + each for each in ("A" * 3000, "%00", "%ff", "..")),
+    *("status=" + each for each in ("%00", "pending%00", "PENDING", "'%20OR%201=1")),
+    *("LIMIT=1", "limit[]=1", "=1", ";", "a=%ff", "&".join(f"k{n}=1" for n in range(300))),
+)
+
+
+def test_no_query_is_an_error_of_ours(deployment: Site) -> None:
+    for query in QUERIES:
+        reply = deployment.call(MALLORY, "GET", f"/orders?{query}")
+
+        assert reply.status_code == UNPROCESSABLE, query
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "evil.example.com:1", "[::1", "a@b"])

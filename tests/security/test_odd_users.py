@@ -1,6 +1,8 @@
 """What one user's odd or many rows cost those who are asked with them: nothing, and no time."""
 
+import json
 import time
+import uuid
 
 import pytest
 
@@ -9,13 +11,13 @@ from infra.postgres.connection import DriverError
 from infra.postgres.database import Database
 from tests.conftest import NOON, USER, enroll, rows
 from tests.functions.account.account import Account
-from tests.functions.steps import approved, tick
+from tests.functions.steps import approved, deliver, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
 NO_INSTANTS = ('"soon"', '"999999-01-01T00:00:00Z"', '{"at": 1}', "7", "null", '"infinity"', '""')
 NO_CONTEXTS = ("[1]", "null", "7", '{"last_fired": 7}', '{"last_fired": ["dip_confirm"]}')
-MANY = 20_000
+MANY = 10_000
 A_STATEMENT = 2_000
 SECONDS = 2.0  # what a transaction may take
 
@@ -96,3 +98,63 @@ def test_a_user_with_very_many_orders_of_today_is_asked_about_in_time(
 
     assert time.monotonic() - began < SECONDS
     assert {"good-1", "good-2"} <= asked(db)
+
+
+def refuse_questions_of(db: Database, *uids: str) -> None:
+    """Have the database refuse what the functions cannot know of."""
+    names = ", ".join(f"'{uid}'" for uid in uids)
+    with db.transaction() as tx:
+        tx.run("CREATE SEQUENCE refusals")  # no rollback takes its numbers back
+        tx.run(
+            "ALTER TABLE confirmations ADD CHECK"
+            f" (firebase_uid NOT IN ({names}) OR nextval('refusals') < 0)"
+        )
+
+
+def deliver_audiences(db: Database) -> None:
+    for each in rows(db, "DELETE FROM outbox WHERE topic = 'rules-fired' RETURNING payload"):
+        reply = deliver("ask", json.dumps(each["payload"]).encode(), str(uuid.uuid4()))
+        assert reply.status_code == 200
+
+
+def set_aside_configs(db: Database) -> int:
+    return len(rows(db, "SELECT 1 FROM set_aside_configs"))
+
+
+def test_whoever_cannot_be_asked_keeps_nobody_of_the_same_config_from_it(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    users = [f"user-{n:02}" for n in range(20)]
+    odd = {"user-03", "user-19"}
+    for uid in users:
+        enroll(db, uid)
+    refuse_questions_of(db, *odd)
+
+    tick()
+    deliver_audiences(db)
+
+    assert asked(db) == set(users) - odd
+    assert set_aside_configs(db) == 0
+    logged = {vars(each).get("row") for each in caplog.records if each.levelname == "ERROR"}
+    assert logged == odd
+    [status] = rows(db, "SELECT asked, held_back FROM rule_status WHERE rule_id = 'dip_confirm'")
+    assert status == {"asked": 18, "held_back": {"set_aside": 2}}
+
+
+def test_a_config_whose_users_can_none_of_them_be_asked_is_set_aside_soon(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    users = [f"user-{n:02}" for n in range(40)]
+    for uid in (*users, "other"):
+        enroll(db, uid)
+    enroll(db, "good", max_staleness_seconds=177)
+    refuse_questions_of(db, *users)
+
+    tick()
+    deliver_audiences(db)
+
+    assert asked(db) == {"good", "other"}  # who comes before them all
+    assert set_aside_configs(db) == 1
+    [refusals] = rows(db, "SELECT last_value FROM refusals")
+    assert refusals["last_value"] < len(users)
+    assert "row_set_aside" not in {vars(each).get("event") for each in caplog.records}

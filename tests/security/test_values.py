@@ -109,3 +109,17 @@ def test_thousands_of_mistakes_are_not_all_repeated(account: Account, db: Databa
 
     assert reply.status_code == UNPROCESSABLE
     assert len(reply.data) < LARGEST_REPLY
+
+
+def test_a_key_of_any_length_is_not_repeated_whole(
+    account: Account, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    enroll(db, USER)
+
+    reply = account.put({"k" * 60_000: 1}, If_Match="*")
+
+    assert reply.status_code == UNPROCESSABLE
+    assert reply.get_json()["error"]["problems"] == [
+        {"path": "k" * 100 + "…", "message": "there is no such field"}
+    ]
+    assert max(len(each.getMessage()) for each in caplog.records) < 1000

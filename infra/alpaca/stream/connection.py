@@ -20,6 +20,11 @@ Conversation = Callable[[ClientConnection], None]
 Interrupted = Callable[[str], Any]
 
 
+def longest_pause(first: float, attempt: int) -> float:
+    """Return how many seconds to wait at most: after each attempt twice as long, up to a bound."""
+    return min(_LONGEST_PAUSE, first * 2.0 ** min(attempt, 10))
+
+
 class StreamConnection:
     """Connects again with growing pauses, of which no two clients make the same."""
 
@@ -53,8 +58,8 @@ class StreamConnection:
         self._failures = 0
 
     def wait(self, attempt: int) -> bool:
-        """Pause, after each attempt twice as long; return whether `close` was called."""
-        longest = min(_LONGEST_PAUSE, self._first_pause * 2.0 ** min(attempt, 10))
+        """Pause, longer after each attempt; return whether `close` was called."""
+        longest = longest_pause(self._first_pause, attempt)
         return self._closing.wait(longest * random.uniform(0.5, 1))  # noqa: S311 (no secret)
 
     def close(self) -> None:

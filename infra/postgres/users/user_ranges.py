@@ -44,6 +44,22 @@ def of_config(
     return [UserRange(**row) for row in rows]
 
 
+def uids(tx: Transaction, config_key: str, first_uid: str, last_uid: str) -> list[str]:
+    """Read the enabled users of one range, in the database's order."""
+    rows = tx.rows(
+        """
+        SELECT firebase_uid FROM user_trading_config
+        WHERE enabled AND config_key = :config_key
+          AND firebase_uid BETWEEN :first_uid AND :last_uid
+        ORDER BY firebase_uid
+        """,
+        config_key=config_key,
+        first_uid=first_uid,
+        last_uid=last_uid,
+    )
+    return [row["firebase_uid"] for row in rows]
+
+
 def config_keys(tx: Transaction, ranges: Collection[tuple[str, str, str]]) -> dict[str, str]:
     """Read the enabled users of some ranges: the key of each one's config by their uid.
 

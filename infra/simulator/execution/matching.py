@@ -1,4 +1,4 @@
-"""The fill model: what becomes of open orders as time passes and prices move (sections 5.3, 10).
+"""The fill model: what becomes of open orders as time passes and prices move.
 
 Orders are worked at the start of every request, and whenever the clock or a price is set: never
 inside the request that placed or cancelled them. So a POST answers `pending_new` (`accepted` while

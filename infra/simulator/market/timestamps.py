@@ -1,7 +1,8 @@
 """Instants as integer nanoseconds since 1970 in UTC, and their RFC 3339 text.
 
-The broker stamps in nanoseconds and drops trailing zeros of the fraction (docs/broker.md, section
-7); a datetime keeps microseconds only, so it cannot hold what goes over the wire.
+The broker stamps in nanoseconds and drops trailing zeros of the fraction
+(docs/broker.md, Numbers and stamps); a datetime keeps microseconds only, so it cannot hold what
+goes over the wire.
 """
 
 import re

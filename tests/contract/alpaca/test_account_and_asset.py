@@ -171,8 +171,17 @@ def test_an_assets_grid_is_read() -> None:
         assert (asset.tradable, asset.marginable, asset.shortable) == (True, False, False)
 
 
+# Among them alpaca-py issues 624 (a new class at a new exchange) and 276 (no exchange).
 @pytest.mark.parametrize(
-    "odd", [{"price_increment": ""}, {"min_order_size": None}, {"shortable": None}, {"class": 7}]
+    "odd",
+    [
+        {"price_increment": ""},
+        {"min_order_size": None},
+        {"shortable": None},
+        {"class": 7},
+        {"class": "crypto_perp", "exchange": "ASCX"},
+        {"exchange": ""},
+    ],
 )
 def test_an_unreadable_field_of_an_asset_hides_no_other(odd: dict[str, Any]) -> None:
     with broker(COIN | odd) as trading:
@@ -183,6 +192,7 @@ def test_an_unreadable_field_of_an_asset_hides_no_other(odd: dict[str, Any]) -> 
         assert asset.qty_increment == Decimal("1e-9")
 
 
+# alpaca-py issue 340: ten assets had a status that was neither active nor inactive.
 @pytest.mark.parametrize(
     ("status", "tradable"),
     [("active", True), ("inactive", False), ("delisted", False), ("", False)],

@@ -9,7 +9,7 @@ from tests.faults.proof.world import World
 
 ORDERS = "/v2/orders"
 _LOOKUP = "/v2/orders:by_client_order_id"
-_QUOTES = "/v2/stocks/quotes/latest"
+_QUOTES = "/v2/stocks/snapshots"
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,19 @@ def test_ceilings_stand_above_the_users_limits(
     assert (caps["orders_per_day"]["left"], caps["notional_usd_per_4h"]["left"]) == (2, "50.5")
 
 
+def test_nothing_is_left_of_a_cap_that_was_lowered_below_what_is_used(
+    account: Account, environment: pytest.MonkeyPatch, db: Database
+) -> None:
+    submit(approved(db))
+    environment.setenv("HARD_MAX_ORDERS_PER_DAY", "0")
+    environment.setenv("HARD_MAX_NOTIONAL_USD_PER_4H", "9")
+    wiring.reset()
+
+    caps = account.get("/status").get_json()["caps"]
+
+    assert (caps["orders_per_day"]["left"], caps["notional_usd_per_4h"]["left"]) == (0, "0")
+
+
 def test_an_order_of_unknown_outcome_is_named(
     account: Account, db: Database, simulator: SimulatedBroker
 ) -> None:

@@ -86,6 +86,37 @@ def test_a_split_changes_the_units_and_not_the_cost(
     assert float(cost) == pytest.approx(float(before.qty * 50), rel=1e-9)
 
 
+# Holdings that others saw lose most of their worth: wealthfolio issue 72 (NVDA, shown as a loss of
+# $528.77), securo issue 944 (TSLA twice, shown as -63 %), portfolio-performance issue 1368 (five
+# became one), robinhood-on-rails issue 20 (two for one, one share shown).
+@pytest.mark.parametrize(
+    ("bought", "splits", "held", "price", "gain"),
+    [
+        (("1", "631.6"), [(10, 1)], ("10", "63.16"), "102.83", "396.70"),
+        (("0.005", "998"), [(5, 1), (3, 1)], ("0.075", "66.533"), "365", "22.385"),
+        (("25", "1000"), [(5, 1)], ("125", "200"), "200", "0"),
+        (("1", "80"), [(2, 1)], ("2", "40"), "41", "2"),
+    ],
+)
+def test_what_others_lost_in_a_split_is_no_loss(
+    bought: tuple[str, str],
+    splits: list[tuple[int, int]],
+    held: tuple[str, str],
+    price: str,
+    gain: str,
+) -> None:
+    qty, entry = map(Decimal, bought)
+    trade = Trade(qty, entry, Decimal(0), NOON)
+
+    for new, old in splits:
+        trade = restate(trade, split(new, old))
+
+    assert trade.qty == Decimal(held[0])
+    assert abs(trade.avg_entry_price - Decimal(held[1])) < Decimal("0.001")
+    profit = trade.qty * (Decimal(price) - trade.avg_entry_price)
+    assert abs(profit - Decimal(gain)) < Decimal("0.0001")
+
+
 def test_shares_that_end_for_cash_realize_it() -> None:
     merger = replace(split(1, 1), effect="cash", cash=Decimal("5.37"))  # GLOP, July 2023
     worthless = replace(merger, cash=None)

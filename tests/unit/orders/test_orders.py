@@ -252,14 +252,38 @@ def test_a_filled_quantity_is_cumulative() -> None:
     assert (booked.qty, booked.price) == (Decimal(3), Decimal(11))
 
 
-# Alpaca-API issue 71: an order that was filled and canceled at once.
-def test_what_was_filled_and_canceled_at_once_is_booked_and_ended() -> None:
-    canceled = broker_order(status="canceled", filled_qty="1", filled_avg_price="492")
+# Alpaca-API issue 71: an order that was filled and canceled at once; tryphe/trader issue 2 and
+# Bittrex's issue 228: of one that ended early, what was executed before counts (30 of 100).
+@pytest.mark.parametrize(
+    ("status", "executed"), [("canceled", "1"), ("canceled", "30"), ("expired", "30")]
+)
+def test_what_was_filled_before_the_end_is_booked_and_ended(status: str, executed: str) -> None:
+    ended = broker_order(status=status, filled_qty=executed, filled_avg_price="492")
+    known = order(status="new", qty=Decimal(100), notional_usd=None)
 
-    update = canceled.update_of(order(status="new"))
+    update = ended.update_of(known)
 
     assert update is not None
-    assert (update.status, update.filled_qty) == ("canceled", Decimal(1))
+    assert (update.status, update.filled_qty) == (status, Decimal(executed))
+    fill = update.fill_since(known, NOON)
+    assert fill is not None
+    assert fill.qty == Decimal(executed)
+
+
+# alpaca-py issue 153 (an order that the official client could not read for its status `held`), and
+# words that nobody has seen.
+@pytest.mark.parametrize(
+    ("status", "is_odd"), [("held", False), ("accepted_for_bidding", False), ("on_review_2", True)]
+)
+def test_a_status_of_any_word_is_kept_and_an_unknown_one_is_reported(
+    status: str, *, is_odd: bool
+) -> None:
+    read = broker_order(status=status, filled_qty="0")
+    update = read.update_of(order(status=SUBMITTING))
+
+    assert update is not None
+    assert update.status == status
+    assert bool(read.anomalies) is is_odd
 
 
 # Lean.Brokerages.Alpaca issue 41: numbers instead of text, a key with a blank, nulls beside them.

@@ -1,4 +1,4 @@
-"""Orders on the wire (sections 5.1 to 5.5): place, look up, list, cancel."""
+"""Orders on the wire (docs/broker.md, Orders): place, look up, list, cancel."""
 
 import uuid
 from dataclasses import replace

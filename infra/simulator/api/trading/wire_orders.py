@@ -1,4 +1,4 @@
-"""The JSON shapes of orders and their executions (sections 5.2 and 5.5): numbers as strings."""
+"""The JSON shapes of orders and executions (docs/broker.md, States and fills): numbers as text."""
 
 from datetime import UTC
 from decimal import Decimal
