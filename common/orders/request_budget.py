@@ -7,12 +7,16 @@ may hold more than the limit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 MINUTE = timedelta(minutes=1)
+T = TypeVar("T")
 # Trading requests a minute, until a response says otherwise.
 DEFAULT_LIMIT = 200
 # What reconciliation, look-ups and the calendar may need of it.
 RESERVED_FOR_OTHERS = 40
+# What of it the look-ups of one reconciliation may use, and as much its cancellations.
+KEPT_FOR_EACH = 15
 
 
 @dataclass(frozen=True)
@@ -55,3 +59,15 @@ class RequestBudget:
         slots = sorted([*[now] * free, *[others] * taken, *back])[-self.per_minute :]
         minutes, slot = divmod(ahead, self.per_minute)
         return slots[slot] + MINUTE * minutes
+
+    def beside_orders(self, wanted: int, now: datetime) -> int:
+        """How many requests a reconciliation may make for one purpose: half of what is free."""
+        return min(wanted, KEPT_FOR_EACH + self.free(now) // 2)
+
+
+def in_turn(waiting: Sequence[T], count: int, now: datetime) -> list[T]:
+    """Choose `count` of those that wait, in each minute the next ones."""
+    if count >= len(waiting):
+        return list(waiting)
+    start = int(now.timestamp() // 60) * count % len(waiting)
+    return [*waiting, *waiting][start : start + count]

@@ -46,7 +46,7 @@ def cancel(
             orders.note_reason(tx, order.id, _REASON, now)
         return _cancel(order, overdue[order], trading)
 
-    return work.count(list(overdue), step)
+    return work.count(work.as_many_as_may_be(list(overdue), now), step)
 
 
 def _cancel(order: Order, broker_order_id: str, trading: AlpacaTrading) -> bool:

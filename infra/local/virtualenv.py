@@ -121,7 +121,9 @@ def _run(command: Sequence[str | Path], log: TextIO) -> int:
     ) as pip:
         for line in pip.stdout or ():
             log.write(line)
-            if re.search(r"\(from .*-r ", line):  # once for each package, also one with extras
+            # Once for each package: newer releases of pip say which file asks for it, also where
+            # one has extras; older ones say no more than what they collect.
+            if line.startswith("Collecting ") or re.search(r"\(from .*-r ", line):
                 collected += 1
                 if collected % 25 == 0:
                     say(f"  {collected} downloaded")

@@ -228,8 +228,10 @@ def test_deleting_covers_every_table_of_ours_that_names_a_user(db: Database) -> 
     found = rows(
         db,
         """
-        SELECT CAST(CAST(k.conrelid AS regclass) AS text) AS name FROM pg_constraint k
-        WHERE k.contype = 'f' AND k.confrelid = CAST('users' AS regclass)
+        SELECT table_name AS name FROM information_schema.columns
+        JOIN information_schema.tables USING (table_schema, table_name)
+        WHERE column_name = 'firebase_uid' AND table_schema = 'public'
+          AND table_type = 'BASE TABLE' AND table_name <> 'users'
         """,
     )
 

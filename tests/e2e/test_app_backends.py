@@ -26,6 +26,18 @@ EXAMPLES = ROOT / "docs/guides/examples"
 # One that runs TypeScript, whatever is installed beside it.
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 DART = shutil.which("dart")
+
+
+def why_not(name: str) -> str | None:
+    """Say what an example's language lacks here, or None."""
+    if name.endswith(".dart") and not DART:
+        return "there is no Dart here"
+    if name.endswith(".ts"):
+        tried = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+        return tried.stderr.strip() if tried.returncode else None
+    return None
+
+
 COMMANDS = {
     "app_backend.py": [sys.executable],
     "app_backend.ts": [str(NODE)],
@@ -53,8 +65,8 @@ def wait_until_listening(process: subprocess.Popen[str], port: int) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_it_is_asked_answers_and_hears_of_the_fill(name: str, tmp_path: Path) -> None:
-    if name.endswith(".dart") and not DART:
-        pytest.skip("there is no Dart here")
+    if reason := why_not(name):
+        pytest.skip(reason)
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     pushes = {"questions-created": [f"{base}/questions"], "trade-updates": [f"{base}/updates"]}

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from common.orders.order import Order
-from common.orders.request_budget import MINUTE, RateLimit, RequestBudget
+from common.orders.request_budget import KEPT_FOR_EACH, MINUTE, RateLimit, RequestBudget
 from infra.postgres.database import Transaction
 
 # One decides at a time, over all instances.
@@ -32,17 +32,28 @@ def take(tx: Transaction, count: int, now: datetime) -> None:
     """Take requests of the budget, and delete what no longer counts."""
     if not count:
         return
-    tx.run("DELETE FROM request_budget WHERE second < :before", before=now - _KEPT)
     tx.run(
         """
+        WITH old AS (DELETE FROM request_budget WHERE second < :before),
+        reported AS (UPDATE request_limit SET remaining = greatest(remaining - :count, 0))
         INSERT INTO request_budget (second, used)
         VALUES (date_trunc('second', CAST(:now AS timestamptz)), :count)
         ON CONFLICT (second) DO UPDATE SET used = request_budget.used + excluded.used
         """,
+        before=now - _KEPT,
         now=now,
         count=count,
     )
-    tx.run("UPDATE request_limit SET remaining = greatest(remaining - :count, 0)", count=count)
+
+
+def take_beside_orders(tx: Transaction, wanted: int, now: datetime) -> int:
+    """Take requests for a reconciliation, beyond what is kept for it; return how many it may make.
+
+    The rest waits for the next one: many orders at once would use up what the broker allows.
+    """
+    granted = lock(tx, now).beside_orders(wanted, now)
+    take(tx, max(granted - KEPT_FOR_EACH, 0), now)
+    return granted
 
 
 def observe(tx: Transaction, reported: RateLimit, now: datetime) -> None:

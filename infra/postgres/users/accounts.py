@@ -17,7 +17,7 @@ RECORDS = (
     "position_adjustments",
 )
 # Our tables that go with their user.
-PERSONAL = ("user_trading_config", "trading_cursors")
+PERSONAL = ("user_trading_config", "trading_cursors", "set_aside_rows")
 
 _WITHOUT_ORDER = """
     NOT EXISTS (SELECT FROM trade_orders o

@@ -1,7 +1,7 @@
 """What the broker says of our open orders: a list request or two, whatever their number."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -43,12 +43,14 @@ def fetch(
     open_orders: Sequence[Order],
     lately_ended: Sequence[Order],
     trading: AlpacaTrading,
+    choose: Callable[[Sequence[Order]], Sequence[Order]],
     now: datetime,
 ) -> BrokerOrders:
     """List what is open at the broker, then what has ended, then look up what neither shows.
 
-    Those that ended a moment ago are only listed: most often nothing more comes of them.
-    Raises TransientError when the broker does not answer.
+    Those that ended a moment ago are only listed: most often nothing more comes of them. Each
+    look-up is a request: of many, those that `choose` returns are looked up now. Raises
+    TransientError when the broker does not answer.
     """
     listed = _listed(open_orders, trading, "open")
     ended = [*_missing(open_orders, listed), *lately_ended]
@@ -57,9 +59,15 @@ def fetch(
     found: list[tuple[Order, BrokerOrder]] = []
     absent: list[Order] = []
     unreadable: list[Order] = []
+    unlisted = [order for order in open_orders if _in_list(order, listed) is None]
+    chosen = {order.id for order in choose(unlisted)}
     for order in open_orders:
+        reading = _in_list(order, listed)
+        if reading is None and order.id not in chosen:
+            unreadable.append(order)
+            continue
         try:
-            reading = _in_list(order, listed) or _look_up(order, trading)
+            reading = reading or _look_up(order, trading)
         except TradingError as error:
             log.warning("order %s: %s", order.id, error)
             unreadable.append(order)

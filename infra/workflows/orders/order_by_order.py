@@ -10,8 +10,9 @@ from uuid import UUID
 
 from common.errors import LockedError
 from common.orders.order import Order
+from common.orders.request_budget import in_turn
 from infra.postgres.database import LOCK_TIMEOUT, Database, DatabaseSession, Transaction
-from infra.postgres.trading import order_lists
+from infra.postgres.trading import order_lists, request_budget
 from infra.postgres.users.set_aside_rows import SetAsideRow
 from infra.workflows import isolation
 
@@ -35,6 +36,14 @@ class OrderByOrder:
         found, failed = isolation.read(self.database, ids, order_lists.of_ids)
         self.failed |= failed
         return found
+
+    def as_many_as_may_be(self, orders: Sequence[Order], now: datetime) -> list[Order]:
+        """Choose the orders for each of which a request may be made now; the rest has its turn."""
+        if not orders:
+            return []
+        with self.database.transaction() as tx:
+            count = request_budget.take_beside_orders(tx, len(orders), now)
+        return in_turn(orders, count, now)
 
     def count(self, orders: Sequence[Order], step: Callable[[Order], bool]) -> int:
         """Take a step with each order; return how many it had an effect on.

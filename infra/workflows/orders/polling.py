@@ -1,6 +1,7 @@
 """Asks the broker about our orders: all of them, or those that the stream may not tell of."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from common.orders.order import Order
 from common.orders.status import SUBMITTING
@@ -30,7 +31,9 @@ def poll(
         everything = everything or _is_due(tx, now)
     open_orders = work.read(open_ids)
     asked = [order for order in open_orders if everything or _must_be_asked(order, now)]
-    fetched = broker_orders.fetch(asked, work.read(ended_ids) if everything else (), trading, now)
+    ended = work.read(ended_ids) if everything else ()
+    choose = partial(work.as_many_as_may_be, now=now)
+    fetched = broker_orders.fetch(asked, ended, trading, choose, now)
     if everything:
         with work.database.transaction() as tx:
             order_tracking.mark(tx, "poll", now)

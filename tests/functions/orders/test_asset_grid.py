@@ -114,3 +114,31 @@ def test_the_console_shows_its_price_with_its_digits(
     assert "2000000 at $0.00001241<" in shown["/orders"]
     assert "entered at $0.00001241;" in trace
     assert "<dd>$0.0000124</dd>" in trace  # the price seen
+
+
+def test_a_sale_of_it_is_near_the_quote_too(db: Database, simulator: SimulatedBroker) -> None:
+    falls_through_the_level(db, simulator, "buy")
+    submit(approved(db))
+    simulator.clock.advance(timedelta(seconds=5))
+    reconcile()
+    with db.transaction() as tx:
+        tx.run(
+            "UPDATE user_trading_config SET config = jsonb_set(jsonb_set(config,"
+            " '{rules,0,on_answer_match,side}', '\"sell\"'), '{rules,0,level}', '\"0.0000122\"')"
+        )
+    simulator.clock.advance(timedelta(hours=2))
+    price = simulator.market.set_price
+    price("SHIB/USD", "0.00001240", bid="0.00001239", ask="0.00001241", live=True)
+    tick()
+    simulator.clock.advance(timedelta(minutes=1))
+    price("SHIB/USD", "0.00001215", bid="0.00001214", ask="0.00001216", live=True)
+
+    sale = approved(db)
+    submit(sale)
+    simulator.clock.advance(timedelta(seconds=5))
+    reconcile()
+
+    row = order_row(db, sale)
+    assert (row["side"], row["status"], row["reason"]) == ("sell", "filled", None)
+    assert row["limit_price"] == Decimal("0.000012080")
+    assert simulator.ledger.position("SHIB/USD") is None

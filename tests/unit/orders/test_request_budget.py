@@ -3,7 +3,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.orders.request_budget import MINUTE, RESERVED_FOR_OTHERS, RateLimit, RequestBudget
+from common.orders.request_budget import (
+    KEPT_FOR_EACH,
+    MINUTE,
+    RESERVED_FOR_OTHERS,
+    RateLimit,
+    RequestBudget,
+    in_turn,
+)
 
 NOON = datetime(2026, 2, 10, 17, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -68,3 +75,24 @@ def test_nobody_is_served_later_or_earlier_than_one_after_the_other(
         made.append(second)
 
     assert budget.served_by(ahead, NOON) == NOON + second * SECOND
+
+
+def test_a_reconciliation_has_what_is_kept_and_half_of_what_is_free() -> None:
+    used_up = RequestBudget([(NOON, 160)])
+
+    assert used_up.beside_orders(100, NOON) == KEPT_FOR_EACH
+    assert RequestBudget([]).beside_orders(200, NOON) == KEPT_FOR_EACH + 80
+    assert RequestBudget([]).beside_orders(3, NOON) == 3
+
+
+@given(waiting=st.integers(0, 50), count=st.integers(1, 20), minute=st.integers(0, 10_000))
+def test_each_has_its_turn(waiting: int, count: int, minute: int) -> None:
+    rounds = -(-waiting // count)
+    served: set[int] = set()
+
+    for number in range(rounds):
+        chosen = in_turn(range(waiting), count, NOON + (minute + number) * MINUTE)
+        assert len(chosen) == len(set(chosen)) == min(count, waiting)
+        served |= set(chosen)
+
+    assert served == set(range(waiting))
