@@ -122,8 +122,8 @@ def _run(command: Sequence[str | Path], log: TextIO) -> int:
         for line in pip.stdout or ():
             log.write(line)
             # Once for each package: newer releases of pip say which file asks for it, also where
-            # one has extras; older ones say no more than what they collect.
-            if line.startswith("Collecting ") or re.search(r"\(from .*-r ", line):
+            # one has extras; older ones say no more than what they collect or process.
+            if line.startswith(("Collecting ", "Processing ")) or re.search(r"\(from .*-r ", line):
                 collected += 1
                 if collected % 25 == 0:
                     say(f"  {collected} downloaded")
