@@ -28,9 +28,9 @@ _LARGEST_LEFTOVER = 64 * 1024 * 1024
 
 # Who sends a body slowly keeps a thread from the others. One that is not here at once is waited for
 # if its address has few such, and not for long.
-_AT_ONCE_SECONDS = 0.25
+_AT_ONCE_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
-_slow_bodies = RateLimiter(per_minute=60, at_once=2, wait_seconds=0.001)
+_slow_bodies = RateLimiter(per_minute=60, at_once=3, wait_seconds=0.001)
 
 
 def bound_body(request: flask.Request) -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from infra.cli import main
 from infra.local.postgres import create_database
+from infra.postgres.app_tables import ColumnDefault
 from infra.postgres.database import Database, connector
 from tests.conftest import USER, enroll, rows
 from tests.functions.steps import approved, asked
@@ -330,3 +331,7 @@ def test_the_statements_of_a_seed_run_as_they_stand(app: Database) -> None:
     (first, _) = rows(app, "SELECT * FROM market_data_snapshots ORDER BY id")
     assert (first["asset_class"], first["feed"]) == ("us_equity", "iex")
     assert first["created_at"] is not None
+
+
+def test_a_columns_name_may_have_a_dot() -> None:
+    assert ColumnDefault.parse("users.home.address = 'x'").column == "home.address"

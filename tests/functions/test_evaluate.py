@@ -174,3 +174,16 @@ def test_a_message_that_no_retry_can_help_is_kept_once_and_acknowledged(
     assert (kept["consumer"], kept["message_id"]) == ("evaluate", "m-7")
     assert kept["payload"].encode() == payload
     assert error in kept["error"]
+
+
+def test_one_line_names_all_flows_that_began(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    for uid in ("ann", "bob", "eve"):
+        enroll(db, uid)
+
+    tick()
+
+    [line] = [vars(each) for each in caplog.records if vars(each).get("event") == "asked"]
+    questions = rows(db, "SELECT CAST(question_id AS text) AS id FROM confirmations")
+    assert sorted(line["flow_ids"]) == sorted(each["id"] for each in questions)

@@ -224,7 +224,7 @@ def test_slow_bodies_of_one_address_keep_no_thread_from_the_others(
 ) -> None:
     opening = b"POST /answer HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n1"
     with ExitStack() as stack:
-        slow = [stack.enter_context(connected(deployment)) for _ in range(3 * THREADS)]
+        slow = [stack.enter_context(connected(deployment)) for _ in range(2 * THREADS)]
         for each in slow:
             each.sendall(opening)
 

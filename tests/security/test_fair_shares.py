@@ -1,10 +1,11 @@
 """Who may come in, and how much one caller may ask: decided before the database is touched."""
 
+import threading
 import uuid
 
 import pytest
 
-from functions import wiring
+from functions import bodies, wiring
 from infra.postgres.database import Database
 from tests.conftest import enroll, function, rows
 from tests.functions.account.account import BASE, Account
@@ -149,3 +150,17 @@ def test_all_addresses_of_one_network_are_one_caller(
     assert mapped == [401] * 3
     assert knock("answer", "2001:db8:0:8::1")[0] == 401
     assert knock("answer", "no address")[0] == 401
+
+
+def test_a_few_slow_bodies_of_an_address_are_waited_for_and_no_more() -> None:
+    here = threading.Event()
+    here.set()
+    for _ in range(3):
+        assert bodies._slow_bodies.enter("slow", 0.0) == 0
+    try:
+        assert not bodies._arrives(here, "slow")
+        assert bodies._arrives(here, "another")
+    finally:
+        for _ in range(3):
+            bodies._slow_bodies.leave("slow")
+    assert bodies._arrives(here, "slow")

@@ -67,6 +67,21 @@ def test_a_price_is_one_that_can_be_compared_with_any_other(price: str) -> None:
         PRICE.validate_python(price)
 
 
+@pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "2199-12-31T23:59:59Z"])
+def test_an_instant_of_the_first_or_the_last_year_is_taken(text: str) -> None:
+    assert INSTANT.validate_python(text) == datetime.fromisoformat(text)
+
+
+def test_the_longest_number_is_taken() -> None:
+    longest = "0" * bounds.LONGEST_NUMBER
+    assert (len(longest), NUMBER.validate_python(longest)) == (420, 0)
+
+
+def test_what_is_not_finite_is_not_ordinary() -> None:
+    assert not bounds.is_ordinary(Decimal("Infinity"))
+    assert not bounds.is_ordinary(Decimal("NaN"))
+
+
 @given(st.text() | st.integers() | st.decimals() | st.floats() | st.none())
 def test_whatever_is_taken_for_a_number_can_be_written_out(value: object) -> None:
     try:

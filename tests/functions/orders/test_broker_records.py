@@ -46,9 +46,10 @@ def held(db: Database) -> list[dict[str, Any]]:
     )
 
 
-def by_hand(simulator: SimulatedBroker, broker_url: str, side: str, qty: str) -> None:
+def by_hand(simulator: SimulatedBroker, broker_url: str, side: str, qty: str, **more: str) -> None:
     keys = {"APCA-API-KEY-ID": simulator.key_id, "APCA-API-SECRET-KEY": simulator.secret_key}
     order = {"symbol": "SPY", "side": side, "qty": qty, "type": "market", "time_in_force": "day"}
+    order |= more
     httpx.post(f"{broker_url}/v2/orders", headers=keys, json=order).raise_for_status()
 
 
@@ -357,7 +358,8 @@ def test_what_one_order_sells_no_other_sells_again(
     assert 2 <= left.qty < 3  # user-2's, and perhaps the part of a share that was not worth $900
 
 
-def test_the_fee_of_a_coin_reduces_the_position(db: Database, simulator: SimulatedBroker) -> None:
+def hold_coins(db: Database, simulator: SimulatedBroker) -> None:
+    """Buy a hundredth of a coin, of which the broker keeps a fee, and let the records settle."""
     simulator.switches.coin_fee_rate = Decimal("0.0025")
     coins = {"id": "coins", "source": "alpaca", "asset_class": "crypto", "symbols": ["BTC/USD"]}
     action = {"action": "propose_order", "side": "buy", "qty": "0.01"}
@@ -381,10 +383,29 @@ def test_the_fee_of_a_coin_reduces_the_position(db: Database, simulator: Simulat
     reconcile()
     simulator.clock.advance(timedelta(minutes=3))
 
+
+def test_the_fee_of_a_coin_reduces_the_position(db: Database, simulator: SimulatedBroker) -> None:
+    hold_coins(db, simulator)
+
     (drift,) = reconcile()["position_drift"]
 
     assert drift["explained_by"] == "coin_fee"
     assert [row["qty"] for row in held(db)] == [Decimal("0.009975")]
+    assert reconcile()["position_drift"] == []
+
+
+def test_the_fees_of_coins_that_were_bought_by_hand_too_are_shared_with_them(
+    db: Database, simulator: SimulatedBroker, broker_url: str
+) -> None:
+    hold_coins(db, simulator)
+    by_hand(simulator, broker_url, "buy", "0.03", symbol="BTC/USD", time_in_force="gtc")
+    simulator.clock.advance(timedelta(seconds=5))
+    simulator.clock.advance(timedelta(minutes=3))
+
+    reconcile()
+
+    assert [row["qty"] for row in held(db)] == [Decimal("0.009975")]
+    assert rows(db, "SELECT qty FROM manual_holdings") == [{"qty": Decimal("0.029925")}]
     assert reconcile()["position_drift"] == []
 
 
