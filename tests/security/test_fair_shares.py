@@ -1,9 +1,15 @@
 """Who may come in, and how much one caller may ask: decided before the database is touched."""
 
+import io
+import socket
 import threading
 import uuid
+from contextlib import ExitStack, suppress
 
+import flask
 import pytest
+from werkzeug.exceptions import RequestTimeout
+from werkzeug.test import EnvironBuilder
 
 from functions import bodies, wiring
 from infra.postgres.database import Database
@@ -150,6 +156,58 @@ def test_all_addresses_of_one_network_are_one_caller(
     assert mapped == [401] * 3
     assert knock("answer", "2001:db8:0:8::1")[0] == 401
     assert knock("answer", "no address")[0] == 401
+
+
+class LateReading(io.BytesIO):
+    """A body that a busy worker reads only when its time is up."""
+
+    def __init__(self, body: bytes, peer: socket.socket) -> None:
+        super().__init__(body)
+        self._peer = peer
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Wait until nothing more is taken of the peer."""
+        with suppress(BrokenPipeError):
+            while True:
+                self._peer.send(b"more")
+        return super().read(size)
+
+
+def request_read_late(body: bytes, says: int | None, stack: ExitStack) -> flask.Request:
+    ours, peer = (stack.enter_context(each) for each in socket.socketpair())
+    environ = EnvironBuilder(method="POST").get_environ() | {
+        "wsgi.input": LateReading(body, peer),
+        "wsgi.input_terminated": True,
+        "gunicorn.socket": ours,
+    }
+    length = (
+        {"HTTP_TRANSFER_ENCODING": "chunked"} if says is None else {"CONTENT_LENGTH": str(says)}
+    )
+    return flask.Request(environ | length)
+
+
+@pytest.mark.parametrize("says", [4, None], ids=["of a length", "in chunks"])
+def test_a_body_that_came_in_time_and_was_read_late_counts(
+    says: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_AT_ONCE_SECONDS", 0.01)
+    monkeypatch.setattr(bodies, "_PATIENCE_SECONDS", 0.01)
+    with ExitStack() as stack:
+        request = request_read_late(b"body", says, stack)
+
+        bodies.bound_body(request)
+
+        assert request.get_data() == b"body"
+
+
+@pytest.mark.parametrize(("body", "says"), [(b"bod", 4), (b"", None)])
+def test_a_body_that_is_not_whole_when_its_time_is_up_is_refused(
+    body: bytes, says: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_AT_ONCE_SECONDS", 0.01)
+    monkeypatch.setattr(bodies, "_PATIENCE_SECONDS", 0.01)
+    with ExitStack() as stack, pytest.raises(RequestTimeout):
+        bodies.bound_body(request_read_late(body, says, stack))
 
 
 def test_a_few_slow_bodies_of_an_address_are_waited_for_and_no_more() -> None:
