@@ -12,7 +12,13 @@ from common.server_limits import ServerLimits
 from functions import wiring
 from functions.pubsub import pubsub_handler
 from infra.postgres.database import Database
-from infra.postgres.users import configs, rule_status, set_aside_configs, user_ranges
+from infra.postgres.users import (
+    configs,
+    rule_status,
+    set_aside_configs,
+    set_aside_rows,
+    user_ranges,
+)
 from infra.workflows import asking, isolation
 
 log = logging.getLogger(__name__)
@@ -80,5 +86,6 @@ def leave_out(
         for uid, why in odd.items():
             extra = {"event": "row_set_aside", "kind": "user", "row": uid}
             log.error("user %s is set aside: %s", uid, why, extra=extra)
+        set_aside_rows.add_users(tx, odd, now)
         held_back = [asking.set_aside(audience, firing, len(odd)) for firing in audience.firings]
         rule_status.count(tx, held_back, message.evaluated_at)

@@ -19,7 +19,7 @@ from infra.postgres.database import Transaction
 from infra.postgres.trading import before_asking, controls, opportunities
 from infra.postgres.trading.before_asking import KnownExposures
 from infra.postgres.trading.opportunities import AskResult, Denials
-from infra.postgres.users import user_ranges
+from infra.postgres.users import set_aside_rows, user_ranges
 from infra.postgres.users.rule_status import RuleStatus
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ def ask(
         found = {uid: judge_firing(exposure) for uid, exposure in own.items()}
         judged.append((judge_firing(exposures.of_others(firing.terms.symbol)), found))
     _trip_breakers(tx, [found for _, found in judged], now)
+    set_aside_rows.forget_users(tx, [audience for audience, _ in standing])
     return [
         _ask(tx, audience, firing, _denials(others, found))
         for (audience, firing), (others, found) in zip(standing, judged, strict=True)

@@ -1,10 +1,11 @@
 """Rows that should not be there: a function left them out, and the rest went on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
+from common.messages import Audience
 from infra.postgres.database import Row, Transaction, to_json
 
 Kind = Literal[
@@ -16,6 +17,7 @@ Kind = Literal[
     "streamed fact",
     "streamed input",
     "symbol",
+    "user",
 ]
 
 # Messages are set aside as dead letters; those of the outbox have their user as key.
@@ -57,6 +59,39 @@ def replace(tx: Transaction, kind: Kind, found: Sequence[SetAsideRow], now: date
         kind=kind,
         rows=to_json([asdict(each) for each in found]),
         now=now,
+    )
+
+
+def add_users(tx: Transaction, reasons: Mapping[str, str], now: datetime) -> None:
+    """Remember who could not be asked, and why; each keeps the instant since when it is so."""
+    tx.run(
+        """
+        INSERT INTO set_aside_rows AS known (kind, name, firebase_uid, reason, since)
+        SELECT 'user', uid, uid, reason, :now
+        FROM unnest(CAST(:uids AS text[]), CAST(:reasons AS text[])) AS odd (uid, reason)
+        ORDER BY uid
+        ON CONFLICT (kind, name) DO UPDATE SET reason = excluded.reason
+        """,
+        uids=list(reasons),
+        reasons=list(reasons.values()),
+        now=now,
+    )
+
+
+def forget_users(tx: Transaction, audiences: Sequence[Audience]) -> None:
+    """Forget of whom it was remembered: they could be asked again, or need not be."""
+    tx.run(
+        """
+        DELETE FROM set_aside_rows r
+        USING unnest(CAST(:keys AS text[]), CAST(:first_uids AS text[]),
+                     CAST(:last_uids AS text[])) AS range (config_key, first_uid, last_uid),
+              user_trading_config c
+        WHERE r.kind = 'user' AND c.firebase_uid = r.name AND c.config_key = range.config_key
+          AND r.name BETWEEN range.first_uid AND range.last_uid
+        """,
+        keys=[each.config_key for each in audiences],
+        first_uids=[each.first_uid for each in audiences],
+        last_uids=[each.last_uid for each in audiences],
     )
 
 
