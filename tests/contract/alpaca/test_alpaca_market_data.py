@@ -334,6 +334,16 @@ class TestIsolation:
 
 
 class TestDailyCloses:
+    def test_minutes_are_asked_for_from_the_beginning_of_the_first(
+        self, data: AlpacaMarketData, asked: list[dict[str, str]]
+    ) -> None:
+        start = datetime(2026, 2, 10, 16, 58, 31, 999_999, tzinfo=UTC)
+
+        data.spot("iex").minute_bars(["SPY"], start, NOON)
+
+        [request] = asked
+        assert request["start"] == "2026-02-10T16:58:00+00:00"
+
     def test_the_request_says_all_that_decides_about_the_prices(
         self, data: AlpacaMarketData, asked: list[dict[str, str]]
     ) -> None:

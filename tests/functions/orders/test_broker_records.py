@@ -409,6 +409,23 @@ def test_the_fees_of_coins_that_were_bought_by_hand_too_are_shared_with_them(
     assert reconcile()["position_drift"] == []
 
 
+def test_a_cancellation_that_the_broker_refuses_is_not_counted(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, USER)
+    simulator.faults.add("pending_new_for", seconds=7200)
+    order = approved(db)
+    submit(order)
+    simulator.faults.add("fill_before_cancel", answer=422)
+    simulator.clock.advance(timedelta(minutes=16))
+
+    assert reconcile()["overdue_canceled"] == 0
+
+    simulator.clock.advance(timedelta(minutes=1))
+    reconcile()
+    assert order_row(db, order)["status"] == "filled"
+
+
 def test_a_queued_order_is_canceled_when_its_yes_has_expired(
     db: Database, simulator: SimulatedBroker
 ) -> None:
