@@ -1,6 +1,8 @@
 """A receipt whose bytes, signature or key are others does not verify."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import jwt
@@ -68,18 +70,26 @@ def test_any_library_reads_it() -> None:
     assert header == {"alg": "ES256", "kid": key_id(PUBLIC_KEY), "typ": "countersign-receipt"}
 
 
-def test_a_receipt_with_any_byte_changed_is_refused() -> None:
-    believed = []
-    for place, byte in enumerate(SIGNED):
-        for other in {byte ^ 1, byte ^ 0x20, byte ^ 0x80, ord("A"), ord("="), ord("\n")} - {byte}:
-            changed = SIGNED[:place] + bytes([other]) + SIGNED[place + 1 :]
-            try:
-                verified(changed, PUBLIC_KEY)
-            except InvalidReceiptError:
-                continue
-            believed.append((place, other))
+@pytest.mark.parametrize("flipped", [0x01, 0x20, 0x80])
+def test_a_receipt_with_a_bit_of_any_byte_changed_is_refused(flipped: int) -> None:
+    assert believed(lambda byte: byte ^ flipped) == []
 
-    assert believed == []
+
+@pytest.mark.parametrize("letter", ["A", "=", "\n"])
+def test_a_receipt_with_any_byte_replaced_is_refused(letter: str) -> None:
+    assert believed(lambda _: ord(letter)) == []
+
+
+def believed(change: Callable[[int], int]) -> list[int]:
+    """Change each byte in turn; return the places where it was not noticed."""
+    places = []
+    for place, byte in enumerate(SIGNED):
+        if change(byte) == byte:
+            continue
+        with suppress(InvalidReceiptError):
+            verified(SIGNED[:place] + bytes([change(byte)]) + SIGNED[place + 1 :], PUBLIC_KEY)
+            places.append(place)
+    return places
 
 
 @given(
