@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+_Waiting = TypeVar("_Waiting")
+
 MINUTE = timedelta(minutes=1)
-T = TypeVar("T")
 # Trading requests a minute, until a response says otherwise.
 DEFAULT_LIMIT = 200
 # What reconciliation, look-ups and the calendar may need of it.
@@ -65,7 +66,7 @@ class RequestBudget:
         return min(wanted, KEPT_FOR_EACH + self.free(now) // 2)
 
 
-def in_turn(waiting: Sequence[T], count: int, now: datetime) -> list[T]:
+def in_turn(waiting: Sequence[_Waiting], count: int, now: datetime) -> list[_Waiting]:
     """Choose `count` of those that wait, in each minute the next ones."""
     if count >= len(waiting):
         return list(waiting)

@@ -72,7 +72,7 @@ def counted(server: str) -> dict[str, float]:
     """Count what a tick, a piece, an answer and the relay do."""
     counts: dict[str, float] = {}
     for size, users in (("few", _FEW), ("many", _MANY)):
-        with crowd(server, users, 1) as database, _statements() as seen:
+        with crowd(server, users, 1) as database, statements() as seen:
             counts |= {f"{name}, among {size}": n for name, n in _asked(database, seen)}
             if size == "few":
                 counts |= dict(_answered(database, seen))
@@ -169,7 +169,7 @@ def _relayed(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]
 
 
 @contextmanager
-def _statements() -> Iterator[list[str]]:
+def statements() -> Iterator[list[str]]:
     """Collect the statements that run meanwhile; begin and commit are not among them."""
     seen: list[str] = []
     execute = Connection.execute

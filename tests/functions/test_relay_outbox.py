@@ -1,6 +1,6 @@
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,8 +13,8 @@ from common.errors import OutcomeUnknownError, TransientError
 from functions import wiring
 from infra.local.serving import HttpServer
 from infra.postgres import retention
-from infra.postgres.connection import Connection
 from infra.postgres.database import Database
+from tests.bench.check import statements
 from tests.conftest import NOON, enroll, function, rows
 from tests.functions.pubsub_recorder import Recorder
 from tests.functions.steps import tick
@@ -396,18 +396,10 @@ class TestFailures:
         assert pubsub.texts(TOPIC) == [str(n) for n in range(1, 21)]
 
 
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the statements that run; begin and commit are not among them."""
-    seen: list[str] = []
-    execute: Callable[[Connection, str, Mapping[str, object]], object] = Connection.execute
-
-    def counting(self: Connection, sql: str, parameters: Mapping[str, object]) -> object:
-        seen.append(sql)
-        return execute(self, sql, parameters)
-
-    monkeypatch.setattr(Connection, "execute", counting)
-    return seen
+@pytest.fixture(name="statements")
+def counted_statements() -> Iterator[list[str]]:
+    with statements() as seen:
+        yield seen
 
 
 class TestCost:

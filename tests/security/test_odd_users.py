@@ -2,16 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from functions import wiring
-from infra.postgres.connection import Connection, DriverError
+from infra.postgres.connection import DriverError
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
+from tests.bench.check import statements
 from tests.conftest import NOON, USER, enroll, rows
 from tests.functions.account.account import Account
 from tests.functions.steps import approved, deliver, tick
@@ -71,16 +71,9 @@ def test_what_was_no_instant_is_one_once_its_rule_has_fired(db: Database) -> Non
     assert found["context"]["kept"] == 1
 
 
-def statements_of_a_tick(monkeypatch: pytest.MonkeyPatch) -> int:
+def statements_of_a_tick() -> int:
     """Count what a tick asks of the database."""
-    execute, seen = Connection.execute, list[str]()
-
-    def counting(self: Connection, sql: str, parameters: Mapping[str, object]) -> Any:
-        seen.append(sql)
-        return execute(self, sql, parameters)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Connection, "execute", counting)
+    with statements() as seen:
         assert tick().status_code == 200
     return len(seen)
 
@@ -94,7 +87,7 @@ def test_a_user_with_very_many_orders_of_today_costs_no_more_statements(
     enroll(db, USER)
     approved(db)
     enroll(db, "good-0")
-    before = statements_of_a_tick(environment)
+    before = statements_of_a_tick()
     for first in range(0, MANY, A_STATEMENT):
         with db.transaction() as tx:
             tx.run(
@@ -111,7 +104,7 @@ def test_a_user_with_very_many_orders_of_today_costs_no_more_statements(
     for uid in ("good-1", "good-2"):
         enroll(db, uid)
 
-    assert statements_of_a_tick(environment) == before
+    assert statements_of_a_tick() == before
     assert {"good-1", "good-2"} <= asked(db)
 
 

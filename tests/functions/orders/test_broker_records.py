@@ -35,6 +35,11 @@ def hold(db: Database, simulator: SimulatedBroker, uid: str = USER, *more: dict[
     """Buy two shares at about 492, and let the records settle."""
     enroll(db, uid, guardrails=ROOM, rules=[BUY, STOP, *more])
     submit(approved(db, uid))
+    settle(simulator)
+
+
+def settle(simulator: SimulatedBroker) -> None:
+    """Let orders fill and be booked, and their records grow old enough to be compared."""
     simulator.clock.advance(timedelta(seconds=5))
     reconcile()
     simulator.clock.advance(timedelta(minutes=3))

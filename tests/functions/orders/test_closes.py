@@ -8,55 +8,26 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 
 from common.orders.order import Order
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import NOON, USER, enroll
+from tests.conftest import NOON
 from tests.functions.orders.approvals import approve, enroll_unasked
+from tests.functions.orders.test_broker_records import by_hand, hold, settle
 from tests.functions.orders.test_reconcile_orders import reconcile
 from tests.functions.steps import approved, messages, order_row, submit, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
-ROOM = {"max_notional_usd_per_4h": 5000, "max_orders_per_day": 50}
-BUY = {
-    "id": "dip_confirm",
-    "on_answer_match": {"action": "propose_order", "side": "buy", "qty": 2, "notional_usd": None},
-}
-STOP = {
-    "id": "stop",
-    "type": "position_loss_pct",
-    "symbol": "SPY",
-    "threshold_pct": 5,
-    "question_template": "{{symbol}} lost {{loss}}%: sell {{size}}?",
-    "on_answer_match": {"action": "close_position"},
-}
-
 
 def approved_close(db: Database, simulator: SimulatedBroker) -> UUID:
     """Buy two shares at about 492; they fall to 460, and their owner says yes to selling them."""
-    enroll(db, USER, guardrails=ROOM, rules=[BUY, STOP])
-    submit(approved(db))
-    settle(simulator)
+    hold(db, simulator)
     simulator.market.set_price("SPY", 460, prev_close=500, live=True)
     return approved(db)
-
-
-def settle(simulator: SimulatedBroker) -> None:
-    simulator.clock.advance(timedelta(seconds=5))
-    reconcile()
-    simulator.clock.advance(timedelta(minutes=3))
-
-
-def by_hand(simulator: SimulatedBroker, broker_url: str, **order: str) -> None:
-    """Order in the broker's own app."""
-    keys = {"APCA-API-KEY-ID": simulator.key_id, "APCA-API-SECRET-KEY": simulator.secret_key}
-    body = {"symbol": "SPY", "side": "sell", "type": "market", "time_in_force": "day"} | order
-    httpx.post(f"{broker_url}/v2/orders", headers=keys, json=body).raise_for_status()
 
 
 def held(simulator: SimulatedBroker, symbol: str = "SPY") -> Decimal:
@@ -69,7 +40,7 @@ def test_nothing_is_sold_that_waits_to_be_sold_already(
     db: Database, simulator: SimulatedBroker, broker_url: str
 ) -> None:
     order = approved_close(db, simulator)
-    by_hand(simulator, broker_url, qty="2", type="limit", limit_price="600")
+    by_hand(simulator, broker_url, "sell", "2", type="limit", limit_price="600")
 
     submit(order)
 
@@ -85,7 +56,7 @@ def test_of_a_position_that_is_partly_on_sale_the_rest_is_sold(
     db: Database, simulator: SimulatedBroker, broker_url: str
 ) -> None:
     order = approved_close(db, simulator)
-    by_hand(simulator, broker_url, qty="1", type="limit", limit_price="600")
+    by_hand(simulator, broker_url, "sell", "1", type="limit", limit_price="600")
 
     submit(order)
     settle(simulator)
@@ -136,7 +107,7 @@ def test_a_position_that_goes_while_its_close_is_sent_is_not_sold_short(
     send = AlpacaTrading.submit
 
     def late(self: AlpacaTrading, wanted: Order) -> Any:
-        by_hand(simulator, broker_url, qty="2")
+        by_hand(simulator, broker_url, "sell", "2")
         simulator.clock.advance(timedelta(seconds=1))
         assert held(simulator) == 0
         return send(self, wanted)

@@ -62,7 +62,8 @@ def test_a_caller_waits_for_his_own_earlier_requests() -> None:
     assert waits == [0]
 
 
-def test_no_more_wait_than_may_be_inside() -> None:
+def one_inside_and_one_waiting() -> tuple[RateLimiter, list[float], threading.Thread]:
+    """Return a limit, what the waiting request of `a` will be told, and the thread it waits in."""
     limit = RateLimiter(per_minute=60, at_once=1, wait_seconds=60)
     limit.enter("a", 0)
     waits: list[float] = []
@@ -70,6 +71,11 @@ def test_no_more_wait_than_may_be_inside() -> None:
     waiting.start()
     while not limit.waiting("a"):
         time.sleep(0.001)
+    return limit, waits, waiting
+
+
+def test_no_more_wait_than_may_be_inside() -> None:
+    limit, waits, waiting = one_inside_and_one_waiting()
 
     refused = limit.enter("a", 0)
 
@@ -80,13 +86,7 @@ def test_no_more_wait_than_may_be_inside() -> None:
 
 
 def test_who_waits_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = RateLimiter(per_minute=60, at_once=1, wait_seconds=60)
-    limit.enter("a", 0)
-    waits: list[float] = []
-    waiting = threading.Thread(target=lambda: waits.append(limit.enter("a", 0)))
-    waiting.start()
-    while not limit.waiting("a"):
-        time.sleep(0.001)
+    limit, waits, waiting = one_inside_and_one_waiting()
     monkeypatch.setattr(rate_limiter, "MOST_CALLERS", 1)
 
     limit.leave("a")
