@@ -56,18 +56,17 @@ def fetch(
     ended = [*_missing(open_orders, listed), *lately_ended]
     recent = [each for each in ended if each.created_at > now - LISTED]
     listed |= _listed(recent, trading, "closed")
-    found: list[tuple[Order, BrokerOrder]] = []
+    readings = {each.id: known for each in open_orders if (known := _in_list(each, listed))}
+    unlisted = [each for each in open_orders if each.id not in readings]
+    chosen = {order.id for order in choose(unlisted)}
     absent: list[Order] = []
     unreadable: list[Order] = []
-    unlisted = [order for order in open_orders if _in_list(order, listed) is None]
-    chosen = {order.id for order in choose(unlisted)}
-    for order in open_orders:
-        reading = _in_list(order, listed)
-        if reading is None and order.id not in chosen:
+    for order in unlisted:
+        if order.id not in chosen:
             unreadable.append(order)
             continue
         try:
-            reading = reading or _look_up(order, trading)
+            reading = _look_up(order, trading)
         except TradingError as error:
             log.warning("order %s: %s", order.id, error)
             unreadable.append(order)
@@ -75,7 +74,8 @@ def fetch(
         if reading is None:
             absent.append(order)
         else:
-            found.append((order, reading))
+            readings[order.id] = reading
+    found = [(order, readings[order.id]) for order in open_orders if order.id in readings]
     late = [each for each in lately_ended if each.client_order_id in listed]
     found += [(each, listed[each.client_order_id]) for each in late]
     return BrokerOrders(found, absent, unreadable)
