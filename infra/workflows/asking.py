@@ -1,11 +1,11 @@
 """Asks users what rules that fired propose, a bounded number of users at a time."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from itertools import chain, zip_longest
+from itertools import chain, starmap, zip_longest
 from typing import Literal
 
 from common.config import TradingConfig
@@ -51,26 +51,19 @@ def ask(
         each.model_copy(update={"firings": firings})
         for each in audiences
         if each.config_key in configs
-        and (firings := [firing for firing in each.firings if firing.terms.expires_at > now])
+        and (firings := tuple(fired for fired in each.firings if fired.terms.expires_at > now))
     ]
     if not standing:
         return []
     uids = user_ranges.uids_of_each(tx, standing)
     exposures = _exposures(tx, standing, uids, configs, now)
     judged = [
-        [
-            (firing, _judge_users(firing, exposures, users, config, server, now))
-            for firing in audience.firings
-        ]
+        _judge_audience(audience, users, exposures, configs[audience.config_key], server, now)
         for audience, users in zip(standing, uids, strict=True)
-        for config in [configs[audience.config_key]]
     ]
-    _trip_breakers(tx, [found for each in judged for _, found in each], now)
+    _trip_breakers(tx, chain.from_iterable(judged), now)
     set_aside_rows.forget_users(tx, standing)
-    proposed = [
-        [_proposed(audience, firing, found) for firing, found in each]
-        for audience, each in zip(standing, judged, strict=True)
-    ]
+    proposed = starmap(_proposed, zip(standing, judged, strict=True))
     statuses: list[RuleStatus] = []
     for turn in zip_longest(*proposed):
         together = [each for each in turn if each is not None]
@@ -105,22 +98,32 @@ def _exposures(
     )
 
 
-def _judge_users(
-    firing: Firing,
-    exposures: KnownExposures,
+def _judge_audience(
+    audience: Audience,
     uids: Sequence[str],
+    exposures: KnownExposures,
     config: TradingConfig,
     server: ServerLimits,
     now: datetime,
-) -> dict[str, Judgement]:
-    """Judge what a rule proposes to each; what it fired for is proposed to its holders alone."""
-    judge_one = partial(judge, firing.terms, config, server, now)
-    known = exposures.known(firing.terms.symbol, uids)
-    if firing.held_qty is not None:
-        held = Position(firing.held_qty, firing.entry_price or Decimal(0))
-        return {uid: judge_one(own) for uid, own in known.items() if own.position == held}
-    others = judge_one(exposures.of_others(firing.terms.symbol))
-    return dict.fromkeys(uids, others) | {uid: judge_one(own) for uid, own in known.items()}
+) -> list[Mapping[str, Judgement]]:
+    """Judge what each rule of a config proposes, by user: an exit is proposed to holders alone."""
+    judged = list[Mapping[str, Judgement]]()
+    for firing in audience.firings:
+        judge_one = partial(judge, firing.terms, config, server, now)
+        known = exposures.known(firing.terms.symbol, uids)
+        own = {
+            uid: judge_one(exposure) for uid, exposure in known.items() if _fits(firing, exposure)
+        }
+        others = judge_one(exposures.of_others(firing.terms.symbol))
+        judged.append(own if firing.held_qty is not None else dict.fromkeys(uids, others) | own)
+    return judged
+
+
+def _fits(firing: Firing, exposure: Exposure) -> bool:
+    """Tell whether somebody holds what a rule fired for; any does where it looks at the market."""
+    if firing.held_qty is None:
+        return True
+    return exposure.position == Position(firing.held_qty, firing.entry_price or Decimal(0))
 
 
 def judge(
@@ -138,17 +141,20 @@ def code_of(judged: Judgement) -> str | None:
     return judged.code.value if isinstance(judged, Denied) else judged
 
 
-def _proposed(audience: Audience, firing: Firing, found: Mapping[str, Judgement]) -> Proposed:
-    return Proposed(
-        firing,
-        audience.config_key,
-        audience.max_queued_questions,
-        {uid: code_of(each) for uid, each in found.items()},
-    )
+def _proposed(audience: Audience, judged: Sequence[Mapping[str, Judgement]]) -> list[Proposed]:
+    return [
+        Proposed(
+            firing,
+            audience.config_key,
+            audience.max_queued_questions,
+            {uid: code_of(each) for uid, each in found.items()},
+        )
+        for firing, found in zip(audience.firings, judged, strict=True)
+    ]
 
 
 def _trip_breakers(
-    tx: Transaction, judged: Sequence[Mapping[str, Judgement]], now: datetime
+    tx: Transaction, judged: Iterable[Mapping[str, Judgement]], now: datetime
 ) -> None:
     """Let the positions of who lost too much only shrink that day, as a denied order does.
 

@@ -134,11 +134,12 @@ _LAST_FIRED = """coalesce(
 _CLAIM = f"""
     WITH proposed AS MATERIALIZED (
         SELECT each.*, terms || shown AS announced,
-               jsonb_populate_record(CAST(NULL AS opportunities), terms) AS opportunity,
+               o.symbol, o.price, o.reference, o.pct, o.as_of, o.snapshot_ids, o.config_hash,
                jsonb_populate_record(CAST(NULL AS trade_orders), ordered) AS ordering
         FROM jsonb_to_recordset(CAST(:proposed AS jsonb)) AS each (
             n integer, config_key text, max_queued integer, rule_type text, terms jsonb,
             shown jsonb, ordered jsonb, consented text)
+        CROSS JOIN jsonb_populate_record(CAST(NULL AS opportunities), terms) AS o
     ), candidates AS MATERIALIZED (
         -- User by user, by index: a join would read what all others have pending, too. And each
         -- reason is a value and no condition, so that the planner knows how many rows to expect.
@@ -191,9 +192,8 @@ _CLAIM = f"""
         -- Ids that ascend: random ones would touch a page of each index of a year for every row.
         INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price,
                                    reference, pct, as_of, snapshot_ids, config_hash, fired_at)
-        SELECT uuidv7(), firebase_uid, :rule_id, rule_type, (opportunity).symbol,
-               (opportunity).price, (opportunity).reference, (opportunity).pct,
-               (opportunity).as_of, (opportunity).snapshot_ids, (opportunity).config_hash, :now
+        SELECT uuidv7(), firebase_uid, :rule_id, rule_type, symbol, price,
+               reference, pct, as_of, snapshot_ids, config_hash, :now
         FROM claimed JOIN candidates USING (firebase_uid) JOIN proposed USING (n)
         ON CONFLICT (firebase_uid, rule_id, symbol, as_of) DO NOTHING
         RETURNING id AS opportunity_id, firebase_uid
