@@ -88,6 +88,7 @@ def _claim(firing: Firing) -> dict[str, object]:
     """Name the values of the claim, which are the same for all of a statement."""
     return {
         "rule_id": firing.terms.rule_id,
+        "context": to_json({"last_fired": {firing.terms.rule_id: firing.terms.asked_at}}),
         "cooldown": firing.cooldown_seconds,
         "now": firing.terms.asked_at,
         "expires_at": firing.terms.expires_at,
@@ -108,7 +109,6 @@ def _proposal(n: int, proposed: Proposed) -> dict[str, object]:
     """Say what one config proposes, by the names of `proposed` in SQL."""
     return {
         "n": n,
-        "config_key": proposed.config_key,
         "max_queued": proposed.max_queued_questions,
         "rule_type": proposed.firing.rule_type,
         "terms": proposed.firing.terms.model_dump(mode="json"),
@@ -137,22 +137,17 @@ _CLAIM = f"""
                o.symbol, o.price, o.reference, o.pct, o.as_of, o.snapshot_ids, o.config_hash,
                jsonb_populate_record(CAST(NULL AS trade_orders), ordered) AS ordering
         FROM jsonb_to_recordset(CAST(:proposed AS jsonb)) AS each (
-            n integer, config_key text, max_queued integer, rule_type text, terms jsonb,
+            n integer, max_queued integer, rule_type text, terms jsonb,
             shown jsonb, ordered jsonb, consented text)
         CROSS JOIN jsonb_populate_record(CAST(NULL AS opportunities), terms) AS o
     ), candidates AS MATERIALIZED (
         -- User by user, by index: a join would read what all others have pending, too. And each
         -- reason is a value and no condition, so that the planner knows how many rows to expect.
         SELECT who.uid AS firebase_uid, who.n, reason.held_back,
-               CASE WHEN active.is_so AND reason.held_back IS NULL THEN who.uid END AS claimant
+               CASE WHEN reason.held_back IS NULL THEN who.uid END AS claimant
         FROM unnest(CAST(:uids AS text[]), CAST(:places AS integer[]), CAST(:denials AS text[]))
             AS who (uid, n, denial)
         JOIN proposed USING (n)
-        LEFT JOIN LATERAL (
-            SELECT true AS is_so FROM user_trading_config c
-            WHERE c.firebase_uid = who.uid AND c.enabled AND c.config_key = proposed.config_key
-            LIMIT 1
-        ) AS active ON true
         LEFT JOIN LATERAL (
             SELECT context FROM trading_cursors WHERE firebase_uid = who.uid LIMIT 1
         ) AS s ON true
@@ -162,8 +157,7 @@ _CLAIM = f"""
         ) AS queue
         -- The first reason is counted: one that passes by itself before one that does not.
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN active.is_so IS NULL THEN NULL
-                        WHEN queue.of_rule > 0 THEN 'question_pending'
+            SELECT CASE WHEN queue.of_rule > 0 THEN 'question_pending'
                         WHEN queue.length >= proposed.max_queued THEN 'queue_full'
                         WHEN {_LAST_FIRED}
                              > CAST(:now AS timestamptz) - make_interval(secs => :cooldown)
@@ -172,10 +166,7 @@ _CLAIM = f"""
         ) AS reason
     ), claimed AS (
         INSERT INTO trading_cursors AS s (firebase_uid, last_eval_at, context, updated_at)
-        SELECT claimant, CAST(:now AS timestamptz),
-               jsonb_build_object('last_fired',
-                                  jsonb_build_object(CAST(:rule_id AS text), :now)),
-               :now
+        SELECT claimant, CAST(:now AS timestamptz), CAST(:context AS jsonb), :now
         FROM candidates
         WHERE claimant IS NOT NULL
         ORDER BY claimant
