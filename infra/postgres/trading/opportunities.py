@@ -86,12 +86,13 @@ def _ask_together(tx: Transaction, proposed: Mapping[int, Proposed]) -> list[Row
 
 def _claim(firing: Firing) -> dict[str, object]:
     """Name the values of the claim, which are the same for all of a statement."""
+    terms = firing.terms
     return {
-        "rule_id": firing.terms.rule_id,
-        "context": to_json({"last_fired": {firing.terms.rule_id: firing.terms.asked_at}}),
+        "rule_id": terms.rule_id,
+        "context": to_json({"last_fired": {terms.rule_id: terms.asked_at.isoformat()}}),
         "cooldown": firing.cooldown_seconds,
-        "now": firing.terms.asked_at,
-        "expires_at": firing.terms.expires_at,
+        "now": terms.asked_at,
+        "expires_at": terms.expires_at,
     }
 
 
