@@ -112,17 +112,19 @@ class Database:
     def exclusive(self, name: str) -> Iterator[DatabaseSession | None]:
         """Yield a session while no other holds `name`, over all instances; None when one does.
 
-        The lock is the connection's: a crash of this process releases it.
+        The lock is the connection's: a crash of this process releases it. The transaction that took
+        it goes on as the session's first, which its holder begins at once.
         """
         with self._connection() as connection:
-            session = DatabaseSession(connection)
-            with session.transaction() as tx:
-                held = tx.rows(f"SELECT pg_try_advisory_lock({_LOCK_KEY}) AS held", name=name)
-            if not held[0]["held"]:
+            connection.begin()
+            asked = Transaction(connection).rows(
+                f"SELECT pg_try_advisory_lock({_LOCK_KEY}) AS held", name=name
+            )
+            if not asked[0]["held"]:
                 yield None
                 return
             try:
-                yield session
+                yield DatabaseSession(connection)
             finally:
                 _unlock(connection, name)
 
