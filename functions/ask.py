@@ -73,7 +73,7 @@ def leave_out(
     Where that is everybody, or many, it is not for what is stored of them: the config is set aside.
     """
     with database.transaction() as tx:
-        uids = user_ranges.uids(tx, audience.config_key, audience.first_uid, audience.last_uid)
+        (uids,) = user_ranges.uids_of_each(tx, [audience])
 
     def ask_some(some: Sequence[str]) -> None:
         work([audience.model_copy(update={"first_uid": some[0], "last_uid": some[-1]})])

@@ -64,9 +64,8 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
         if room is None:
             room = asking.USERS_A_PIECE - sum(users for users, _ in counts)
         with database.transaction() as tx:
-            decisions = [
-                decide(tx, shared, context(shared, facts, session, now)) for shared in piece
-            ]
+            moments = [(shared, context(shared, facts, session, now)) for shared in piece]
+            decisions = decide(tx, moments)
             for decision in decisions:
                 decision.explain_missing(defective)
             asking_failed.update(shared.key for shared in piece)

@@ -113,9 +113,11 @@ def array_literal(values: list[object]) -> str:
 
 
 def _element(value: object) -> str:
-    if not isinstance(value, str):
-        return str(array_out(value))
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if value is None:
+        return "NULL"
+    return str(value) if type(value) is int else str(array_out(value))
 
 
 class _Names:

@@ -1,11 +1,11 @@
 """Asks users what rules that fired propose, a bounded number of users at a time."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from itertools import chain, starmap, zip_longest
 from typing import Literal
 
 from common.config import TradingConfig
@@ -18,7 +18,7 @@ from common.server_limits import ServerLimits
 from infra.postgres.database import Transaction
 from infra.postgres.trading import before_asking, controls, opportunities
 from infra.postgres.trading.before_asking import KnownExposures
-from infra.postgres.trading.opportunities import AskResult, Denials
+from infra.postgres.trading.opportunities import AskResult, Proposed
 from infra.postgres.users import set_aside_rows, user_ranges
 from infra.postgres.users.rule_status import RuleStatus
 
@@ -44,65 +44,86 @@ def ask(
     Who was asked already is not asked again, however often this is called. What has expired
     meanwhile is asked of nobody; nor is what a guardrail would deny, as far as it can be told
     without the broker. `configs` are those of the audiences, by key: without its own, nobody is
-    asked.
+    asked. What a config proposes is asked in its order, one after the other, and in one statement
+    with what the other configs propose at the same place.
     """
     standing = [
-        (audience, firing)
-        for audience in audiences
-        if audience.config_key in configs
-        for firing in audience.firings
-        if firing.terms.expires_at > now
+        each.model_copy(update={"firings": firings})
+        for each in audiences
+        if each.config_key in configs
+        and (firings := tuple(fired for fired in each.firings if fired.terms.expires_at > now))
     ]
     if not standing:
         return []
-    ranges = {(each.config_key, each.first_uid, each.last_uid) for each, _ in standing}
-    keys = user_ranges.config_keys(tx, ranges)
-    exposures = _exposures(tx, standing, keys, configs, now)
-    uids = defaultdict[str, list[str]](list)
-    for uid, key in keys.items():
-        uids[key].append(uid)
-    judged = []
-    for audience, firing in standing:
-        judge_firing = partial(judge, firing.terms, configs[audience.config_key], server, now)
-        own = _own(exposures, firing, uids[audience.config_key])
-        found = {uid: judge_firing(exposure) for uid, exposure in own.items()}
-        judged.append((judge_firing(exposures.of_others(firing.terms.symbol)), found))
-    _trip_breakers(tx, [found for _, found in judged], now)
-    set_aside_rows.forget_users(tx, [audience for audience, _ in standing])
-    return [
-        _ask(tx, audience, firing, _denials(others, found))
-        for (audience, firing), (others, found) in zip(standing, judged, strict=True)
+    uids = user_ranges.uids_of_each(tx, standing)
+    exposures = _exposures(tx, standing, uids, configs, now)
+    judged = [
+        _judge_audience(audience, users, exposures, configs[audience.config_key], server, now)
+        for audience, users in zip(standing, uids, strict=True)
     ]
+    _trip_breakers(tx, chain.from_iterable(judged), now)
+    set_aside_rows.forget_users(tx, standing)
+    proposed = starmap(_proposed, zip(standing, judged, strict=True))
+    statuses: list[RuleStatus] = []
+    for turn in zip_longest(*proposed):
+        together = [each for each in turn if each is not None]
+        statuses += map(_status, together, opportunities.ask(tx, together))
+    return statuses
 
 
 def _exposures(
     tx: Transaction,
-    standing: Sequence[tuple[Audience, Firing]],
-    keys: Mapping[str, str],
+    audiences: Sequence[Audience],
+    uids: Sequence[Sequence[str]],
     configs: Mapping[str, TradingConfig],
     now: datetime,
 ) -> KnownExposures:
-    """Read once what is known of everybody who may be asked, each with the key of their config."""
+    """Read once what is known of everybody who may be asked: of each audience some uids."""
+    firings = [firing for audience in audiences for firing in audience.firings]
     limited = {
         key for key, config in configs.items() if config.guardrails.daily_loss_limit_usd is not None
     }
+    of_limited = (
+        users
+        for audience, users in zip(audiences, uids, strict=True)
+        if audience.config_key in limited
+    )
     return before_asking.read(
         tx,
-        list(keys),
-        {firing.terms.symbol for _, firing in standing},
-        min(firing.terms.asked_at for _, firing in standing),
+        list(chain.from_iterable(uids)),
+        {firing.terms.symbol for firing in firings},
+        min(firing.terms.asked_at for firing in firings),
         now,
-        with_pnl=[uid for uid, key in keys.items() if key in limited],
+        with_pnl=list(chain.from_iterable(of_limited)),
     )
 
 
-def _own(exposures: KnownExposures, firing: Firing, uids: Sequence[str]) -> dict[str, Exposure]:
-    """Pick those of whom something is stored, and who hold what the rule fired for."""
-    known = exposures.known(firing.terms.symbol, uids)
+def _judge_audience(
+    audience: Audience,
+    uids: Sequence[str],
+    exposures: KnownExposures,
+    config: TradingConfig,
+    server: ServerLimits,
+    now: datetime,
+) -> list[Mapping[str, Judgement]]:
+    """Judge what each rule of a config proposes, by user: an exit is proposed to holders alone."""
+    judged = list[Mapping[str, Judgement]]()
+    for firing in audience.firings:
+        judge_one = partial(judge, firing.terms, config, server, now)
+        known = exposures.known(firing.terms.symbol, uids)
+        own = {
+            uid: judge_one(exposure) for uid, exposure in known.items() if _fits(firing, exposure)
+        }
+        others = judge_one(exposures.of_others(firing.terms.symbol))
+        judged.append(own if firing.held_qty is not None else dict.fromkeys(uids, others) | own)
+    return judged
+
+
+def _fits(firing: Firing, exposure: Exposure) -> bool:
+    """Tell whether somebody holds what a rule fired for; any does where it looks at the market."""
     if firing.held_qty is None:
-        return known
-    held = Position(firing.held_qty, firing.entry_price or Decimal(0))
-    return {uid: own for uid, own in known.items() if own.position == held}
+        return True
+    return exposure.position == Position(firing.held_qty, firing.entry_price or Decimal(0))
 
 
 def judge(
@@ -120,12 +141,20 @@ def code_of(judged: Judgement) -> str | None:
     return judged.code.value if isinstance(judged, Denied) else judged
 
 
-def _denials(others: Judgement, found: Mapping[str, Judgement]) -> Denials:
-    return Denials(code_of(others), {uid: code_of(each) for uid, each in found.items()})
+def _proposed(audience: Audience, judged: Sequence[Mapping[str, Judgement]]) -> list[Proposed]:
+    return [
+        Proposed(
+            firing,
+            audience.config_key,
+            audience.max_queued_questions,
+            {uid: code_of(each) for uid, each in found.items()},
+        )
+        for firing, found in zip(audience.firings, judged, strict=True)
+    ]
 
 
 def _trip_breakers(
-    tx: Transaction, judged: Sequence[Mapping[str, Judgement]], now: datetime
+    tx: Transaction, judged: Iterable[Mapping[str, Judgement]], now: datetime
 ) -> None:
     """Let the positions of who lost too much only shrink that day, as a denied order does.
 
@@ -143,19 +172,17 @@ def _trip_breakers(
         controls.restrict(tx, list(changes.values()), now)
 
 
-def _ask(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> RuleStatus:
-    terms = firing.terms
-    act = opportunities.ask if firing.needs_yes else opportunities.order
-    asked = act(tx, audience, firing, denials)
-    _log(firing, asked)
+def _status(proposed: Proposed, result: AskResult) -> RuleStatus:
+    terms = proposed.firing.terms
+    _log(terms, result)
     return RuleStatus(
-        audience.config_key,
+        proposed.config_key,
         terms.rule_id,
         terms.symbol,
         "fired",
         {},
-        asked=asked.asked,
-        held_back=asked.held_back,
+        asked=result.asked,
+        held_back=result.held_back,
     )
 
 
@@ -167,9 +194,8 @@ def set_aside(audience: Audience, firing: Firing, users: int) -> RuleStatus:
     return RuleStatus(key, terms.rule_id, terms.symbol, "fired", {}, held_back=held_back)
 
 
-def _log(firing: Firing, asked: AskResult) -> None:
+def _log(terms: Terms, asked: AskResult) -> None:
     """Log where each order's way begins; of thousands in lines of a size that a log takes."""
-    terms = firing.terms
     for start in range(0, len(asked.flow_ids), _FLOWS_A_LINE):
         flow_ids = asked.flow_ids[start : start + _FLOWS_A_LINE]
         extra = {"event": "asked", "rule_id": terms.rule_id, "flow_ids": flow_ids}

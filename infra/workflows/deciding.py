@@ -50,31 +50,37 @@ class ConfigEvaluation:
                 self.statuses[key] = replace(status, outcome="set_aside", observed=observed)
 
 
-def decide(tx: Transaction, shared: SharedConfig, moment: EvaluationContext) -> ConfigEvaluation:
-    """Evaluate one config; raises TooSlowError when it takes too long.
+def decide(
+    tx: Transaction, moments: Sequence[tuple[SharedConfig, EvaluationContext]]
+) -> list[ConfigEvaluation]:
+    """Evaluate some configs, each in its moment; raises TooSlowError when one takes too long.
 
     Rules that look at the market alone are evaluated once. Where some look at positions, all are
     evaluated once more for each range of the users who hold one, on what these hold.
     """
-    decision = ConfigEvaluation(shared)
-    fired = tuple(_firings(decision, shared, moment, {}))
-    held = {
-        symbol
-        for rule in shared.config.rules
-        if rule.acts_on_position
-        for symbol in rule.all_symbols
-    }
-    if not (fired or held):
-        return decision
-    ranges = user_ranges.of_config(tx, shared.key, asking.USERS_A_PIECE, None if fired else held)
-    for users in ranges:
-        firings = fired
-        if held:
-            found = positions.held_in_range(tx, shared.key, users.first_uid, users.last_uid)
-            firings = tuple(_firings(decision, shared, moment, found)) if found else fired
-        if firings:
-            decision.audiences.append(_audience(shared, users, firings))
-    return decision
+    decisions = [ConfigEvaluation(shared) for shared, _ in moments]
+    fired, holders = dict[str, tuple[Firing, ...]](), dict[str, frozenset[str] | None]()
+    for decision, (shared, moment) in zip(decisions, moments, strict=True):
+        fired[shared.key] = tuple(_firings(decision, shared, moment, {}))
+        held = _held_symbols(shared)
+        if fired[shared.key] or held:
+            holders[shared.key] = None if fired[shared.key] else held
+    ranges = user_ranges.of_configs(tx, holders, asking.USERS_A_PIECE) if holders else {}
+    for decision, (shared, moment) in zip(decisions, moments, strict=True):
+        for users in ranges.get(shared.key, ()):
+            firings = fired[shared.key]
+            if _held_symbols(shared):
+                found = positions.held_in_range(tx, shared.key, users.first_uid, users.last_uid)
+                firings = tuple(_firings(decision, shared, moment, found)) if found else firings
+            if firings:
+                decision.audiences.append(_audience(shared, users, firings))
+    return decisions
+
+
+def _held_symbols(shared: SharedConfig) -> frozenset[str]:
+    """Return the symbols of which some rule looks at the user's position."""
+    rules = (rule for rule in shared.config.rules if rule.acts_on_position)
+    return frozenset(symbol for rule in rules for symbol in rule.all_symbols)
 
 
 def _firings(

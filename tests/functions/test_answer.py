@@ -111,6 +111,17 @@ def test_an_unknown_question_is_not_found(db: Database) -> None:
     assert everything(db) == before
 
 
+def test_a_question_that_the_app_deleted_is_not_found_and_orders_nothing(db: Database) -> None:
+    question_id = asked(db)
+    rows(db, "DELETE FROM questions RETURNING id")
+    before = everything(db)
+
+    reply = swipe(question_id, 10)
+
+    assert (reply.status_code, code(reply)) == (404, "unknown_question")
+    assert everything(db) == before
+
+
 def test_an_expired_question_orders_nothing(db: Database, simulator: SimulatedBroker) -> None:
     question_id = asked(db)
     simulator.clock.advance(timedelta(seconds=901))

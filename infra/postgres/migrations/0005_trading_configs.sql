@@ -22,8 +22,9 @@ CREATE INDEX user_trading_config_by_key ON user_trading_config (config_key, fire
 -- `context` holds when each rule last fired, never the counters that guardrails rely on: those are
 -- computed from `trade_orders` under the lock. The view `user_trading_state` shows it all together, and
 -- the app may write there. One of another shape would fail the statement that asks many users at once.
+-- Its user is one of a config, and is not looked up once more for each of a million.
 CREATE TABLE trading_cursors (
-    firebase_uid text PRIMARY KEY REFERENCES users (firebase_uid),
+    firebase_uid text PRIMARY KEY,
     last_eval_at timestamptz,
     context      jsonb NOT NULL DEFAULT '{}' CHECK (
         jsonb_typeof(context) = 'object'

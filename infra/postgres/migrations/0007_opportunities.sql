@@ -1,5 +1,5 @@
--- A rule that fired for a user, with everything it saw. Its user is seen to by other rows of the same
--- statement (`trading_cursors`, `questions`), and is not looked up once more for each of a million.
+-- A rule that fired for a user, with everything it saw. Its user is seen to by another row of the same
+-- statement (`questions`, `trade_orders`), and is not looked up once more for each of a million.
 CREATE TABLE opportunities (
     id           uuid PRIMARY KEY,
     firebase_uid text NOT NULL,

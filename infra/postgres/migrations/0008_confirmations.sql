@@ -1,7 +1,8 @@
--- What became of a question: our side of the app's `questions` row. Its opportunity and the cursor of
--- its user are written by the same statement, and are not looked up once more for each of a million.
+-- What became of a question: our side of the app's `questions` row. That row, its opportunity and the
+-- cursor of its user are written by the same statement, and are not looked up once more for each of a
+-- million. A question that the app deletes can no longer be answered, and expires.
 CREATE TABLE confirmations (
-    question_id    uuid PRIMARY KEY REFERENCES questions (id),
+    question_id    uuid PRIMARY KEY,
     opportunity_id uuid NOT NULL,
     follow_up_of   uuid REFERENCES confirmations (question_id),
     firebase_uid   text NOT NULL,

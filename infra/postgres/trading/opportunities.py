@@ -1,9 +1,10 @@
 """Asking: opportunities, questions, confirmations and their announcements, set-based."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from common.messages import Audience, Firing, OrderApproved, QuestionCreated
+from common.messages import Firing, OrderApproved, QuestionCreated
 from common.questions import PIPELINE_KEY, consequence, waiting_step
 from common.receipts.consent import consented
 from infra.postgres.database import Row, Transaction, to_json
@@ -11,11 +12,25 @@ from infra.postgres.trading import order_columns
 
 
 @dataclass(frozen=True)
+class Proposed:
+    """What a rule of one config proposes, and to whom.
+
+    `denials` has everybody's uid, with the reason why they are not asked: a denial code, or that
+    their own data is set aside; None where nothing keeps them from it.
+    """
+
+    firing: Firing
+    config_key: str
+    max_queued_questions: int
+    denials: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
 class AskResult:
     """The flows that began, one for each user who was asked; and how many were not, by reason."""
 
-    flow_ids: Sequence[str]
-    held_back: Mapping[str, int]
+    flow_ids: list[str] = field(default_factory=list)
+    held_back: dict[str, int] = field(default_factory=dict)
 
     @property
     def asked(self) -> int:
@@ -23,81 +38,93 @@ class AskResult:
         return len(self.flow_ids)
 
 
-@dataclass(frozen=True)
-class Denials:
-    """Why users are not asked: those of whom something is stored by uid, all others alike.
+def ask(tx: Transaction, proposed: Sequence[Proposed]) -> list[AskResult]:
+    """Ask everybody who may be asked now, or order for them where they asked not to be asked.
 
-    A reason is a denial code, or that the user's own data is set aside.
+    Returns what became of each proposal. No two of them are for the same user. What several configs
+    propose by the same rule is one statement, whatever the number of configs and users. Claiming
+    the cooldown takes the row lock of the user's state, so that of two evaluations at once only one
+    asks; the unique indexes on opportunities and pending confirmations stand behind it.
     """
-
-    others: str | None
-    by_uid: Mapping[str, str | None]
-
-
-def ask(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> AskResult:
-    """Ask every user of the audience who may be asked now.
-
-    One statement, whatever the number of users. Claiming the cooldown takes the row lock of the
-    user's state, so that of two evaluations at once only one asks; the unique indexes on
-    opportunities and pending confirmations stand behind it.
-    """
-    terms = firing.terms
-    values = {
-        "text": firing.text,
-        "consequence": consequence(terms),
-        "source_tag": f"trading:rule:{terms.rule_id}",
-        "pipeline_key": PIPELINE_KEY,
-        "pipeline_step": waiting_step(terms.rule_id),
-        "terms": to_json(terms.model_dump(mode="json")),
-        "topic": QuestionCreated.topic,
-    }
-    claim = _claim(audience, firing, denials)
-    return _count(tx.rows(_CLAIM + _ASK + _COUNTS, **claim, **values))
+    results = [AskResult() for _ in proposed]
+    alike = defaultdict[object, list[int]](list)
+    for n, each in enumerate(proposed):
+        alike[each.firing.needs_yes, *_claim(each.firing).values()].append(n)
+    for places in alike.values():
+        for row in _ask_together(tx, {n: proposed[n] for n in places}):
+            result = results[row["n"]]
+            if row["held_back"] is None:
+                result.flow_ids.extend(row["flow_ids"].split())
+            else:
+                result.held_back[row["held_back"]] = row["users"]
+    return results
 
 
-def order(tx: Transaction, audience: Audience, firing: Firing, denials: Denials) -> AskResult:
-    """Order for every user of the audience, who asked not to be asked; otherwise as `ask`."""
-    values = order_columns.values_of(firing.terms) | {
-        "consented": consented(firing.terms, None),
-        "topic": OrderApproved.topic,
-    }
-    claim = _claim(audience, firing, denials)
-    return _count(tx.rows(_CLAIM + _ORDER + _COUNTS, **claim | values))
+def _ask_together(tx: Transaction, proposed: Mapping[int, Proposed]) -> list[Row]:
+    """Ask what is claimed in the same words: by one rule, at one time."""
+    (firing, *_) = (each.firing for each in proposed.values())
+    if firing.needs_yes:
+        sql = _CLAIM + _ASK + _COUNTS
+        document, values = _question, _question_values(firing)
+    else:
+        sql = _CLAIM + _ORDER + _COUNTS
+        document, values = _order, {"topic": OrderApproved.topic}
+    users = [
+        (uid, n, denial) for n, each in proposed.items() for uid, denial in each.denials.items()
+    ]
+    uids, places, denials = zip(*users, strict=True) if users else ((), (), ())
+    return tx.rows(
+        sql,
+        proposed=to_json([_proposal(n, each) | document(each) for n, each in proposed.items()]),
+        uids=list(uids),
+        places=list(places),
+        denials=list(denials),
+        **_claim(firing),
+        **values,
+    )
 
 
-def _claim(audience: Audience, firing: Firing, denials: Denials) -> dict[str, object]:
-    """Name the values of the claim."""
+def _claim(firing: Firing) -> dict[str, object]:
+    """Name the values of the claim, which are the same for all of a statement."""
     terms = firing.terms
     return {
-        "config_key": audience.config_key,
-        "first_uid": audience.first_uid,
-        "last_uid": audience.last_uid,
-        "denied_others": denials.others,
-        "known_uids": list(denials.by_uid),
-        "known_denials": list(denials.by_uid.values()),
         "rule_id": terms.rule_id,
-        "rule_type": firing.rule_type,
+        "context": to_json({"last_fired": {terms.rule_id: terms.asked_at.isoformat()}}),
         "cooldown": firing.cooldown_seconds,
-        "max_queued": audience.max_queued_questions,
-        "held_qty": firing.held_qty,
-        "entry_price": firing.entry_price,
-        "symbol": terms.symbol,
-        "price": terms.price,
-        "reference": terms.reference,
-        "pct": terms.pct,
-        "as_of": terms.as_of,
-        "snapshot_ids": list(terms.snapshot_ids),
-        "config_hash": terms.config_hash,
         "now": terms.asked_at,
         "expires_at": terms.expires_at,
     }
 
 
-def _count(rows: list[Row]) -> AskResult:
-    counts = rows[0]
-    flow_ids: str = counts.pop("flow_ids")
-    denied: Mapping[str, int] = counts.pop("denied")
-    return AskResult(flow_ids.split(), {**{why: n for why, n in counts.items() if n}, **denied})
+def _question_values(firing: Firing) -> dict[str, object]:
+    rule_id = firing.terms.rule_id
+    return {
+        "source_tag": f"trading:rule:{rule_id}",
+        "pipeline_key": PIPELINE_KEY,
+        "pipeline_step": waiting_step(rule_id),
+        "topic": QuestionCreated.topic,
+    }
+
+
+def _proposal(n: int, proposed: Proposed) -> dict[str, object]:
+    """Say what one config proposes, by the names of `proposed` in SQL."""
+    return {
+        "n": n,
+        "max_queued": proposed.max_queued_questions,
+        "rule_type": proposed.firing.rule_type,
+        "terms": proposed.firing.terms.model_dump(mode="json"),
+    }
+
+
+def _question(proposed: Proposed) -> dict[str, object]:
+    firing = proposed.firing
+    shown = {"question_text": firing.text, "consequence": consequence(firing.terms)}
+    return {"shown": shown | {"follow_up_of": None}}
+
+
+def _order(proposed: Proposed) -> dict[str, object]:
+    terms = proposed.firing.terms
+    return {"ordered": order_columns.values_of(terms), "consented": consented(terms, None)}
 
 
 # When the rule last fired for a user; what somebody wrote there that is no instant counts as never.
@@ -106,43 +133,44 @@ _LAST_FIRED = """coalesce(
          THEN CAST(s.context #>> ARRAY['last_fired', :rule_id] AS timestamptz) END,
     '-infinity')"""
 _CLAIM = f"""
-    WITH candidates AS MATERIALIZED (
-        SELECT c.firebase_uid,
-               CASE WHEN known.uid IS NULL THEN CAST(:denied_others AS text)
-                    ELSE known.denial END AS denial,
-               queue.of_rule > 0 AS question_pending,
-               queue.length >= CAST(:max_queued AS integer) AS queue_full,
-               {_LAST_FIRED}
-                   > CAST(:now AS timestamptz) - make_interval(secs => :cooldown) AS cooldown
-        FROM user_trading_config c
-        LEFT JOIN unnest(CAST(:known_uids AS text[]), CAST(:known_denials AS text[]))
-            AS known (uid, denial) ON known.uid = c.firebase_uid
-        -- User by user, by index: a join would read what all others have pending, too.
+    WITH proposed AS MATERIALIZED (
+        SELECT each.*, terms || shown AS announced,
+               o.symbol, o.price, o.reference, o.pct, o.as_of, o.snapshot_ids, o.config_hash,
+               jsonb_populate_record(CAST(NULL AS trade_orders), ordered) AS ordering
+        FROM jsonb_to_recordset(CAST(:proposed AS jsonb)) AS each (
+            n integer, max_queued integer, rule_type text, terms jsonb,
+            shown jsonb, ordered jsonb, consented text)
+        CROSS JOIN jsonb_populate_record(CAST(NULL AS opportunities), terms) AS o
+    ), candidates AS MATERIALIZED (
+        -- User by user, by index: a join would read what all others have pending, too. And each
+        -- reason is a value and no condition, so that the planner knows how many rows to expect.
+        SELECT who.uid AS firebase_uid, who.n, reason.held_back,
+               CASE WHEN reason.held_back IS NULL THEN who.uid END AS claimant
+        FROM unnest(CAST(:uids AS text[]), CAST(:places AS integer[]), CAST(:denials AS text[]))
+            AS who (uid, n, denial)
+        JOIN proposed USING (n)
         LEFT JOIN LATERAL (
-            SELECT context FROM trading_cursors
-            WHERE firebase_uid = c.firebase_uid LIMIT 1
+            SELECT context FROM trading_cursors WHERE firebase_uid = who.uid LIMIT 1
         ) AS s ON true
         CROSS JOIN LATERAL (
             SELECT count(*) AS length, count(*) FILTER (WHERE p.rule_id = :rule_id) AS of_rule
-            FROM confirmations p
-            WHERE p.firebase_uid = c.firebase_uid AND p.status = 'pending'
+            FROM confirmations p WHERE p.firebase_uid = who.uid AND p.status = 'pending'
         ) AS queue
-        WHERE c.enabled AND c.config_key = :config_key
-          AND c.firebase_uid BETWEEN :first_uid AND :last_uid
-          AND (CAST(:held_qty AS numeric) IS NULL
-               OR EXISTS (SELECT FROM trades t
-                          WHERE t.firebase_uid = c.firebase_uid AND t.symbol = :symbol
-                            AND t.closed_at IS NULL AND t.qty = :held_qty
-                            AND t.avg_entry_price = CAST(:entry_price AS numeric)))
+        -- The first reason is counted: one that passes by itself before one that does not.
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN queue.of_rule > 0 THEN 'question_pending'
+                        WHEN queue.length >= proposed.max_queued THEN 'queue_full'
+                        WHEN {_LAST_FIRED}
+                             > CAST(:now AS timestamptz) - make_interval(secs => :cooldown)
+                        THEN 'cooldown'
+                        ELSE who.denial END AS held_back
+        ) AS reason
     ), claimed AS (
         INSERT INTO trading_cursors AS s (firebase_uid, last_eval_at, context, updated_at)
-        SELECT firebase_uid, CAST(:now AS timestamptz),
-               jsonb_build_object('last_fired',
-                                  jsonb_build_object(CAST(:rule_id AS text), :now)),
-               :now
+        SELECT claimant, CAST(:now AS timestamptz), CAST(:context AS jsonb), :now
         FROM candidates
-        WHERE denial IS NULL AND NOT (question_pending OR queue_full OR cooldown)
-        ORDER BY firebase_uid
+        WHERE claimant IS NOT NULL
+        ORDER BY claimant
         ON CONFLICT (firebase_uid) DO UPDATE
         SET last_eval_at = excluded.last_eval_at,
             updated_at = excluded.updated_at,
@@ -156,10 +184,10 @@ _CLAIM = f"""
         -- Ids that ascend: random ones would touch a page of each index of a year for every row.
         INSERT INTO opportunities (id, firebase_uid, rule_id, rule_type, symbol, price,
                                    reference, pct, as_of, snapshot_ids, config_hash, fired_at)
-        SELECT uuidv7(), firebase_uid, :rule_id, :rule_type, :symbol, :price,
-               :reference, :pct, :as_of, CAST(:snapshot_ids AS bigint[]), :config_hash, :now
-        FROM claimed
-        ON CONFLICT DO NOTHING
+        SELECT uuidv7(), firebase_uid, :rule_id, rule_type, symbol, price,
+               reference, pct, as_of, snapshot_ids, config_hash, :now
+        FROM claimed JOIN candidates USING (firebase_uid) JOIN proposed USING (n)
+        ON CONFLICT (firebase_uid, rule_id, symbol, as_of) DO NOTHING
         RETURNING id AS opportunity_id, firebase_uid
 """
 
@@ -169,26 +197,23 @@ _ASK = """    ), pending AS (
                                    asked_at, expires_at)
         SELECT uuidv7(), opportunity_id, firebase_uid, :rule_id, :now, :expires_at
         FROM flagged
-        ON CONFLICT DO NOTHING
+        ON CONFLICT (firebase_uid, rule_id) WHERE status = 'pending' DO NOTHING
         RETURNING question_id, firebase_uid
+    ), flows AS MATERIALIZED (
+        SELECT question_id AS id, firebase_uid, n
+        FROM pending JOIN candidates USING (firebase_uid)
     ), questioned AS (
         INSERT INTO trading_questions (id, firebase_uid, question_text, correct_answer, source_tag,
                                pipeline_key, pipeline_step, metadata)
-        SELECT question_id, firebase_uid, :text, 10, :source_tag, :pipeline_key,
-               :pipeline_step, CAST(:terms AS jsonb)
-        FROM pending
+        SELECT id, firebase_uid, shown ->> 'question_text', 10, :source_tag, :pipeline_key,
+               :pipeline_step, terms
+        FROM flows JOIN proposed USING (n)
     ), announced AS (
         INSERT INTO outbox (topic, ordering_key, payload, created_at)
         SELECT :topic, firebase_uid,
-               CAST(:terms AS jsonb) || jsonb_build_object(
-                   'question_id', question_id, 'firebase_uid', firebase_uid,
-                   'question_text', CAST(:text AS text),
-                   'consequence', CAST(:consequence AS text), 'follow_up_of', null),
+               announced || jsonb_build_object('question_id', id, 'firebase_uid', firebase_uid),
                :now
-        FROM pending
-        RETURNING 1
-    ), flows AS (
-        SELECT CAST(question_id AS text) AS flow_id FROM pending
+        FROM flows JOIN proposed USING (n)
     )
 """
 
@@ -196,29 +221,21 @@ _ASK = """    ), pending AS (
 _ORDER = f"""
     ), ordered AS (
         {order_columns.INSERT_UNASKED}
-        FROM flagged
-        RETURNING id, firebase_uid, CAST(opportunity_id AS text) AS flow_id
+        FROM flagged JOIN candidates USING (firebase_uid) JOIN proposed USING (n)
+        RETURNING id AS order_id, firebase_uid, opportunity_id
+    ), flows AS MATERIALIZED (
+        SELECT opportunity_id AS id, firebase_uid, n
+        FROM ordered JOIN candidates USING (firebase_uid)
     ), announced AS (
         INSERT INTO outbox (topic, ordering_key, payload, created_at)
-        SELECT :topic, firebase_uid, jsonb_build_object('order_id', id), :now FROM ordered
-        RETURNING 1
-    ), flows AS (
-        SELECT flow_id FROM ordered
+        SELECT :topic, firebase_uid, jsonb_build_object('order_id', order_id), :now FROM ordered
     )
 """
 
-# The first reason that keeps a user from being asked is counted: one that passes by itself before
-# one that does not.
 _COUNTS = """
-    SELECT (SELECT coalesce(string_agg(flow_id, ' '), '') FROM flows) AS flow_ids,
-           count(*) FILTER (WHERE question_pending) AS question_pending,
-           count(*) FILTER (WHERE queue_full AND NOT question_pending) AS queue_full,
-           count(*) FILTER (WHERE cooldown AND NOT queue_full AND NOT question_pending)
-               AS cooldown,
-           (SELECT coalesce(jsonb_object_agg(denial, users), '{}')
-            FROM (SELECT denial, count(*) AS users FROM candidates
-                  WHERE denial IS NOT NULL
-                    AND NOT (question_pending OR queue_full OR cooldown)
-                  GROUP BY denial) AS each) AS denied
-    FROM candidates
+    SELECT n, NULL AS held_back, count(*) AS users, string_agg(CAST(id AS text), ' ') AS flow_ids
+    FROM flows GROUP BY n
+    UNION ALL
+    SELECT n, held_back, count(*), NULL FROM candidates
+    WHERE held_back IS NOT NULL GROUP BY n, held_back
 """

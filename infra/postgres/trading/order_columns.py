@@ -20,14 +20,14 @@ IS_OPEN = f"status NOT IN ({', '.join(repr(status) for status in sorted(TERMINAL
 
 # Of the terms, what is kept with an order and not read back with it.
 KEPT = ("config_hash",)
-_UNASKED_ID = "opportunity_id || '-' || consent_hash(opportunity_id, firebase_uid, :consented)"
+_UNASKED_ID = "opportunity_id || '-' || consent_hash(opportunity_id, firebase_uid, consented)"
 # What an order gets when it is made, beside its terms. The expressions are those of an order that
 # nobody was asked about.
 MADE_WITH: Mapping[str, str] = {
     "id": "uuidv7()",
     "firebase_uid": "firebase_uid",
     "client_order_id": f"'cs-' || {_UNASKED_ID}",
-    "consented": ":consented",
+    "consented": "consented",
     "question_id": "NULL",
     "opportunity_id": "opportunity_id",
     "status": f"'{APPROVED}'",
@@ -64,7 +64,7 @@ INSERT_ASKED = (
 )
 INSERT_UNASKED = (
     f"INSERT INTO trade_orders ({', '.join((*MADE_WITH, *FROM_TERMS))})"
-    f" SELECT {', '.join((*MADE_WITH.values(), *(f':{column}' for column in FROM_TERMS)))}"
+    f" SELECT {', '.join((*MADE_WITH.values(), *(f'(ordering).{each}' for each in FROM_TERMS)))}"
 )
 
 

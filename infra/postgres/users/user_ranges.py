@@ -1,9 +1,11 @@
 """The users of a config, cut into ranges that are worked through one by one."""
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from infra.postgres.database import Transaction
+from common.messages import Audience
+from infra.postgres.database import Transaction, to_json
 
 
 @dataclass(frozen=True)
@@ -15,68 +17,57 @@ class UserRange:
     users: int
 
 
-def of_config(
-    tx: Transaction, config_key: str, size: int, held: Iterable[str] | None = None
-) -> list[UserRange]:
-    """Cut the enabled users of a config into ranges of `size`, by an index alone.
+def of_configs(
+    tx: Transaction, holders: Mapping[str, Collection[str] | None], size: int
+) -> dict[str, list[UserRange]]:
+    """Cut the enabled users of configs, by key, into ranges of `size`, by an index alone.
 
-    With `held`, only those who hold one of these symbols count.
+    Where symbols are given for a config, only those of its users count who hold one of them.
     """
     rows = tx.rows(
         """
-        SELECT min(firebase_uid) AS first_uid, max(firebase_uid) AS last_uid, count(*) AS users
-        FROM (
+        SELECT config_key, min(firebase_uid) AS first_uid, max(firebase_uid) AS last_uid,
+               count(*) AS users
+        FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS wanted (config_key text, held text[])
+        CROSS JOIN LATERAL (
             SELECT firebase_uid,
                    (row_number() OVER (ORDER BY firebase_uid) - 1) / CAST(:size AS bigint) AS range
             FROM user_trading_config c
-            WHERE enabled AND config_key = :config_key
-              AND (CAST(:held AS text[]) IS NULL
+            WHERE enabled AND config_key = wanted.config_key
+              AND (wanted.held IS NULL
                    OR EXISTS (SELECT FROM trades t
                               WHERE t.firebase_uid = c.firebase_uid AND t.closed_at IS NULL
-                                AND t.symbol = ANY(CAST(:held AS text[]))))
+                                AND t.symbol = ANY(wanted.held)))
         ) AS users
-        GROUP BY range ORDER BY range
+        GROUP BY config_key, range ORDER BY config_key, range
         """,
-        config_key=config_key,
+        wanted=to_json(
+            [
+                {"config_key": key, "held": None if held is None else list(held)}
+                for key, held in holders.items()
+            ]
+        ),
         size=size,
-        held=None if held is None else list(held),
     )
-    return [UserRange(**row) for row in rows]
+    ranges = defaultdict[str, list[UserRange]](list)
+    for row in rows:
+        ranges[row.pop("config_key")].append(UserRange(**row))
+    return ranges
 
 
-def uids(tx: Transaction, config_key: str, first_uid: str, last_uid: str) -> list[str]:
-    """Read the enabled users of one range, in the database's order."""
+def uids_of_each(tx: Transaction, audiences: Sequence[Audience]) -> list[list[str]]:
+    """Read the enabled users of each audience, in the database's order."""
     rows = tx.rows(
         """
-        SELECT firebase_uid FROM user_trading_config
-        WHERE enabled AND config_key = :config_key
-          AND firebase_uid BETWEEN :first_uid AND :last_uid
-        ORDER BY firebase_uid
+        SELECT (SELECT json_agg(firebase_uid ORDER BY firebase_uid) FROM user_trading_config
+                WHERE enabled AND config_key = range.config_key
+                  AND firebase_uid BETWEEN range.first_uid AND range.last_uid) AS uids
+        FROM unnest(CAST(:keys AS text[]), CAST(:first_uids AS text[]), CAST(:last_uids AS text[]))
+            WITH ORDINALITY AS range (config_key, first_uid, last_uid, place)
+        ORDER BY place
         """,
-        config_key=config_key,
-        first_uid=first_uid,
-        last_uid=last_uid,
+        keys=[each.config_key for each in audiences],
+        first_uids=[each.first_uid for each in audiences],
+        last_uids=[each.last_uid for each in audiences],
     )
-    return [row["firebase_uid"] for row in rows]
-
-
-def config_keys(tx: Transaction, ranges: Collection[tuple[str, str, str]]) -> dict[str, str]:
-    """Read the enabled users of some ranges: the key of each one's config by their uid.
-
-    A range is a config's key, a first and a last uid.
-    """
-    keys, first_uids, last_uids = (list(column) for column in zip(*ranges, strict=True))
-    rows = tx.rows(
-        """
-        SELECT c.firebase_uid, c.config_key
-        FROM unnest(CAST(:keys AS text[]), CAST(:first_uids AS text[]),
-                    CAST(:last_uids AS text[])) AS range (config_key, first_uid, last_uid)
-        JOIN user_trading_config c
-            ON c.enabled AND c.config_key = range.config_key
-           AND c.firebase_uid BETWEEN range.first_uid AND range.last_uid
-        """,
-        keys=keys,
-        first_uids=first_uids,
-        last_uids=last_uids,
-    )
-    return {row["firebase_uid"]: row["config_key"] for row in rows}
+    return [row["uids"] or [] for row in rows]

@@ -85,6 +85,18 @@ def test_a_close_from_before_a_long_weekend_is_good() -> None:
     assert reason(RULE.evaluate(view(*facts, now=tuesday))) == "fired"
 
 
+@pytest.mark.parametrize(("older", "said"), [(0, "fired"), (1, "stale")])
+def test_a_close_of_exactly_a_week_ago_is_the_oldest_that_is_good(older: int, said: str) -> None:
+    week_ago = NOON - timedelta(days=7, microseconds=older)
+
+    assert reason(RULE.evaluate(market(492, 500, NOON, week_ago))) == said
+
+
+@pytest.mark.parametrize("minutes", [-3, 3])
+def test_a_trade_of_exactly_the_greatest_age_is_fresh(minutes: int) -> None:
+    assert reason(RULE.evaluate(market(492, 500, NOON + timedelta(minutes=minutes)))) == "fired"
+
+
 def test_a_fall_that_looks_like_a_split_is_left_to_a_person() -> None:
     assert reason(RULE.evaluate(market(350, 500))) == "corporate_action"
     assert reason(RULE.evaluate(market("350.01", 500))) == "fired"
