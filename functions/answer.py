@@ -56,9 +56,9 @@ def settled(app: wiring.Wiring, received: Answer) -> tuple[dict[str, Any], int]:
         with app.database.transaction() as tx:
             limits = app.settings.server_limits
             reply, status = take_answer(tx, received, limits, app.clock.now())
+        app.relay.publish_committed_of(received.firebase_uid)
         # A follow-up begins a flow of its own: this line says from which it came.
         log.info("answered: %d", status, extra={"event": "answered", "status": status, **reply})
-        app.relay.publish_committed_of(received.firebase_uid)
     return reply, status
 
 

@@ -112,19 +112,17 @@ class Database:
     def exclusive(self, name: str) -> Iterator[DatabaseSession | None]:
         """Yield a session while no other holds `name`, over all instances; None when one does.
 
-        The lock is the connection's: a crash of this process releases it. The transaction that took
-        it goes on as the session's first, which its holder begins at once.
+        The lock is the connection's: a crash of this process releases it.
         """
         with self._connection() as connection:
-            connection.begin()
-            asked = Transaction(connection).rows(
-                f"SELECT pg_try_advisory_lock({_LOCK_KEY}) AS held", name=name
-            )
-            if not asked[0]["held"]:
+            session = DatabaseSession(connection)
+            with session.transaction() as tx:
+                held = tx.rows(f"SELECT pg_try_advisory_lock({_LOCK_KEY}) AS held", name=name)
+            if not held[0]["held"]:
                 yield None
                 return
             try:
-                yield DatabaseSession(connection)
+                yield session
             finally:
                 _unlock(connection, name)
 
