@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from common.errors import PermanentError, TransientError
-
 
 class AccessToken:
     """A token of the default credentials, renewed when it is due. Safe to share."""
@@ -21,13 +19,13 @@ class AccessToken:
         import google.auth.exceptions  # noqa: PLC0415
         import google.auth.transport.requests  # noqa: PLC0415
 
+        from infra.gcp.sign_in import no_credentials  # noqa: PLC0415
+
         try:
             if self._credentials is None:
                 self._credentials, _ = google.auth.default(scopes=[self._scope])
             if not self._credentials.valid:
                 self._credentials.refresh(google.auth.transport.requests.Request())
         except google.auth.exceptions.GoogleAuthError as error:
-            kind = TransientError if error.retryable else PermanentError
-            message = f"no credentials for {self._service} ({type(error).__name__})"
-            raise kind(message) from error
+            raise no_credentials(self._service, error) from error
         return {"Authorization": f"Bearer {self._credentials.token}"}

@@ -104,7 +104,7 @@ def _connector_errors(instance: str) -> Iterator[None]:
         CloudSQLIPTypeError,
     )
 
-    from infra.gcp.errors import no_credentials  # noqa: PLC0415
+    from infra.gcp.sign_in import no_credentials  # noqa: PLC0415
 
     try:
         yield

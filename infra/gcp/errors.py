@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
-from common.errors import PermanentError, TradingError, TransientError
+from common.errors import PermanentError, TransientError
+from infra.gcp.sign_in import NO_CREDENTIALS, no_credentials
 
 # What a repetition may help: the service or the way to it, or too many calls.
 _TRANSIENT = (
@@ -22,17 +23,6 @@ _TRANSIENT = (
     api.Cancelled,
     api.RetryError,
 )
-_SIGN_IN = (
-    "no credentials: run `gcloud auth application-default login`, or give the function a service"
-    " account"
-)
-
-
-def no_credentials(subject: str, error: auth.GoogleAuthError) -> TradingError:
-    """Return what a failed sign-in means: to be tried again, or to be set up by a person."""
-    if error.retryable:
-        return TransientError(f"{subject}: signing in failed ({type(error).__name__})")
-    return PermanentError(f"{subject}: {_SIGN_IN} ({type(error).__name__})")
 
 
 @contextmanager
@@ -48,7 +38,7 @@ def google_errors(subject: str, *, not_found: str, denied: str) -> Iterator[None
     except api.PermissionDenied as error:
         raise PermanentError(f"{subject} may not be used: {denied}") from error
     except api.Unauthenticated as error:
-        raise PermanentError(f"{subject}: {_SIGN_IN}") from error
+        raise PermanentError(f"{subject}: {NO_CREDENTIALS}") from error
     except _TRANSIENT as error:
         raise TransientError(f"{subject} cannot be reached ({type(error).__name__})") from error
     except auth.GoogleAuthError as error:

@@ -41,4 +41,6 @@ class KmsSigningKey:
     def _told(self, reply: Json | None, field: str) -> str:
         if reply is None:
             raise PermanentError(f"there is no key {self._name}: correct RECEIPT_KMS_KEY")
-        return str(reply.get(field, ""))
+        if not isinstance(told := reply.get(field), str):
+            raise PermanentError(f"Cloud KMS sent no {field}")
+        return told

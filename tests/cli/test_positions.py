@@ -180,7 +180,8 @@ def test_units_of_unknown_origin_become_nobodys(db: Database, simulator: Simulat
 def test_a_loss_without_a_sale_needs_its_price(db: Database, simulator: SimulatedBroker) -> None:
     hold_with_a_difference(db, simulator, 1)
 
-    assert "say --price" in refused("resolve", "SPY", "--sold", "user-1=1", *WHY)
+    said = refused("resolve", "SPY", "--sold", "user-1=1", *WHY)
+    assert said == "the account shows no new sale by hand: say --price, in USD"
     output_of("resolve", "SPY", "--sold", "user-1=1", "--price", "490", *WHY)
 
     assert [(row["sold"], row["price"]) for row in stored(db)] == [(1, 490)]

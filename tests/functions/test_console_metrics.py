@@ -1,18 +1,23 @@
-"""The metrics on the console's first page."""
+"""The metrics on the console's first page, and the figures of its page of KPIs."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
+from common.market import NEW_YORK
+from infra.postgres.dashboard import kpis
+from infra.postgres.dashboard.kpi_views import Views
 from infra.postgres.database import Database
 from infra.postgres.market import market_data, stream_counts
 from infra.postgres.market.stream_counts import StreamCounts
 from infra.postgres.trading import order_tracking
 from infra.simulator.broker import SimulatedBroker
-from tests.conftest import USER, enroll, function
+from tests.conftest import NOON, USER, enroll, function
 from tests.functions.steps import asked, submit, swipe, tick
+from tests.kpis.source_rows import Execution, SourceRows
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -133,3 +138,27 @@ def test_latencies_are_those_of_todays_orders(db: Database, simulator: Simulated
     assert shown["Yes to accepted"] == ("7.5 s", "median today; longest 7.5 s")
     assert shown["Accepted to filled"] == ("2.0 s", "median today; longest 2.0 s")
     assert tomorrow["Yes to accepted"][0] == "none"
+
+
+def test_each_kpi_shows_its_highest_and_its_lowest_contracts(db: Database) -> None:
+    day = NOON.date() - timedelta(days=1)
+    opened, closed = (datetime.combine(day, time(hour), NEW_YORK) for hour in (10, 16))
+    source = SourceRows()
+    source.session(day, opened, closed)
+    for symbol, last in (("UP", 150), ("DOWN", 90)):
+        source.fact(symbol, "prev_close", Decimal(100), opened)
+        source.fact(symbol, "last_trade", Decimal(last), closed)
+        source.trade(symbol, [Execution(opened, Decimal(2), Decimal(100))])
+    with db.transaction() as tx:
+        source.save(tx)
+        kpis.refresh(tx, Views(), day, closed)
+        tx.run(
+            "INSERT INTO snapshot_pushes (report_date, updated_at, result)"
+            " VALUES (:day, :now, 'failed')",
+            day=day,
+            now=closed,
+        )
+
+    shown = " ".join(re.sub(r"<[^>]*>", " ", function("console").get("/kpis").text).split())
+
+    assert "Unrealized P/L high 1: UP 100 low 1: DOWN -20" in shown

@@ -1,13 +1,18 @@
 """The console's page to operate: what checks find, and when each function last left something."""
 
 import re
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from common.guardrails.facts import DenialCode, Denied
 from functions import wiring
 from infra.postgres.database import Database
+from infra.postgres.trading import controls
 from infra.runtime.schedules import load_schedules
-from tests.conftest import function
+from infra.simulator.broker import SimulatedBroker
+from tests.conftest import USER, function
 from tests.functions.steps import tick
 
 pytestmark = pytest.mark.usefixtures("environment", "user")
@@ -85,3 +90,20 @@ def test_the_local_stack_names_each_job(environment: pytest.MonkeyPatch) -> None
 
     assert list(runs) == [job.name for job in load_schedules()]
     assert re.search(r"\* \* \* \* \* Etc/UTC last \w{3} .*: prices fetched", runs["ingest"])
+
+
+def test_a_breaker_is_shown_until_its_day_is_over(db: Database, simulator: SimulatedBroker) -> None:
+    lost = Denied(DenialCode.DAILY_LOSS_LIMIT, {"day_pnl": Decimal(-50)})
+    with db.transaction() as tx:
+        controls.restrict(
+            tx, [controls.breaker(USER, lost, simulator.clock.now())], simulator.clock.now()
+        )
+
+    tripped = function("console").get("/operate").text
+    simulator.clock.advance(timedelta(days=1))
+    tomorrow = function("console").get("/operate").text
+
+    assert f"<strong>{USER} is reducing</strong>" in tripped
+    assert "daily loss limit: day_pnl=-50" in tripped
+    assert "Trading is active: nothing is halted." in tomorrow
+    assert "daily loss limit" in tomorrow  # who switched what

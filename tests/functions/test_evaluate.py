@@ -7,7 +7,10 @@ import pytest
 from common.messages import QuestionCreated, SnapshotsIngested
 from functions import wiring
 from infra.postgres.database import Database
+from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
+from tests.bench.check import statements
+from tests.bench.crowd import LIMITS
 from tests.conftest import NOON, USER, enroll, function, rows
 from tests.functions.steps import asked, deliver, messages, push, swipe, tick
 
@@ -62,6 +65,34 @@ def test_every_user_of_a_shared_config_is_asked_once(db: Database) -> None:
 
     asked_users = rows(db, "SELECT firebase_uid FROM confirmations ORDER BY firebase_uid")
     assert [r["firebase_uid"] for r in asked_users] == ["a", "b", "c"]
+
+
+def test_what_many_configs_propose_costs_no_more_statements_and_each_user_gets_their_own(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    enroll(db, "first", max_staleness_seconds=300)
+    function("ingest").post("/")
+    with statements() as of_one:
+        push("evaluate", INGESTED)
+
+    later(simulator, minutes=1)
+    for number in range(8):
+        enroll(db, f"of config {number}", max_staleness_seconds=301 + number)
+    with statements() as of_nine:
+        push("evaluate", INGESTED)
+
+    assert len(of_nine) == len(of_one)
+    with db.transaction() as tx:
+        hashes = {each.key: each.config.hash for each in configs.active(tx, LIMITS).shared}
+    asked_for = rows(
+        db,
+        "SELECT c.config_key AS key, q.metadata ->> 'config_hash' AS shown,"
+        " o.payload ->> 'config_hash' AS told FROM user_trading_config c"
+        " JOIN questions q USING (firebase_uid) JOIN outbox o ON o.ordering_key = c.firebase_uid",
+    )
+    for row in asked_for:
+        assert row["shown"] == row["told"] == hashes[row["key"]]
+    assert len({r["shown"] for r in asked_for}) == 9
 
 
 @pytest.mark.usefixtures("user")

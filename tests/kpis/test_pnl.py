@@ -28,6 +28,7 @@ class Day:
         self.chance = random.Random(seed)
         self.day = self.chance.choice(DAYS)
         self.since = recomputed.midnight(self.day).astimezone(UTC)
+        self.taken = set[int]()
         self.as_of = self.since + timedelta(hours=self.chance.randint(0, 30), seconds=1)
         self.source_rows = SourceRows()
         self.source_rows.contract(OPTION)
@@ -40,7 +41,11 @@ class Day:
         return Decimal(self.chance.randint(100, 99_999)) / 100
 
     def instant(self, first: int = -30, last: int = 30) -> datetime:
-        return self.since + timedelta(seconds=self.chance.randint(first * 3600, last * 3600))
+        """Draw an instant that nothing else has: which of two was the last would be arbitrary."""
+        while (second := self.chance.randint(first * 3600, last * 3600)) in self.taken:
+            pass
+        self.taken.add(second)
+        return self.since + timedelta(seconds=second)
 
     def _prices(self, symbol: str, asset_class: str) -> None:
         rarely = self.chance.random() < 0.15

@@ -49,6 +49,8 @@ def ask(tx: Transaction, proposed: Sequence[Proposed]) -> list[AskResult]:
     results = [AskResult() for _ in proposed]
     alike = defaultdict[object, list[int]](list)
     for n, each in enumerate(proposed):
+        if not each.denials:
+            continue
         alike[each.firing.needs_yes, *_claim(each.firing).values()].append(n)
     for places in alike.values():
         for row in _ask_together(tx, {n: proposed[n] for n in places}):
@@ -69,16 +71,12 @@ def _ask_together(tx: Transaction, proposed: Mapping[int, Proposed]) -> list[Row
     else:
         sql = _CLAIM + _ORDER + _COUNTS
         document, values = _order, {"topic": OrderApproved.topic}
-    users = [
-        (uid, n, denial) for n, each in proposed.items() for uid, denial in each.denials.items()
-    ]
-    uids, places, denials = zip(*users, strict=True) if users else ((), (), ())
     return tx.rows(
         sql,
         proposed=to_json([_proposal(n, each) | document(each) for n, each in proposed.items()]),
-        uids=list(uids),
-        places=list(places),
-        denials=list(denials),
+        uids=[uid for each in proposed.values() for uid in each.denials],
+        denials=[denial for each in proposed.values() for denial in each.denials.values()],
+        places=[n for n, each in proposed.items() for _ in each.denials],
         **_claim(firing),
         **values,
     )

@@ -41,13 +41,6 @@ def keys(tx: Transaction) -> frozenset[str]:
     return frozenset(row["config_key"] for row in rows)
 
 
-def of_config(tx: Transaction, config_key: str) -> Row | None:
-    """Return why and since when a config is set aside, None when it is not."""
-    return tx.row(
-        "SELECT reason, since FROM set_aside_configs WHERE config_key = :key", key=config_key
-    )
-
-
 def list_all(tx: Transaction, limit: int = 20) -> list[Row]:
     """Return the configs that are set aside, the newest first, with one of their users."""
     return tx.rows(

@@ -171,6 +171,26 @@ def test_an_assets_grid_is_read() -> None:
         assert (asset.tradable, asset.marginable, asset.shortable) == (True, False, False)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "path"), [("UNI/USD", "/v2/assets/UNI%2FUSD"), ("BRK.B", "/v2/assets/BRK.B")]
+)
+def test_a_coins_symbol_is_one_part_of_the_path(symbol: str, path: str) -> None:
+    asked = list[str]()
+    app = flask.Flask("broker")
+
+    @app.before_request
+    def show() -> flask.Response:
+        asked.append(flask.request.environ["RAW_URI"])
+        return flask.jsonify(COIN)
+
+    with HttpServer(app) as server:
+        http = AlpacaHttp(server.url, "k", "s", read_attempts=1)
+        AlpacaTrading(http).asset(symbol)
+        http.close()
+
+    assert asked == [path]
+
+
 # Among them alpaca-py issues 624 (a new class at a new exchange) and 276 (no exchange).
 @pytest.mark.parametrize(
     "odd",

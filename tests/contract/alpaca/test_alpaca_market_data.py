@@ -406,6 +406,43 @@ class TestDailyCloses:
             )
 
 
+SPLIT = {"id": "s", "symbol": "SPY", "new_rate": 10, "old_rate": 1, "ex_date": "2026-02-11"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        SPLIT | {"id": ""},
+        {name: SPLIT[name] for name in SPLIT if name != "symbol"},
+        SPLIT | {"ex_date": "soon"},
+        SPLIT | {"new_rate": 0},
+        "a split",
+        None,
+    ],
+)
+def test_a_corporate_action_that_cannot_be_read_is_named_by_its_group_and_loses_no_other(
+    simulator: SimulatedBroker, data: AlpacaMarketData, bad: object
+) -> None:
+    merger = {"id": "m", "acquiree_symbol": "AAPL", "rate": 5, "effective_date": "2026-02-12"}
+    groups = {
+        "forward_splits": [bad, SPLIT],
+        "cash_dividends": [{"id": "d"}],
+        "cash_mergers": [merger],
+        "reverse_splits": None,
+    }
+    answer(simulator, {"corporate_actions": groups}, "/v1/corporate-actions")
+
+    result = data.corporate_actions(["SPY", "AAPL"], date(2026, 2, 1), date(2026, 3, 1))
+
+    assert [(each.id, each.kind, each.symbol) for each in result.found] == [
+        ("s", "forward_split", "SPY"),
+        ("m", "cash_merger", "AAPL"),
+    ]
+    (issue,) = result.problems
+    assert issue.subject == "corporate action of forward_splits"
+    assert issue.reason
+
+
 def test_crypto_quotes_are_read_by_their_feed(
     simulator: SimulatedBroker, data: AlpacaMarketData
 ) -> None:

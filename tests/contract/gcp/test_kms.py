@@ -75,7 +75,7 @@ def test_a_receipt_signed_by_cloud_kms_verifies_with_its_public_key(google: Goog
         (SIGN, 503, TransientError, "cloudkms answered 503"),
         (SIGN, 429, TransientError, "cloudkms answered 429"),
         (SIGN, {"signature": "?"}, SettingsError, "no base64"),
-        (SIGN, {}, SettingsError, "made no signature"),
+        (SIGN, {}, SettingsError, "Cloud KMS sent no signature"),
         (SIGN, {"signature": "AAAA"}, SettingsError, "made no signature"),
         (SIGN, {"signature": BIGGER}, SettingsError, "cannot be signed"),
         (PUBLIC_KEY, 404, SettingsError, "correct RECEIPT_KMS_KEY"),
@@ -87,7 +87,14 @@ def test_a_receipt_signed_by_cloud_kms_verifies_with_its_public_key(google: Goog
             SettingsError,
             "must be EC_SIGN_P256_SHA256",
         ),
-        (PUBLIC_KEY, {"algorithm": "EC_SIGN_P256_SHA256"}, SettingsError, "no public key"),
+        (PUBLIC_KEY, {}, SettingsError, "Cloud KMS sent no algorithm"),
+        (PUBLIC_KEY, {"algorithm": "EC_SIGN_P256_SHA256"}, SettingsError, "Cloud KMS sent no pem"),
+        (
+            PUBLIC_KEY,
+            {"algorithm": "EC_SIGN_P256_SHA256", "pem": "?"},
+            SettingsError,
+            "no public key",
+        ),
     ],
 )
 def test_what_keeps_a_receipt_from_being_signed_is_told(

@@ -79,18 +79,28 @@ def test_a_config_is_replaced_by_who_has_seen_it(account: Account) -> None:
 
 @pytest.mark.usefixtures("user")
 @pytest.mark.parametrize(
-    ("headers", "status"),
+    ("headers", "status", "message"),
     [
-        ({}, 428),
-        ({"If_None_Match": "*"}, 412),
-        ({"If_Match": '"0123456789abcdef"'}, 412),
-        ({"If_Match": "*"}, 200),
+        ({}, 428, "send If-Match with the ETag of the config that you have seen"),
+        ({"If_None_Match": "*"}, 412, "there is a config already"),
+        (
+            {"If_Match": '"0123456789abcdef"'},
+            412,
+            "the config has changed since: read it again",
+        ),
     ],
 )
 def test_what_a_request_must_state_of_an_existing_config(
-    account: Account, headers: dict[str, str], status: int
+    account: Account, headers: dict[str, str], status: int, message: str
 ) -> None:
-    assert account.put(OVERRIDE, **headers).status_code == status
+    reply = account.put(OVERRIDE, **headers)
+
+    assert (reply.status_code, reply.get_json()["error"]["message"]) == (status, message)
+
+
+@pytest.mark.usefixtures("user")
+def test_who_says_so_replaces_whatever_config_there_is(account: Account) -> None:
+    assert account.put(OVERRIDE, If_Match="*").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,16 @@
 """Exactly at a limit an order passes, one step beyond it is denied; what is unknown never fits."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from common.config import TradingConfig
-from common.guardrails.consent import question_has_not_expired
 from common.guardrails.facts import DenialCode, Facts, ServerExposure
 from common.guardrails.holdings import enough_is_held
 from common.guardrails.limits import position_stays_small_enough, server_has_room
 from common.guardrails.market import (
     price_has_not_drifted,
-    price_is_fresh,
     price_is_not_split,
     quote_is_not_crossed,
     spread_is_narrow,
@@ -22,8 +19,6 @@ from common.holdings.positions import Holding
 from common.market import Quote
 from common.rules.base import Position
 from tests.unit.samples import NOON, broker, config, document, exposure, facts, order, server
-
-MOMENT = timedelta(microseconds=1)
 
 
 def quoted(bid: str, ask: str, **more: Any) -> Facts:
@@ -122,23 +117,6 @@ def test_a_short_position_counts_as_much_as_a_long_one(
 @pytest.mark.parametrize(("limit", "passes"), [("10", True), ("9.99", False)])
 def test_a_first_purchase_may_take_all_that_a_position_may_be(limit: str, *, passes: bool) -> None:
     denied = position_stays_small_enough(order(), facts(config=limited(limit)))
-
-    assert (denied is None) is passes
-
-
-@pytest.mark.parametrize(("age", "passes"), [(timedelta(), True), (MOMENT, False)])
-def test_a_quote_of_exactly_the_greatest_age_is_fresh(age: timedelta, *, passes: bool) -> None:
-    as_of = NOON - config().max_staleness - age
-    quote = Quote("SPY", Decimal("491.99"), Decimal("492.01"), as_of)
-
-    denied = price_is_fresh(order(), facts(broker=broker(quote=quote)))
-
-    assert (denied is None) is passes
-
-
-@pytest.mark.parametrize(("late", "passes"), [(timedelta(), True), (MOMENT, False)])
-def test_a_yes_counts_up_to_the_very_end_of_its_question(late: timedelta, *, passes: bool) -> None:
-    denied = question_has_not_expired(order(), facts(now=order().expires_at + late))
 
     assert (denied is None) is passes
 
