@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import flask
 import functions_framework
@@ -55,9 +56,9 @@ def settled(app: wiring.Wiring, received: Answer) -> tuple[dict[str, Any], int]:
         with app.database.transaction() as tx:
             limits = app.settings.server_limits
             reply, status = take_answer(tx, received, limits, app.clock.now())
+        app.relay.publish_committed_of(received.firebase_uid)
         # A follow-up begins a flow of its own: this line says from which it came.
         log.info("answered: %d", status, extra={"event": "answered", "status": status, **reply})
-        app.relay.publish_committed_of(received.firebase_uid)
     return reply, status
 
 
@@ -72,30 +73,27 @@ def take_answer(
     if isinstance(decision, AnswerRefusal):
         message, status = _REFUSED[decision]
         return edge.error(decision.value, message, status)
-    if question.confirmation.decision is None:
+    order_id, follow_up_id = None, None
+    if question.confirmation.decision is not None:  # a repeat gets the same reply
+        order_id = orders.of_question(tx, received.question_id)
+        follow_up_id = confirmations.follow_up_of(tx, received.question_id)
+    else:
         confirmations.decide(tx, received, decision, now)
         if decision is Decision.APPROVE:
-            orders.approve(tx, question, now)
+            order_id = orders.approve(tx, question, now)
         if decision is Decision.AMBIGUOUS and not question.is_follow_up:
-            _ask_again(tx, question, limits, now)
-    return _decided(tx, received, decision), 200
-
-
-def _ask_again(
-    tx: Transaction, question: QuestionState, limits: ServerLimits, now: datetime
-) -> None:
-    uid = question.confirmation.firebase_uid
-    config = configs.of_user(tx, uid, limits.stock_feed)
-    follow_ups.ask(tx, question, follow_up_text(question.text), config, limits, now)
-
-
-def _decided(tx: Transaction, received: Answer, decision: Decision) -> dict[str, str | None]:
-    """Say what was decided; the same for a repeat."""
-    order_id = orders.of_question(tx, received.question_id)
-    follow_up_id = confirmations.follow_up_of(tx, received.question_id)
+            follow_up_id = _ask_again(tx, question, limits, now)
     return {
         "question_id": str(received.question_id),
         "decision": decision.value,
         "order_id": str(order_id) if order_id else None,
         "follow_up_question_id": str(follow_up_id) if follow_up_id else None,
-    }
+    }, 200
+
+
+def _ask_again(
+    tx: Transaction, question: QuestionState, limits: ServerLimits, now: datetime
+) -> UUID | None:
+    uid = question.confirmation.firebase_uid
+    config = configs.of_user(tx, uid, limits.stock_feed)
+    return follow_ups.ask(tx, question, follow_up_text(question.text), config, limits, now)

@@ -31,11 +31,19 @@ from common.orders.status import APPROVED, SUBMITTING
 from common.server_limits import ServerLimits
 from functions import wiring
 from functions.orders import broker_facts, request_queue
+from functions.orders.broker_facts import KnownFacts
 from functions.pubsub import pubsub_handler
 from infra.alpaca.market_data import AlpacaMarketData
 from infra.alpaca.trading import AlpacaTrading
 from infra.postgres.database import DatabaseSession, Transaction
-from infra.postgres.trading import confirmations, controls, exposure, orders, request_budget
+from infra.postgres.trading import (
+    confirmations,
+    controls,
+    exposure,
+    order_lists,
+    orders,
+    request_budget,
+)
 from infra.postgres.users import configs
 from infra.runtime import log_context
 from infra.workflows.orders import outcomes
@@ -76,41 +84,40 @@ class Submission:
         """Take the order as far as it goes."""
         with self.session.transaction() as tx:
             order = orders.read(tx, order_id)
-        if order is None:
-            raise MalformedMessageError(f"order_id: there is no order {order_id}")
+            if order is None:
+                raise MalformedMessageError(f"order_id: there is no order {order_id}")
+            in_flight = order_lists.approved_ids(tx, at_most=broker_facts.IN_FLIGHT)
+            late = None
+            if order.status == APPROVED:
+                late = request_queue.wait(tx, order, in_flight, self.now)
+            known = broker_facts.known(tx, order, in_flight, self.server.stock_feed, self.now)
         with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
-            self.process(order)
+            if order.status == SUBMITTING:
+                self.resume(order, known)
+            elif late is not None:
+                self.deny_late(order.id, late)
+            elif order.status == APPROVED:
+                self.submit(order, known)
 
-    def process(self, order: Order) -> None:
-        """Resume what was begun, or judge, claim and send what was approved."""
-        if order.status == SUBMITTING:
-            self.resume(order)
-        elif order.status == APPROVED:
-            if not self.is_next(order):
-                return
-            broker = self.fetch_broker_facts(order)
-            with self.session.transaction() as tx:
-                claimed = self.claim(tx, order.id, broker)
-            if claimed is not None:
-                self.send_first(claimed)
-
-    def is_next(self, order: Order) -> bool:
-        """Whether it is the order's turn; an order whose turn comes too late is denied."""
+    def deny_late(self, order_id: UUID, denied: Denied) -> None:
+        """Deny an order whose turn would come too late, unless it waits no more."""
         with self.session.transaction() as tx:
-            denied = request_queue.wait(tx, order, self.now)
-        if denied is None:
-            return True
-        with self.session.transaction() as tx:
-            locked = orders.lock(tx, order.id)
+            locked = orders.lock(tx, order_id)
             if locked.status == APPROVED:
                 self.deny(tx, locked, denied)
-        return False
 
-    def fetch_broker_facts(self, order: Order) -> BrokerFacts:
+    def submit(self, order: Order, known: KnownFacts) -> None:
+        """Judge, claim and send what was approved."""
+        broker = self.fetch_broker_facts(order, known)
+        with self.session.transaction() as tx:
+            claimed = self.claim(tx, order.id, broker)
+        if claimed is not None:
+            self.send_first(claimed)
+
+    def fetch_broker_facts(self, order: Order, known: KnownFacts) -> BrokerFacts:
         """Ask for the broker's facts, with no transaction open."""
-        feed = self.server.stock_feed
         return broker_facts.fetch(
-            order, self.session, self.market_data, self.trading, feed, self.now
+            order, known, self.session, self.market_data, self.trading, self.now
         )
 
     def claim(self, tx: Transaction, order_id: UUID, broker: BrokerFacts) -> Order | None:
@@ -168,7 +175,7 @@ class Submission:
             ),
         )
 
-    def resume(self, order: Order) -> None:
+    def resume(self, order: Order, known: KnownFacts) -> None:
         """Go on where an earlier delivery stopped: adopt what is at the broker, else send again.
 
         What was never sent is judged anew, for much may have changed since. It is not denied,
@@ -178,7 +185,7 @@ class Submission:
         if broker_order is not None:
             self.record(order, broker_order)
             return
-        broker = self.fetch_broker_facts(order)
+        broker = self.fetch_broker_facts(order, known)
         with self.session.transaction() as tx:
             facts = self.facts(tx, orders.lock(tx, order.id), broker)
         denied = deny(order, facts)

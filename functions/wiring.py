@@ -11,12 +11,12 @@ from infra.clients import Clients
 from infra.runtime import json_logs as structured_logging
 from infra.runtime.rate_limiter import RateLimiter
 from infra.runtime.settings import Settings
-from infra.workflows.outbox_relay import Relay
 
 if TYPE_CHECKING:
     from infra.auth.firebase_tokens import FirebaseTokens
     from infra.postgres.dashboard.kpi_views import Views
     from infra.workflows.kpis.push import DashboardClients
+    from infra.workflows.outbox_relay import Relay
 
 
 class Wiring(Clients):
@@ -41,8 +41,10 @@ class Wiring(Clients):
         )
 
     @cached_property
-    def relay(self) -> Relay:
+    def relay(self) -> "Relay":
         """The way from the outbox to the topics."""
+        from infra.workflows.outbox_relay import Relay  # noqa: PLC0415 (not every function's)
+
         return Relay(self.database, self.publisher, self.clock)
 
     @cached_property

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import PermanentError
 from infra.alpaca.http import AlpacaHttp
-from infra.alpaca.market_data import AlpacaMarketData
-from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.pubsub import PubsubPublisher
-from infra.gcp.scheduler import CloudScheduler
 from infra.gcp.secret_manager import SecretManager
 from infra.postgres.database import Connect, Database, connector
 from infra.runtime import redaction
@@ -23,10 +20,13 @@ from infra.runtime.settings import Settings, SettingsError
 from infra.runtime.stream_settings import order_stream_url
 
 if TYPE_CHECKING:
+    from infra.alpaca.market_data import AlpacaMarketData
     from infra.alpaca.stream.client import StockStream, StreamListener
     from infra.alpaca.stream.order_updates import OrderListener, OrderStream
+    from infra.alpaca.trading import AlpacaTrading
     from infra.auth.receipt_signature import ReceiptSigner
     from infra.gcp.rest import GoogleRest
+    from infra.gcp.scheduler import CloudScheduler
 
 
 class Clients:
@@ -56,13 +56,17 @@ class Clients:
         return Database(self._connect(), size=self._pool_size)
 
     @cached_property
-    def trading(self) -> AlpacaTrading:
+    def trading(self) -> "AlpacaTrading":
         """The broker's trading API."""
+        from infra.alpaca.trading import AlpacaTrading  # noqa: PLC0415 (few need it)
+
         return AlpacaTrading(self._broker(self.settings.alpaca_trading_base_url))
 
     @cached_property
-    def market_data(self) -> AlpacaMarketData:
+    def market_data(self) -> "AlpacaMarketData":
         """The broker's market data."""
+        from infra.alpaca.market_data import AlpacaMarketData  # noqa: PLC0415 (few need it)
+
         return AlpacaMarketData(self._broker(self.settings.alpaca_data_base_url))
 
     def stock_stream(self, listener: "StreamListener") -> "StockStream":
@@ -126,8 +130,10 @@ class Clients:
         raise SettingsError("nothing signs receipts: set RECEIPT_KMS_KEY or RECEIPT_KEY_FILE")
 
     @cached_property
-    def scheduler(self) -> CloudScheduler:
+    def scheduler(self) -> "CloudScheduler":
         """Cloud Scheduler; raises SettingsError without a project and a region."""
+        from infra.gcp.scheduler import CloudScheduler  # noqa: PLC0415 (few need it)
+
         return CloudScheduler(
             self.settings.require("google_cloud_project"),
             self.settings.require("google_cloud_region"),

@@ -1,6 +1,8 @@
 """When an approved order may be sent: within the broker's limit, in the order of approval."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from common.errors import TransientError
 from common.guardrails.facts import DenialCode, Denied
@@ -9,13 +11,16 @@ from infra.postgres.database import Transaction
 from infra.postgres.trading import request_budget
 
 
-def wait(tx: Transaction, order: Order, now: datetime) -> Denied | None:
+def wait(tx: Transaction, order: Order, in_flight: Sequence[UUID], now: datetime) -> Denied | None:
     """Let the order pass when it is its turn; deny it when that cannot come before its yes expires.
 
-    Nothing is asked of the broker for an order that waits. Raises TransientError when it has to:
-    it stays approved, and its message comes again.
+    `in_flight` are the first orders that were approved and not claimed yet. Nothing is asked of
+    the broker for an order that waits. Raises TransientError when it has to: it stays approved, and
+    its message comes again.
     """
-    budget, ahead = request_budget.read(tx, now), request_budget.ahead(tx, order)
+    budget = request_budget.read(tx, now)
+    is_near = order.id in in_flight
+    ahead = in_flight.index(order.id) if is_near else request_budget.ahead(tx, order)
     if ahead < budget.free(now):
         return None
     served_by = budget.served_by(ahead, now)

@@ -19,12 +19,11 @@ def ask(
     Neither the close nor whether the market is open is among the facts: both need more than the
     broker. Raises TransientError when the broker does not answer.
     """
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        prices = pool.submit(data.spot(feed).quote_and_close, order.symbol, now)
-        asset = pool.submit(trading.asset, order.symbol)
+    with ThreadPoolExecutor(max_workers=3) as pool:
         account = pool.submit(trading.account)
         held = pool.submit(trading.positions) if order.side == "sell" else None
-        quote, close = prices.result()
+        asset = pool.submit(trading.asset, order.symbol)
+        quote, close = data.spot(feed).quote_and_close(order.symbol, now)
         facts = BrokerFacts(
             quote=quote,
             asset=asset.result(),

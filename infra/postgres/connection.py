@@ -11,11 +11,13 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
 
 import pg8000.dbapi
+from pg8000.converters import timestamptz_in
 from pg8000.core import Context
 
 from common.errors import LockedError, OutcomeUnknownError, TradingError, TransientError
@@ -23,7 +25,7 @@ from infra.postgres.driver import array_literal, execute, leaving_nothing_open, 
 
 log = logging.getLogger(__name__)
 
-_JSON, _JSONB = 114, 3802
+_JSON, _JSONB, _TIMESTAMPTZ = 114, 3802, 1184
 # Serialization failure, deadlock, shutdown and start-up of the server, too many connections: the
 # transaction was rolled back as a whole, so that running it again is safe.
 _TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
@@ -58,6 +60,7 @@ class Connection:
         self._trust = _Trust.SYNCHRONIZED
         driver.register_in_adapter(_JSON, _exact_json)
         driver.register_in_adapter(_JSONB, _exact_json)
+        driver.register_in_adapter(_TIMESTAMPTZ, _instant)
         driver.register_out_adapter(list, array_literal)
         try:
             with self._asking():
@@ -198,3 +201,11 @@ def translated() -> Iterator[None]:
 
 def _exact_json(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
+
+
+def _instant(text: str) -> Any:
+    """Read an instant; the driver's own way, for what is no datetime, takes 80 times as long."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return timestamptz_in(text)

@@ -73,16 +73,17 @@ class Relay:
 
     def publish_committed_of(self, firebase_uid: str) -> None:
         """Publish what was just committed for one user, and wait for nobody else's messages."""
+        failures = dict[str, TradingError]()
         try:
             with self._database.transaction() as tx:
-                topics = outbox.topics_of(tx, firebase_uid, TOPICS)
-            for topic in topics:
-                with self._database.transaction() as tx:
-                    now = self._clock.now()
+                now = self._clock.now()
+                for topic in outbox.claim_of_key(tx, firebase_uid, TOPICS):
                     taken = outbox.take_of_key(tx, topic, firebase_uid, BATCH_SIZE, now)
-                    self._publish(tx, topic, taken)
+                    self._publish(tx, topic, taken, failures)
         except TradingError as error:
-            log.warning("left in the outbox: %s", error)
+            failures["its transaction"] = error
+        for failure in failures.values():
+            log.warning("left in the outbox: %s", failure)
 
     def _publish_batches(self, failures: dict[str, TradingError]) -> int:
         published = 0
@@ -100,16 +101,25 @@ class Relay:
             if lanes is None:
                 return None
             taken = outbox.take(tx, lanes, BATCH_SIZE, self._clock.now())
-            try:
-                return self._publish(tx, lanes.topic, taken)
-            except TradingError as error:
-                outbox.put_back(tx, taken)
-                failures[lanes.topic] = error
-                return 0
+            return self._publish(tx, lanes.topic, taken, failures)
 
-    def _publish(self, tx: Transaction, topic: str, taken: Sequence[OutboxMessage]) -> int:
-        """Send what is marked in an open transaction: a crash meanwhile sends it again."""
-        refused = list(self._send(topic, taken)) if taken else []
+    def _publish(
+        self,
+        tx: Transaction,
+        topic: str,
+        taken: Sequence[OutboxMessage],
+        failures: dict[str, TradingError],
+    ) -> int:
+        """Send what is marked in an open transaction: a crash meanwhile sends it again.
+
+        What cannot be sent now is left in the outbox, and the topic's failure noted.
+        """
+        try:
+            refused = list(self._send(topic, taken)) if taken else []
+        except TradingError as error:
+            outbox.put_back(tx, taken)
+            failures[topic] = error
+            return 0
         for message, reason in refused:
             self._give_up(tx, message, reason)
         return len(taken) - len(refused)

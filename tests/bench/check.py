@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,12 +19,19 @@ from common.questions import Answer
 from functions.answer import take_answer
 from functions.ask import ask_piece
 from functions.evaluate import ask_all
+from functions.submit_order import Submission
+from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.market_data import AlpacaMarketData
+from infra.alpaca.trading import AlpacaTrading
 from infra.gcp.pubsub import PubsubPublisher
 from infra.local.postgres import embedded_postgres
 from infra.local.serving import HttpServer
 from infra.postgres.connection import Connection
 from infra.postgres.database import Database, Row, Transaction
+from infra.postgres.trading import order_lists, orders
 from infra.runtime.clock import SystemClock
+from infra.simulator.broker import SimulatedBroker
+from infra.simulator.market.clock import SimulatedClock
 from infra.workflows.outbox_relay import Relay
 from tests.bench.asking import announced
 from tests.bench.crowd import LIMITS, NOW, crowd, prices, vacuum
@@ -76,6 +83,7 @@ def counted(server: str) -> dict[str, float]:
             counts |= {f"{name}, among {size}": n for name, n in _asked(database, seen)}
             if size == "few":
                 counts |= dict(_answered(database, seen))
+                counts |= dict(_submitted(database, seen))
                 counts |= dict(_relayed(database, seen))
     with crowd(server, _MANY, 1) as database:
         counts["pages a user, after a year"] = _pages_after_a_year(server, database)
@@ -137,6 +145,7 @@ class _UndoneError(Exception):
 
 
 def _answered(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
+    """Answer, and publish what it says and nothing else."""
     with database.transaction() as tx:
         (pending,) = tx.rows(
             "SELECT question_id, firebase_uid FROM confirmations WHERE status = 'pending' LIMIT 1"
@@ -146,9 +155,47 @@ def _answered(database: Database, seen: list[str]) -> Iterator[tuple[str, float]
     with database.transaction() as tx:
         take_answer(tx, answer, LIMITS, NOW)
     yield "statements of an answer", len(seen)
+    seen.clear()
+    with _published(database) as (relay, _), commits() as committed:
+        relay.publish_committed_of(pending["firebase_uid"])
+    yield "statements to publish an answer", len(seen)
+    yield "transactions to publish an answer", len(committed)
+
+
+def _submitted(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
+    """Send the order of that answer; what is known of its asset today is known."""
+    with database.transaction() as tx:
+        (order_id,) = order_lists.approved_ids(tx)
+    with (
+        SimulatedBroker(SimulatedClock(NOW)) as broker,
+        HttpServer(broker.app) as server,
+        closing(AlpacaHttp(server.url, broker.key_id, broker.secret_key)) as wire,
+    ):
+        broker.market.set_price("SPY", 492, prev_close=500, live=True)
+        trading = AlpacaTrading(wire)
+        seen.clear()
+        with commits() as committed, database.exclusive(orders.delivery_of(order_id)) as session:
+            if session is None:
+                raise AssertionError("somebody else submits the order")
+            Submission(session, AlpacaMarketData(wire), trading, LIMITS, NOW).run(order_id)
+        if len(broker.ledger.orders()) != 1:
+            raise AssertionError("the order was not sent")
+    yield "statements of an order", len(seen)
+    yield "transactions of an order", len(committed)
 
 
 def _relayed(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
+    with _published(database) as (relay, requests):
+        seen.clear()
+        published = relay.publish_pending()
+    yield "messages relayed", published
+    yield "statements of the relay", len(seen)
+    yield "requests to Pub/Sub", len(requests)
+
+
+@contextmanager
+def _published(database: Database) -> Iterator[tuple[Relay, list[int]]]:
+    """Yield a relay, and how many messages each of its requests to Pub/Sub held."""
     requests: list[int] = []
 
     def publish(_: str) -> tuple[dict[str, list[str]], int]:
@@ -159,13 +206,8 @@ def _relayed(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]
     bus.add_url_rule("/<path:_>", view_func=publish, methods=["POST"])
     with HttpServer(bus) as receiver:
         publisher = PubsubPublisher("check", receiver.url.removeprefix("http://"))
-        seen.clear()
-        relay = Relay(database, publisher, SystemClock())
-        published = relay.publish_pending()
+        yield Relay(database, publisher, SystemClock()), requests
         publisher.close()
-    yield "messages relayed", published
-    yield "statements of the relay", len(seen)
-    yield "requests to Pub/Sub", len(requests)
 
 
 @contextmanager
@@ -183,6 +225,23 @@ def statements() -> Iterator[list[str]]:
         yield seen
     finally:
         Connection.execute = execute  # type: ignore[method-assign]
+
+
+@contextmanager
+def commits() -> Iterator[list[Connection]]:
+    """Collect the connections that commit meanwhile."""
+    committed: list[Connection] = []
+    commit = Connection.commit
+
+    def counting(self: Connection) -> None:
+        committed.append(self)
+        commit(self)
+
+    Connection.commit = counting  # type: ignore[method-assign]
+    try:
+        yield committed
+    finally:
+        Connection.commit = commit  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 """Cold starts, and the money path through the whole local stack."""
 
-import statistics
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
+import flask
+
+from infra.alpaca.http import AlpacaHttp
+from infra.alpaca.trading import AlpacaTrading
 from infra.local.app_backend import AppBackend, send_answer
 from infra.local.demo import MORNING
 from infra.local.driver import Driver
@@ -18,7 +23,7 @@ from infra.local.stack import WEBHOOK_SECRET, Stack, User, local_stack
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
-from tests.bench.timing import Figure, repeated
+from tests.bench.timing import Figure, repeated, timed
 
 # What an entry point cannot do without: the denominator of its cold start. Of pydantic what any
 # model takes: the package itself imports nothing before a name is used.
@@ -29,7 +34,9 @@ THIRD_PARTY = (
 )
 _FUNCTIONS = ("ingest", "evaluate", "ask", "answer", "submit_order", "push_snapshot")
 _AT_ONCE, _ALONE = 50, 15
+_ID_BEGINS = len("cs-") + 36  # then comes what commits it to its terms
 _A_MINUTE = timedelta(minutes=1)
+_SECONDS = 60  # nothing takes as long
 
 
 def imports() -> Iterator[Figure]:
@@ -48,57 +55,75 @@ def money_path(folder: Path) -> Iterator[Figure]:
     """From the signed answer to the accepted order, alone and for fifty at once."""
     users = [User(f"bench-{n}") for n in range(_ALONE + _AT_ONCE)]
     app = AppBackend()
-    with (
-        SimulatedBroker(SimulatedClock(MORNING)) as simulator,
-        local_stack(folder, simulator, app, users, keep=False) as stack,
-    ):
-        simulator.market.set_price("SPY", 492, prev_close=500, live=True)
-        Driver(stack).ingest()
+    with SimulatedBroker(SimulatedClock(MORNING)) as simulator:
         accepted = _Accepted(simulator)
-        questions = [(str(each.question_id), each.firebase_uid) for each in app.questions]
-        if len(questions) < len(users):
-            raise AssertionError(f"{len(questions)} of {len(users)} users were asked")
-        simulator.clock.advance(
-            _A_MINUTE
-        )  # the requests that the broker allows in one are there again
-        alone = [_answered(stack, accepted, *each) for each in questions[:_ALONE]]
-        commit = statistics.median(repeated(lambda: _commit(stack.database), 20))
-        keys = {"APCA-API-KEY-ID": "sim-key", "APCA-API-SECRET-KEY": "sim-secret"}
-        url = f"{stack.broker_url}/v2/account"
-        broker = statistics.median(repeated(lambda: stack.client.get(url, headers=keys), 20))
-        before = accepted.count()
-        simulator.clock.advance(_A_MINUTE)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            at_once = list(
-                threads.map(lambda each: _answered(stack, accepted, *each), questions[_ALONE:])
-            )
-        if accepted.count() - before != _AT_ONCE:
-            raise AssertionError("an order is missing, or there twice")
-    # Commits: answer, outbox, claim, record, outbox; broker: five facts at once, and the order.
-    floor = [5 * commit + 6 * broker]
-    yield Figure("answer to accepted, alone (p50)", alone, "5 commits + 6 broker calls", floor, 2)
+        with local_stack(folder, simulator, app, users, keep=False) as stack:
+            simulator.market.set_price("SPY", 492, prev_close=500, live=True)
+            Driver(stack).ingest()
+            questions = [(str(each.question_id), each.firebase_uid) for each in app.questions]
+            if len(questions) < len(users):
+                raise AssertionError(f"{len(questions)} of {len(users)} users were asked")
+            # The requests that the broker allows in a minute are there again.
+            simulator.clock.advance(_A_MINUTE)
+            alone, floor = _one_by_one(stack, accepted, questions[:_ALONE])
+            simulator.clock.advance(_A_MINUTE)
+            with ThreadPoolExecutor(_AT_ONCE) as threads:
+                at_once = list(
+                    threads.map(lambda each: _answered(stack, accepted, *each), questions[_ALONE:])
+                )
+            if len(simulator.ledger.orders()) != len(users):
+                raise AssertionError("an order is missing, or there twice")
+    floor_name = "4 commits + 3 broker calls + 3 of its clock"
+    yield Figure("answer to accepted, alone (p50)", alone, floor_name, floor, 2)
     at_once.sort()
     p50, p99 = at_once[len(at_once) // 2], at_once[-1]
     yield Figure(f"answer to accepted, {_AT_ONCE} at once: p99", [p99], "p50", [p50], 5)
     yield Figure(f"answer to accepted, {_AT_ONCE} at once: p50", [p50], "alone", alone)
 
 
+def _one_by_one(
+    stack: Stack, accepted: "_Accepted", questions: Sequence[tuple[str, str]]
+) -> tuple[list[float], list[float]]:
+    """Answer each once what followed the answer before is over; return the seconds, and the floor.
+
+    The floor is what really happens on the way, measured between the answers and with the client
+    of the functions. Commits: the answer, the message that was published, what was asked of the
+    broker, the claim. Requests: the prices, the account, the order; and the clock, which the
+    functions of this stack read at the broker, for the answer, its message and the order.
+    """
+    alone, floor = [], []
+    keys = (stack.simulator.key_id, stack.simulator.secret_key)
+    with closing(AlpacaHttp(stack.broker_url, *keys)) as wire:
+        trading = AlpacaTrading(wire)
+        for each in questions:
+            if not stack.bus.drain(_SECONDS):
+                raise AssertionError("the stack has not come to rest")
+            commit = timed(lambda: _commit(stack.database))
+            floor.append(4 * commit + 3 * timed(trading.account) + 3 * timed(trading.now))
+            alone.append(_answered(stack, accepted, *each))
+    return alone, floor
+
+
 class _Accepted:
-    """Which orders the broker has; read by all who wait."""
+    """The orders that the broker has accepted, told by its own replies: nobody has to ask it."""
 
     def __init__(self, simulator: SimulatedBroker) -> None:
-        self._simulator = simulator
-        self._lock = threading.Lock()
+        self._ids = set[str]()
+        self._changed = threading.Condition()
+        simulator.app.after_request(self._note)
 
-    def count(self) -> int:
-        """How many orders there are."""
-        return len(self._simulator.ledger.orders())
+    def wait_for(self, beginning: str) -> None:
+        """Wait until an order whose id begins so has been accepted."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: beginning in self._ids, _SECONDS):
+                raise AssertionError(f"order {beginning} did not arrive")
 
-    def has(self, beginning: str) -> bool:
-        """Tell whether an order whose id begins so has arrived."""
-        with self._lock:
-            ids = [order.client_order_id for order in self._simulator.ledger.orders()]
-        return any(each.startswith(beginning) for each in ids)
+    def _note(self, reply: flask.Response) -> flask.Response:
+        if flask.request.path == "/v2/orders" and reply.status_code == HTTPStatus.OK:
+            with self._changed:
+                self._ids.add(flask.request.get_json()["client_order_id"][:_ID_BEGINS])
+                self._changed.notify_all()
+        return reply
 
 
 def _answered(stack: Stack, accepted: _Accepted, question_id: str, uid: str) -> float:
@@ -107,10 +132,7 @@ def _answered(stack: Stack, accepted: _Accepted, question_id: str, uid: str) -> 
     begin = perf_counter()
     reply = send_answer(stack.client, WEBHOOK_SECRET, question_id, uid, Decimal(10), at)
     reply.raise_for_status()
-    while not accepted.has(f"cs-{question_id}-"):
-        if perf_counter() - begin > 60:
-            raise AssertionError(f"the order of {uid} did not arrive")
-        sleep(0.002)
+    accepted.wait_for(f"cs-{question_id}")
     return perf_counter() - begin
 
 

@@ -109,7 +109,7 @@ class TestAtEveryCommitOfEveryFunction:
         commits = cut_each_commit(lambda n: lambda: yes_to(questions[n]), cut, proxy)
         function("relay_outbox").post("/")
 
-        assert commits >= 3  # the decision, and the publishing
+        assert commits >= 2  # the decision, and the publishing
         orders = [row["id"] for row in rows(db, "SELECT id FROM trade_orders")]
         announced = [UUID(each["order_id"]) for each in messages(db, "orders-approved")]
         assert len(orders) == commits + 1

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -37,8 +38,8 @@ print([name for name in {heavy!r} if name in sys.modules])
 """
 
 
-def imported(how: str) -> str:
-    code = _CODE.format(how=how, heavy=HEAVY)
+def imported(how: str, unwanted: Sequence[str] = HEAVY) -> str:
+    code = _CODE.format(how=how, heavy=unwanted)
     done = subprocess.run(  # noqa: S603 (our own code)
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -48,6 +49,17 @@ def imported(how: str) -> str:
 @pytest.mark.parametrize("name", main.__all__)
 def test_an_entry_point_imports_no_heavy_client(name: str) -> None:
     assert imported(f"from functions.{name} import {name}") == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("push_snapshot", ("common.rules", "infra.alpaca.trading", "infra.workflows.outbox_relay")),
+        ("answer", ("infra.alpaca.trading", "infra.alpaca.market_data")),
+    ],
+)
+def test_an_entry_point_imports_no_client_of_others(name: str, others: Sequence[str]) -> None:
+    assert imported(f"from functions.{name} import {name}", others) == "[]"
 
 
 def test_all_of_them_as_they_are_deployed_import_none_either() -> None:

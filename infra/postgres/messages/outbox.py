@@ -36,9 +36,9 @@ _LANES_A_RELAY = 8
 _BYTES_A_REQUEST = 6_000_000
 
 
-def _lock_of(lane: str) -> str:
-    """Return the key of the lock on a lane of `:topic`: whoever publishes from it holds this."""
-    return f"hashtextextended('outbox ' || :topic, {lane})"
+def _lock_of(topic: str, lane: str) -> str:
+    """Return the key of the lock on a lane of a topic: whoever publishes from it holds this."""
+    return f"hashtextextended('outbox ' || {topic}, {lane})"
 
 
 _WAITING = """
@@ -89,7 +89,7 @@ def claim(tx: Transaction, topics: Sequence[str]) -> Lanes | None:
         locked = tx.rows(
             f"""
             SELECT lane FROM unnest(CAST(:lanes AS integer[])) AS lane
-            WHERE pg_try_advisory_xact_lock({_lock_of("lane")})
+            WHERE pg_try_advisory_xact_lock({_lock_of(":topic", "lane")})
             LIMIT :most
             """,
             topic=waiting["topic"],
@@ -126,17 +126,26 @@ def take(tx: Transaction, lanes: Lanes, limit: int, now: datetime) -> list[Outbo
     return _messages(rows)
 
 
-def topics_of(tx: Transaction, ordering_key: str, topics: Sequence[str]) -> list[str]:
-    """Name the topics, in the order given, for which messages of a key are unpublished."""
+def claim_of_key(tx: Transaction, ordering_key: str, topics: Sequence[str]) -> list[str]:
+    """Wait for the lanes in which messages of a key are unpublished; name their topics.
+
+    In the order given. Raises TransientError when another relay holds a lane for longer than a
+    request takes: then it looks again before it ends, and finds them.
+    """
     rows = tx.rows(
-        """
-        SELECT t.topic FROM unnest(CAST(:topics AS text[])) WITH ORDINALITY AS t (topic, place)
-        CROSS JOIN LATERAL (
-            SELECT FROM outbox o
-            WHERE o.ordering_key = :key AND o.topic = t.topic AND published_at IS NULL
-            ORDER BY id LIMIT 1
-        ) AS any_message
-        ORDER BY place
+        f"""
+        SELECT topic, {LOCK_TIMEOUT},
+               pg_advisory_xact_lock({_lock_of("topic", _LANE_OF_KEY)})
+        FROM (
+            SELECT t.topic
+            FROM unnest(CAST(:topics AS text[])) WITH ORDINALITY AS t (topic, place)
+            CROSS JOIN LATERAL (
+                SELECT FROM outbox o
+                WHERE o.ordering_key = :key AND o.topic = t.topic AND published_at IS NULL
+                ORDER BY id LIMIT 1
+            ) AS any_message
+            ORDER BY place
+        ) AS waiting
         """,
         topics=list(topics),
         key=ordering_key,
@@ -147,19 +156,7 @@ def topics_of(tx: Transaction, ordering_key: str, topics: Sequence[str]) -> list
 def take_of_key(
     tx: Transaction, topic: str, ordering_key: str, limit: int, now: datetime
 ) -> list[OutboxMessage]:
-    """Take the oldest messages of one key alone, once its lane is free.
-
-    Raises TransientError when another relay holds the lane for longer than a request takes: then
-    it looks again before it ends, and finds them.
-    """
-    tx.rows(
-        f"""
-        SELECT {LOCK_TIMEOUT},
-               pg_advisory_xact_lock({_lock_of(_LANE_OF_KEY)})
-        """,
-        topic=topic,
-        key=ordering_key,
-    )
+    """Mark the oldest unpublished messages of a key as published, and return them, as `take`."""
     rows = tx.rows(
         f"""
         WITH oldest AS (

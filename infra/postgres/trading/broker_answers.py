@@ -36,6 +36,8 @@ def store(
 
     Those are the orders that were approved before it was asked for.
     """
+    if not answers:
+        return
     rows = [{"path": path, "answer": answers[path]} for path in sorted(answers)]
     tx.run(
         """

@@ -49,7 +49,6 @@ def of(
     own = Exposure(
         orders_today=taken.orders_today,
         notional_in_window=taken.notional_in_window,
-        position=_position(tx, order),
         day_pnl=day_pnl(tx, order.firebase_uid, now) if with_pnl else None,
         outcome_pending=_pending_before(tx, order, now),
         opposite_filled_today=with_day_trades and _opposite_filled_today(tx, order, now),
@@ -144,18 +143,6 @@ def reserved_by_all(
     return ServerExposure(**row)
 
 
-def _position(tx: Transaction, order: Order) -> Position | None:
-    row = tx.row(
-        """
-        SELECT qty, avg_entry_price FROM trades
-        WHERE firebase_uid = :uid AND symbol = :symbol AND closed_at IS NULL
-        """,
-        uid=order.firebase_uid,
-        symbol=order.symbol,
-    )
-    return Position(**row) if row else None
-
-
 def _opposite_filled_today(tx: Transaction, order: Order, now: datetime) -> bool:
     """Tell whether the other side of the order was filled today: the account is one for all."""
     return bool(
@@ -203,7 +190,7 @@ def day_pnl_of_each(
 
 
 def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
-    """Read what is known of the symbol beside the user's own position."""
+    """Read the user's position, and what else is known of the symbol."""
     row = tx.rows(
         f"""
         SELECT (SELECT coalesce(sum(t.qty), 0) FROM trades t
@@ -216,23 +203,21 @@ def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
                ({ON_SALE} AND o.firebase_uid = :uid AND o.symbol = :symbol
                 AND o.id <> :id) AS on_sale,
                (SELECT a.kind || ' on ' || a.ex_date FROM corporate_actions a
-                WHERE a.symbol = :symbol AND a.applied_at > question.asked_at
-                  AND a.ex_date > question.asked_at - interval '3 days'
-                UNION ALL
-                SELECT a.kind || ' on ' || a.ex_date FROM corporate_actions a
-                JOIN trades t ON t.symbol = a.symbol AND t.firebase_uid = :uid
-                             AND t.closed_at IS NULL
-                             AND t.opened_at < a.ex_date AT TIME ZONE 'America/New_York'
-                WHERE a.symbol = :symbol AND a.effect = 'unexplained' AND a.resolved_at IS NULL
-                  AND a.ex_date <= CAST(:today AS date)
+                WHERE a.symbol = :symbol
+                  AND (a.applied_at > question.asked_at
+                       AND a.ex_date > question.asked_at - interval '3 days'
+                       OR a.effect = 'unexplained' AND a.resolved_at IS NULL
+                       AND a.ex_date <= CAST(:today AS date)
+                       AND held.opened_at < a.ex_date AT TIME ZONE 'America/New_York')
                 LIMIT 1) AS changed_basis,
-               d.symbol, d.ours, d.brokers
+               held.qty, held.avg_entry_price, d.symbol, d.ours, d.brokers
         FROM (SELECT coalesce((SELECT c.asked_at FROM confirmations c
                                WHERE c.question_id = CAST(:question_id AS uuid)),
                               CAST(:created_at AS timestamptz)) AS asked_at) AS question
+        LEFT JOIN trades held ON held.firebase_uid = :uid AND held.symbol = :symbol
+            AND held.closed_at IS NULL
         LEFT JOIN position_drifts d ON d.symbol = replace(:symbol, '/', '')
-            AND EXISTS (SELECT FROM trades t WHERE t.firebase_uid = :uid AND t.symbol = :symbol
-                          AND t.closed_at IS NULL)
+            AND held.id IS NOT NULL
         """,
         symbol=order.symbol,
         id=order.id,
@@ -242,8 +227,12 @@ def _of_symbol(tx: Transaction, order: Order, now: datetime) -> dict[str, Any]:
         created_at=order.created_at,
         today=trading_day(now),
     )[0]
-    symbol, ours, brokers = (row.pop(name) for name in ("symbol", "ours", "brokers"))
-    return row | {"drift": Drift(symbol, ours, brokers) if symbol else None}
+    drift = Drift(*(row.pop(name) for name in ("symbol", "ours", "brokers")))
+    position = Position(*(row.pop(name) for name in ("qty", "avg_entry_price")))
+    return row | {
+        "drift": drift if drift.symbol else None,
+        "position": None if position.qty is None else position,
+    }
 
 
 def outcome_pending(tx: Transaction, firebase_uid: str, now: datetime) -> list[UUID]:

@@ -1,6 +1,5 @@
 """Orders: the claim, the reservation and the record. Counters are sums over these rows."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,11 +19,11 @@ from common.orders.status import (
     may_follow,
 )
 from common.receipts.consent import client_order_id, consented
-from infra.postgres.database import Row, Transaction, to_stored_json
+from infra.postgres.database import Transaction, to_stored_json
 from infra.postgres.messages import outbox
 from infra.postgres.trading import order_columns
 from infra.postgres.trading.confirmations import QuestionState
-from infra.postgres.trading.order_columns import IS_OPEN, SELECT
+from infra.postgres.trading.order_columns import IS_OPEN, READ, SELECT
 
 
 def approve(tx: Transaction, question: QuestionState, now: datetime) -> UUID:
@@ -66,52 +65,56 @@ def delivery_of(order_id: UUID) -> str:
 
 
 def lock(tx: Transaction, order_id: UUID) -> Order:
-    """Lock the order's user, then the order: one submission of a user decides at a time."""
-    tx.row(
-        """
-        SELECT u.firebase_uid FROM users u
-        JOIN trade_orders o ON o.firebase_uid = u.firebase_uid WHERE o.id = :id FOR UPDATE OF u
+    """Lock the order's user, then the order: one submission of a user decides at a time.
+
+    The order is found by its locked user, and read as it stands once it is locked itself.
+    """
+    row = tx.row(
+        f"""
+        WITH owner AS MATERIALIZED (
+            SELECT u.firebase_uid FROM users u JOIN trade_orders o USING (firebase_uid)
+            WHERE o.id = :id FOR UPDATE OF u
+        )
+        {SELECT} WHERE id = :id AND firebase_uid = (SELECT firebase_uid FROM owner) FOR UPDATE
         """,
         id=order_id,
     )
-    row = tx.row(SELECT + " WHERE id = :id FOR UPDATE", id=order_id)
-    return Order(**_present(row))
+    if row is None:
+        raise AssertionError(f"order {order_id} is gone, or its user")
+    return Order(**row)
 
 
 def reserve(tx: Transaction, order: Order, quote: Quote, asset: Asset, now: datetime) -> Order:
     """Take the slot and what the order may cost, fix its limit, and claim it for sending."""
-    limit_price = order.limit_for(quote, asset)
     changes = {
-        "limit_price": limit_price,
+        "limit_price": order.limit_for(quote, asset),
         "reserved_usd": order.cost_at(quote, asset),
         "qty": order.qty,
     }
     assignments = (
         "reserved_at = :now, reserved_usd = :reserved_usd, limit_price = :limit_price, qty = :qty"
     )
-    _move(tx, order, SUBMITTING, now, assignments, changes)
-    return replace(order, status=SUBMITTING, limit_price=limit_price)
+    return _move(tx, order, SUBMITTING, now, assignments, changes)
 
 
 def deny(tx: Transaction, order: Order, denied: Denied, now: datetime) -> None:
     """Store a guardrail's denial, with its numbers, and announce it."""
     changes = {"denial_code": denied.code.value, "reason": denied.reason}
-    _move(tx, order, DENIED, now, "denial_code = :denial_code, reason = :reason", changes)
-    _announce(tx, order.id, now)
+    assignments = "denial_code = :denial_code, reason = :reason"
+    _announce(tx, _move(tx, order, DENIED, now, assignments, changes), now)
 
 
 def withdraw(tx: Transaction, order: Order, now: datetime) -> None:
     """Close a locked order that its user takes back before it was sent, and announce it."""
     changes = {"reason": "canceled by its user before it was sent"}
-    _move(tx, order, CANCELED, now, "reason = :reason", changes)
-    _announce(tx, order.id, now)
+    _announce(tx, _move(tx, order, CANCELED, now, "reason = :reason", changes), now)
 
 
 def reject(tx: Transaction, order: Order, reason: str, now: datetime) -> Order:
     """Store the broker's rejection, which gives the reservation back, and announce it."""
-    _move(tx, order, REJECTED, now, "reason = :reason", {"reason": reason})
-    _announce(tx, order.id, now)
-    return replace(order, status=REJECTED, reason=reason)
+    rejected = _move(tx, order, REJECTED, now, "reason = :reason", {"reason": reason})
+    _announce(tx, rejected, now)
+    return rejected
 
 
 def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: datetime) -> Order:
@@ -119,17 +122,17 @@ def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: dateti
 
     `BrokerOrder.update_of` has decided what may follow: a late execution changes an ended order.
     """
-    filled_qty = order.filled_qty if broker_order.filled_qty is None else broker_order.filled_qty
+    filled_qty = broker_order.filled_qty
     changes: dict[str, Any] = {
         "alpaca_order_id": broker_order.broker_order_id,
-        "filled_qty": filled_qty,
+        "filled_qty": order.filled_qty if filled_qty is None else filled_qty,
         "filled_avg_price": broker_order.filled_avg_price,
         "submitted_at": broker_order.submitted_at,
         "filled_at": broker_order.filled_at,
         "broker_updated_at": broker_order.updated_at,
         "raw": to_stored_json(broker_order.document),
     }
-    _change(
+    recorded = _change(
         tx,
         order,
         broker_order.status,
@@ -141,14 +144,8 @@ def record(tx: Transaction, order: Order, broker_order: BrokerOrder, now: dateti
            raw = CAST(:raw AS jsonb)""",
         changes,
     )
-    _announce(tx, order.id, now)
-    return replace(
-        order,
-        status=broker_order.status,
-        filled_qty=filled_qty,
-        filled_avg_price=broker_order.filled_avg_price,
-        broker_updated_at=broker_order.updated_at or order.broker_updated_at,
-    )
+    _announce(tx, recorded, now)
+    return recorded
 
 
 def note_reason(tx: Transaction, order_id: UUID, reason: str, now: datetime) -> None:
@@ -185,11 +182,11 @@ def _move(
     now: datetime,
     assignments: str,
     changes: dict[str, Any],
-) -> None:
+) -> Order:
     """Change a locked order's status as `may_follow` allows; anything else is a bug."""
     if not may_follow(order.status, then):
         raise AssertionError(f"order {order.id}: {order.status} may not become {then}")
-    _change(tx, order, then, now, assignments, changes)
+    return _change(tx, order, then, now, assignments, changes)
 
 
 def _change(
@@ -199,30 +196,24 @@ def _change(
     now: datetime,
     assignments: str,
     changes: dict[str, Any],
-) -> None:
-    """Change a locked order."""
-    moved = tx.run(
+) -> Order:
+    """Change a locked order; return how it stands now."""
+    changed = tx.row(
         f"UPDATE trade_orders SET status = :then, updated_at = :now, {assignments}"
-        " WHERE id = :id AND status = :status",
+        f" WHERE id = :id AND status = :status RETURNING {', '.join(READ)}",
         then=then,
         now=now,
         id=order.id,
         status=order.status,
         **changes,
     )
-    if moved != 1:
+    if changed is None:
         raise AssertionError(f"order {order.id} was not {order.status} under its lock")
+    return Order(**changed)
 
 
-def _announce(tx: Transaction, order_id: UUID, now: datetime) -> None:
+def _announce(tx: Transaction, order: Order, now: datetime) -> None:
     """Announce to the app backend how the order stands now."""
-    row = _present(tx.row(SELECT + " WHERE id = :id", id=order_id))
-    shown = TradeUpdate.model_fields.keys() & row.keys()
-    update = TradeUpdate(order_id=row["id"], at=now, **{key: row[key] for key in shown})
-    outbox.add(tx, update, row["firebase_uid"], now)
-
-
-def _present(row: Row | None) -> Row:
-    if row is None:
-        raise AssertionError("the row that was locked is gone")
-    return row
+    shown = {name: value for name, value in vars(order).items() if name in TradeUpdate.model_fields}
+    update = TradeUpdate(order_id=order.id, at=now, **shown)
+    outbox.add(tx, update, order.firebase_uid, now)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from common.orders.order import Order
 from common.orders.request_budget import KEPT_FOR_EACH, MINUTE, RateLimit, RequestBudget
-from infra.postgres.database import Transaction
+from infra.postgres.database import Row, Transaction
 
 # One decides at a time, over all instances.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('request budget', 0))"
@@ -19,13 +19,17 @@ def lock(tx: Transaction, now: datetime) -> RequestBudget:
 
 def read(tx: Transaction, now: datetime) -> RequestBudget:
     """Read the budget as it stands."""
-    used = tx.rows(
-        "SELECT second, used FROM request_budget WHERE second > :since ORDER BY second",
+    rows = tx.rows(
+        """
+        SELECT second, used, per_minute, remaining, resets_at
+        FROM (SELECT * FROM request_budget WHERE second > :since) AS used_lately
+        FULL JOIN request_limit ON true
+        ORDER BY second
+        """,
         since=now - MINUTE,
     )
-    reported = tx.row("SELECT per_minute, remaining, resets_at FROM request_limit")
-    limit = RateLimit(**reported) if reported else None
-    return RequestBudget([(row["second"], row["used"]) for row in used], limit)
+    used = [(row["second"], row["used"]) for row in rows if row["second"] is not None]
+    return RequestBudget(used, _reported(rows[0]) if rows else None)
 
 
 def take(tx: Transaction, count: int, now: datetime) -> None:
@@ -84,3 +88,9 @@ def ahead(tx: Transaction, order: Order) -> int:
         id=order.id,
     )[0]
     return int(row["n"])
+
+
+def _reported(row: Row) -> RateLimit | None:
+    if row["per_minute"] is None:
+        return None
+    return RateLimit(row["per_minute"], row["remaining"], row["resets_at"])

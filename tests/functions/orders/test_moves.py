@@ -11,7 +11,7 @@ from common.guardrails.facts import DenialCode, Denied
 from common.orders.order import Order
 from common.orders.request_budget import RateLimit
 from functions import wiring
-from functions.orders import stalled
+from functions.orders import request_queue, stalled
 from functions.submit_order import Submission
 from infra.postgres.database import Database, Transaction
 from infra.postgres.trading import controls, order_lists, orders, request_budget
@@ -117,11 +117,13 @@ def test_a_turn_that_comes_too_late_denies_only_what_still_waits(db: Database) -
 
     with db.exclusive("a delivery") as session:
         assert session is not None
-        late = Submission(
+        with session.transaction() as tx:
+            late = request_queue.wait(tx, replace(seen, expires_at=NOON), [], NOON)
+        assert late is not None
+        Submission(
             session, app.market_data, app.trading, app.settings.server_limits, NOON
-        ).is_next(replace(seen, expires_at=NOON))
+        ).deny_late(order_id, late)
 
-    assert not late
     assert order_row(db, order_id)["status"] == "canceled"
 
 
