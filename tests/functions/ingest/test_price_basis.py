@@ -69,7 +69,8 @@ def test_an_announced_split_is_no_gap_at_whatever_tick_it_is_looked_at(
         simulator.market.set_price("SPY", "49.2", live=True)
 
     assert actions(db) == APPLIED
-    assert (units(db), audit(db)) == ([20], [("corporate_action", 2, 20)])
+    assert units(db) == [20]
+    assert audit(db) == [("corporate_action", 2, 20)]
 
 
 def test_what_is_announced_after_the_days_look_is_asked_for_once_the_price_shows_it(
@@ -95,13 +96,14 @@ def test_what_nobody_announced_is_explained_by_the_accounts_records(
     hold(db, simulator)
     announce(simulator)
     next_day(simulator)
-    hidden = {"corporate_actions": {}, "next_page_token": None}
+    hidden: dict[str, Any] = {"corporate_actions": {}, "next_page_token": None}
     simulator.faults.add("status", status=200, body=hidden, times=10, path=ACTIONS)
 
     ingest()
 
     assert actions(db) == [("inferred_split", True)]
-    assert (units(db), audit(db)) == ([20], [("corporate_action", 2, 20)])
+    assert units(db) == [20]
+    assert audit(db) == [("corporate_action", 2, 20)]
 
 
 def test_what_nothing_explains_is_a_gap_even_while_the_account_cannot_be_read(
@@ -124,7 +126,7 @@ def test_what_was_known_is_applied_on_its_day_though_the_broker_does_not_answer(
     hold(db, simulator)
     assert actions(db) == [("forward_split", False)]
     next_day(simulator)
-    away(ACTIONS)
+    away(ACTIONS, 10)
 
     ingest()
 
