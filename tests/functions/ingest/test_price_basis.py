@@ -34,8 +34,9 @@ def away(simulator: SimulatedBroker) -> Away:
 
 
 def announce(simulator: SimulatedBroker) -> None:
-    split = {"symbol": "SPY", "new_rate": 10, "old_rate": 1, "ex_date": "2026-02-11"}
-    simulator.corporate_actions.announce("forward_split", **split)
+    simulator.corporate_actions.announce(
+        "forward_split", symbol="SPY", new_rate=10, old_rate=1, ex_date="2026-02-11"
+    )
 
 
 def next_day(simulator: SimulatedBroker, price: str = "49.3") -> None:
