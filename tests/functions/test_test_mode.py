@@ -1,6 +1,7 @@
 """QUESTION_PIPELINE_TEST_MODE: the whole way of an order, and nothing to reach outside."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,37 @@ def test_a_second_delivery_and_a_reconciliation_find_the_order_again(db: Databas
 
     assert len(rows(db, "SELECT id FROM fake_orders")) == 1
     assert order_row(db, order_id)["status"] == "filled"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_orders_since_an_instant_are_listed_oldest_first(db: Database) -> None:
+    uids = (USER, "another", "third")
+    for uid in uids:
+        enroll(db, uid)
+    tick()
+    now = SystemClock().now()
+    for hours, uid in enumerate(uids):
+        (pending,) = rows(
+            db, "SELECT question_id FROM confirmations WHERE firebase_uid = :uid", uid=uid
+        )
+        answered = swipe(pending["question_id"], 10, uid, answered_at=now.isoformat())
+        assert submit(answered.get_json()["order_id"]).status_code == 200
+        with db.transaction() as tx:  # the first is the newest
+            tx.run(
+                "UPDATE fake_orders SET submitted_at = :at WHERE client_order_id LIKE :own",
+                at=now - timedelta(hours=hours),
+                own=f"cs-{pending['question_id']}-%",
+            )
+
+    trading = wiring.current().trading
+
+    ids = {
+        row["firebase_uid"]: row["client_order_id"]
+        for row in rows(db, "SELECT firebase_uid, client_order_id FROM trade_orders")
+    }
+    listed = [order.client_order_id for order in trading.orders("closed", now - timedelta(hours=2))]
+    assert listed == [ids["another"], ids[USER]]
+    assert list(trading.orders("open", now - timedelta(hours=2))) == []
 
 
 @pytest.mark.usefixtures("deployed")

@@ -106,6 +106,18 @@ def test_extended_hours_are_fetched_when_asked_for_and_crypto_always(
     assert counts == [1, 2, 3, 2, 1, 1]
 
 
+def test_on_a_closed_day_a_coin_is_fetched_and_the_stock_beside_it_is_not(
+    db: Database, simulator: SimulatedBroker, asked: list[str]
+) -> None:
+    simulator.clock.reset(new_york(2026, 2, 14, 12))
+    enroll(db, "a", data_inputs=[stocks("AAPL"), crypto("BTC/USD")])
+
+    assert ingest()["inputs"] == 1
+
+    fetched = [path for path in asked if path.endswith("snapshots")]
+    assert fetched == ["/v1beta3/crypto/us/snapshots"]
+
+
 def test_without_a_calendar_prices_are_stored_but_nobody_takes_the_market_for_open(
     db: Database, simulator: SimulatedBroker
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_streamed_price_has_its_user_asked(db: Database, simulator: SimulatedB
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(timeout=60) == 0
+    assert not rows(db, "SELECT 1 FROM outbox WHERE published_at IS NULL")
     last = messages(db, "snapshots-ingested")[announced:][-1]
     deliver("evaluate", SnapshotsIngested.model_validate(last))
 
@@ -142,6 +143,20 @@ def test_what_exceeds_the_plan_is_named_by_user_and_input_and_the_others_go_on(
         tx.run("UPDATE user_trading_config SET enabled = false WHERE firebase_uid = 'first'")
     assert streamed.current() == {"MSFT", "SPY"}
     assert not rows(db, "SELECT 1 FROM set_aside_rows")
+
+
+def test_of_many_users_whose_input_exceeds_the_plan_a_hundred_are_named(
+    environment: pytest.MonkeyPatch, db: Database, simulator: SimulatedBroker
+) -> None:
+    environment.setenv("MAX_STREAM_SYMBOLS", "1")
+    uids = [f"user-{number:03}" for number in range(101)]
+    for uid in uids:
+        watch(db, uid, stocks("AAPL", "MSFT"))
+
+    assert symbols(db, simulator).current() == frozenset()
+
+    named = rows(db, "SELECT firebase_uid FROM set_aside_rows ORDER BY firebase_uid")
+    assert [each["firebase_uid"] for each in named] == uids[:100]
 
 
 def test_only_open_markets_whose_corporate_actions_are_known_are_followed(

@@ -143,6 +143,25 @@ def test_an_order_that_the_broker_lets_expire_asks_too(
     assert "it was expired by the broker" in text["question_text"]
 
 
+def test_an_order_that_had_failed_when_it_was_found_again_asks_too(
+    db: Database, simulator: SimulatedBroker
+) -> None:
+    asks_again(db)
+    simulator.switches.fill_delay_seconds = 10_000_000
+    order_id = approved(db)
+    simulator.faults.add("accept_then_504", method="POST", path="/v2/orders")
+    assert submit(order_id).status_code == 500  # its outcome is unknown
+    simulator.clock.advance(timedelta(hours=6))
+
+    assert submit(order_id).status_code == 200
+
+    assert order_row(db, order_id)["status"] == "expired"
+    (again,) = pending(db)
+    (text,) = rows(db, "SELECT question_text FROM questions WHERE id = :id", id=again)
+    assert "it was expired by the broker" in text["question_text"]
+    assert len(simulator.ledger.orders()) == 1
+
+
 def test_what_could_only_be_denied_is_told_and_not_asked_again(
     db: Database, simulator: SimulatedBroker
 ) -> None:
