@@ -47,12 +47,12 @@ def bound_body(request: flask.Request) -> None:
         except HTTPException:
             raise
         except Exception as error:  # the server's, which cannot tell where the body ends
-            _hang_up(request)
             if not late.is_set():
                 log.warning("a body cannot be read: %s", type(error).__name__)
                 raise BadRequest("the body cannot be read") from error
     # A worker that is busy reads late what came in time.
     if late.is_set() and len(body) < (request.content_length or 1):
+        _take_no_request_after(request)
         raise RequestTimeout("the body took too long")
     request.stream = io.BytesIO(body)
 
@@ -106,7 +106,14 @@ def _connection(request: flask.Request) -> socket.socket | None:
 
 
 def _hang_up(request: flask.Request) -> None:
-    """Read no more from this connection: not the rest of the body, and no further request."""
+    """Wake who waits for the rest of the body. What comes later can still be read."""
     if connection := _connection(request):
         with suppress(OSError):  # the caller was faster
             connection.shutdown(socket.SHUT_RD)
+
+
+def _take_no_request_after(request: flask.Request) -> None:
+    """Have the server end the connection with its answer: what comes next is of this body."""
+    if _connection(request):
+        # gunicorn's own mark of a body that it could not read to its end.
+        request.environ["wsgi.input"].failed = True

@@ -78,7 +78,8 @@ class Site:
         (self.server.worker / "clear_refs").write_text("5")  # the peak begins here
         before = self._memory("VmRSS")
         yield
-        assert self._memory("VmHWM") - before < megabytes * MIB
+        more = self._memory("VmHWM") - before
+        assert more < megabytes * MIB, f"it took {more} kB"
 
     def _memory(self, which: str) -> int:
         found = re.search(rf"{which}:\s+(\d+) kB", (self.server.worker / "status").read_text())

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,31 @@ def test_a_body_in_broken_chunks_is_the_callers_fault(deployment: Site) -> None:
         assert statuses_of(exchanged(deployment, opening + body)) in ([], [400]), body
 
 
+@pytest.mark.parametrize("broken", [b"zz\r\n", b"5\r\nabcdefgh", b"-1\r\n"])
+def test_after_a_body_in_broken_chunks_no_further_request_is_taken(
+    deployment: Site, broken: bytes
+) -> None:
+    """Nobody can tell where the next one begins."""
+    opening = b"POST /answer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    another = b"POST /relay_outbox HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    with connected(deployment) as connection:
+        connection.sendall(opening + broken)
+
+        assert statuses_of(answered_then_sent(connection, another)) == [400]
+
+
+def test_what_comes_of_a_body_after_its_time_is_no_request(deployment: Site) -> None:
+    hidden = b"POST /relay_outbox HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    framings = (b"Content-Length: %d" % (len(hidden) + 1), b"Transfer-Encoding: chunked")
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connected(deployment)) for _ in framings]
+        for connection, framing in zip(slow, framings, strict=True):
+            connection.sendall(b"POST /answer HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n1")
+
+        for connection in slow:
+            assert statuses_of(answered_then_sent(connection, hidden)) == [TOO_LATE]
+
+
 @pytest.mark.parametrize("framing", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
 def test_slow_bodies_of_one_address_keep_no_thread_from_the_others(
     deployment: Site, honest: Callable[[], None], framing: bytes
@@ -240,6 +265,15 @@ def exchanged(deployment: Site, sent: bytes) -> bytes:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def answered_then_sent(connection: socket.socket, more: bytes) -> bytes:
+    """Wait for an answer, send more, and read until the server hangs up."""
+    replies = connection.recv(65536)
+    with suppress(OSError):  # it has hung up already
+        connection.sendall(more)
+        replies += b"".join(iter(lambda: connection.recv(65536), b""))
+    return replies
 
 
 def connected(deployment: Site) -> socket.socket:
