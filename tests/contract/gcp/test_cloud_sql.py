@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.cloud.sql.connector import Connector, RefreshStrategy
 
-from common.errors import PermanentError, TransientError
+from common.errors import PermanentError, TradingError, TransientError
 from infra.clients import Clients
 from infra.gcp import cloud_sql as adapter
 from infra.gcp.cloud_sql import CloudSql
@@ -21,6 +22,7 @@ from infra.postgres.database import Database
 from infra.runtime.settings import Settings, SettingsError
 from tests.conftest import rows
 from tests.contract.gcp.cloud_sql import INSTANCE, Credentials, Google, Proxy, cloud_sql
+from tests.contract.gcp.test_access_token import UNREACHED, Failing
 
 # Where a session cannot be started, Google's connector (its `connect_async`) leaves the socket that
 # it has opened to the garbage collector; on Python 3.13 that is a warning. Nothing of ours has it.
@@ -93,6 +95,30 @@ def test_the_pool_connects_over_tls_with_iam_authentication(
 
     assert sorted(google.asked) == ["connectSettings", "countersign:generateEphemeralCert"]
     assert google.tokens == ["stand-in"], "the login's token, which only IAM authentication sends"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (UNREACHED, TransientError),
+        (RefreshError("invalid_grant", retryable=False), PermanentError),  # type: ignore[no-untyped-call]
+    ],
+)
+def test_a_sign_in_that_nobody_answered_may_be_tried_again(
+    instance: tuple[Google, Proxy, str], error: GoogleAuthError, kind: type[TradingError]
+) -> None:
+    connect = CloudSql(
+        INSTANCE,
+        "postgres",
+        "postgres",
+        credentials=Failing(error),
+        sqladmin_api_endpoint=instance[2],
+    )
+    with pytest.raises(kind, match=f"Cloud SQL instance {INSTANCE}: ") as raised:
+        connect()
+    connect.close()
+
+    assert type(raised.value) is kind
 
 
 def test_no_statement_waits_for_an_acknowledgement(connect: CloudSql) -> None:
