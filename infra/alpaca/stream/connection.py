@@ -25,6 +25,11 @@ def longest_pause(first: float, attempt: int) -> float:
     return min(_LONGEST_PAUSE, first * 2.0 ** min(attempt, 10))
 
 
+def pause(first: float, attempt: int) -> float:
+    """Return how many seconds to wait: at least half of the longest, and no two alike."""
+    return longest_pause(first, attempt) * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+
+
 class StreamConnection:
     """Connects again with growing pauses, of which no two clients make the same."""
 
@@ -59,8 +64,7 @@ class StreamConnection:
 
     def wait(self, attempt: int) -> bool:
         """Pause, longer after each attempt; return whether `close` was called."""
-        longest = longest_pause(self._first_pause, attempt)
-        return self._closing.wait(longest * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+        return self._closing.wait(pause(self._first_pause, attempt))
 
     def close(self) -> None:
         """End `run`, in any thread."""

@@ -76,10 +76,20 @@ def backend(database: Database) -> int:
 
 
 def test_the_pool_connects_over_tls_with_iam_authentication(
-    connect: CloudSql, google: Google
+    connect: CloudSql, google: Google, database_url: str
 ) -> None:
     with pool(connect) as database:
-        assert rows(database, "SELECT 1 AS one") == [{"one": 1}]
+        (reached,) = rows(
+            database,
+            "SELECT current_database() AS database, session_user AS who,"
+            " current_setting('application_name') AS program",
+        )
+
+    assert reached == {
+        "database": urlsplit(database_url).path.removeprefix("/"),
+        "who": "postgres",
+        "program": "countersign",
+    }
 
     assert sorted(google.asked) == ["connectSettings", "countersign:generateEphemeralCert"]
     assert google.tokens == ["stand-in"], "the login's token, which only IAM authentication sends"

@@ -16,6 +16,7 @@ from google.cloud.secretmanager_v1.services.secret_manager_service.transports im
 
 from common.errors import PermanentError, TransientError
 from functions import wiring
+from infra.clients import Clients
 from infra.gcp import secret_manager
 from infra.gcp.secret_manager import FRESH_FOR, PAUSE, USABLE_FOR, SecretManager
 from infra.runtime import log_context, redaction
@@ -73,7 +74,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def secrets(google: Google, clock: Clock) -> Iterator[SecretManager]:
+def client(google: Google) -> Iterator[secretmanager_v1.SecretManagerServiceClient]:
     methods = {
         "AccessSecretVersion": (
             secretmanager_v1.AccessSecretVersionRequest,
@@ -83,9 +84,12 @@ def secrets(google: Google, clock: Clock) -> Iterator[SecretManager]:
     }
     with grpc_server(SERVICE, methods) as channel:
         transport = SecretManagerServiceGrpcTransport(channel=channel)
-        yield SecretManager(
-            clock, lambda: secretmanager_v1.SecretManagerServiceClient(transport=transport)
-        )
+        yield secretmanager_v1.SecretManagerServiceClient(transport=transport)
+
+
+@pytest.fixture
+def secrets(client: secretmanager_v1.SecretManagerServiceClient, clock: Clock) -> SecretManager:
+    return SecretManager(clock, lambda: client)
 
 
 def rotate(google: Google, value: str) -> None:
@@ -237,6 +241,19 @@ class TestSettings:
         assert known.reveal("signing_secret") == "plain-secret-value"
         assert google.asked == []
         assert known.reveal("alpaca_api_secret_key") == SECRET
+
+    def test_a_deployed_process_reads_it_as_whoever_it_runs_as(
+        self,
+        client: secretmanager_v1.SecretManagerServiceClient,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(secretmanager_v1, "SecretManagerServiceClient", lambda: client)
+        given = {"DATABASE_URL": "postgresql://localhost/x", "ALPACA_API_SECRET_KEY": NAME}
+        clients = Clients(Settings.from_environment(given))
+
+        assert clients.secrets.reveal("alpaca_api_secret_key") == SECRET
+
+        clients.close()
 
     def test_what_a_person_must_repair_names_the_setting_and_the_secret(
         self, known: Secrets, google: Google

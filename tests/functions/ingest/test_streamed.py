@@ -2,7 +2,8 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ from infra.runtime.settings import Settings, SettingsError
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.streams.server import StreamServer
 from infra.workflows.stream.symbols import StreamSymbols
-from tests.conftest import NOON, enroll, rows
+from tests.conftest import NOON, ROOT, enroll, rows
 from tests.e2e.test_demo import COUNTERSIGN
 from tests.functions.ingest.test_ingest_inputs import asked, ingest, stocks, stored, watch
 from tests.functions.steps import deliver, messages, tick
@@ -36,10 +37,14 @@ def _streams(environment: pytest.MonkeyPatch, simulator: SimulatedBroker) -> Ite
         yield
 
 
+BY_HAND = (*COUNTERSIGN, "stream")
+DEPLOYED = (sys.executable, "-m", "infra.worker")
+
+
 @contextmanager
-def worker() -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the worker as a person or a deployment does."""
-    with subprocess.Popen([*COUNTERSIGN, "stream"], stderr=subprocess.PIPE) as process:  # noqa: S603
+def worker(command: Sequence[str] = BY_HAND) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the worker as a person does, or a deployment."""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT) as process:  # noqa: S603
         try:
             yield process
         finally:
@@ -91,14 +96,17 @@ def test_what_is_streamed_is_not_fetched_and_without_the_worker_it_is_within_two
     assert stored(db, "SPY")["last_trade"][-1][0] == Decimal(650)
 
 
-def test_a_streamed_price_has_its_user_asked(db: Database, simulator: SimulatedBroker) -> None:
+@pytest.mark.parametrize("command", [BY_HAND, DEPLOYED], ids=["by hand", "deployed"])
+def test_a_streamed_price_has_its_user_asked(
+    db: Database, simulator: SimulatedBroker, command: Sequence[str]
+) -> None:
     simulator.market.set_price("SPY", 499, prev_close=500)
     enroll(db, "a")
     tick()
     assert not rows(db, "SELECT 1 FROM confirmations")
     announced = len(messages(db, "snapshots-ingested"))
     simulator.clock.advance(timedelta(seconds=1))
-    with worker() as process:
+    with worker(command) as process:
         while "SPY" not in marked(db, "last_trade", NOON):
             assert process.poll() is None
             simulator.market.set_price("SPY", 480)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.alpaca.stream.connection import longest_pause
+from infra.alpaca.stream.connection import longest_pause, pause
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,11 @@ from infra.alpaca.stream.connection import longest_pause
 )
 def test_each_pause_is_twice_the_last_up_to_a_bound(attempt: int, seconds: float) -> None:
     assert longest_pause(0.5, attempt) == seconds
+
+
+def test_many_that_were_cut_off_at_once_do_not_come_back_at_once() -> None:
+    pauses = sorted({pause(0.5, 3) for _ in range(500)})
+
+    assert 2 <= pauses[0] < 2.2
+    assert 3.8 < pauses[-1] <= 4
+    assert len(pauses) > 400
