@@ -256,6 +256,23 @@ class TestLanes:
         assert list(pubsub.taken) == ["orders-approved", TOPIC]  # the most urgent first
         assert unpublished(db) == 20
 
+    def test_of_one_users_topics_one_that_fails_keeps_its_messages_and_no_others(
+        self, pubsub: Recorder, db: Database
+    ) -> None:
+        announce(db, 1, key="me")
+        announce(db, 2, key="me", topic="orders-approved")
+        pubsub.obstacle = lambda topic, _: 503 if topic == "orders-approved" else 200
+
+        wiring.current().relay.publish_committed_of("me")
+
+        assert pubsub.texts(TOPIC) == ["1"]
+        assert unpublished(db) == 1
+        pubsub.obstacle = lambda *_: 200
+        wiring.current().relay.publish_committed_of("me")
+        assert pubsub.texts("orders-approved")[-1] == "2"
+        assert pubsub.texts(TOPIC) == ["1"]
+        assert unpublished(db) == 0
+
     def test_who_finds_the_lane_taken_waits_for_one_request_and_keeps_the_order(
         self, pubsub: Recorder, db: Database
     ) -> None:

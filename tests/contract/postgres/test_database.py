@@ -232,6 +232,25 @@ class TestParameters:
         assert back.utcoffset() == timedelta(0)
         assert back == moment.astimezone(UTC)
 
+    @pytest.mark.parametrize(
+        ("stored", "read"),
+        [
+            ("infinity", "infinity"),
+            ("-infinity", "-infinity"),
+            ("20000-01-01 00:00Z", "20000-01-01 00:00:00+00"),
+            ("200000-01-01 00:00Z", "200000-01-01 00:00:00+00"),
+        ],
+    )
+    def test_an_instant_that_is_no_datetime_is_a_text_and_breaks_nothing(
+        self, db: Database, stored: str, read: str
+    ) -> None:
+        with db.transaction() as tx:
+            [found] = tx.rows(f"SELECT CAST('{stored}' AS timestamptz) AS back")
+            [after] = tx.rows("SELECT 1 AS n")
+
+        assert found["back"] == read
+        assert after["n"] == 1
+
 
 # Many numbers in one call: a connection each would only test the patience of the reader.
 @settings(max_examples=10)
