@@ -10,10 +10,13 @@ import pytest
 
 from functions import wiring
 from functions.pages.rendering import FAULTS
+from infra.local import answers
+from infra.local.serving import HttpServer
+from infra.local.stack import WEBHOOK_SECRET
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import NOON, USER, enroll, function, rows
-from tests.functions.steps import tick
+from tests.functions.steps import asked, tick
 
 pytestmark = pytest.mark.usefixtures("local")
 
@@ -195,3 +198,31 @@ def test_a_saved_config_stands_as_it_was_typed_and_changes_nobody_elses(db: Data
     assert stored(db) == {"guardrails": {"max_orders_per_day": 1}}
     others = rows(db, "SELECT config FROM user_trading_config WHERE firebase_uid = 'another'")
     assert others == [{"config": {}}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "status"),
+    [
+        ("10", "Yes: the order is on its way, past the guardrails.", "approve"),
+        ("-10", "No: nothing will be ordered.", "reject"),
+        ("0", "Neither yes nor no: you are asked once more.", "ambiguous"),
+    ],
+)
+def test_an_answer_is_sent_as_the_app_does_and_by_no_proxy(
+    local: pytest.MonkeyPatch, db: Database, answer: str, said: str, status: str
+) -> None:
+    enroll(db, USER)
+    question_id = asked(db)
+    with (
+        HttpServer(function("answer").application) as functions,
+        HttpServer(answers.application(functions.url, WEBHOOK_SECRET)) as backend,
+    ):
+        local.setenv("APP_BACKEND_URL", backend.url)
+        wiring.reset()
+        function("console").get("/")
+        local.setenv("HTTP_PROXY", NOBODY)
+
+        assert notice(f"questions/{question_id}/answer", answer=answer) == said
+
+    (row,) = rows(db, "SELECT status FROM confirmations WHERE question_id = :id", id=question_id)
+    assert row["status"] == status
