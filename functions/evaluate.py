@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # A piece is a transaction: short enough to hold nobody up, long enough to be worth its commit.
 CONFIGS_A_PIECE = 10
+# More than these are asked by others, side by side: nobody waits until a tick has asked a thousand.
+USERS_AT_ONCE = 100
 AUDIENCES_A_MESSAGE = 100
 
 
@@ -47,9 +49,9 @@ def evaluate(message: SnapshotsIngested) -> None:  # noqa: ARG001 (facts are rea
 def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
     """Evaluate each distinct config once; return how many questions were asked here.
 
-    As many users as fit into one piece are asked at once; of more, each piece is a message to
-    `ask`. Configs are evaluated in pieces, each in a transaction of its own. One that fails is set
-    aside by its key, and the others go on; so is one whose symbols are not watched.
+    A few users are asked at once; of more, each piece is a message to `ask`. Configs are evaluated
+    in pieces, each in a transaction of its own. One that fails is set aside by its key, and the
+    others go on; so is one whose symbols are not watched.
     """
     with database.transaction() as tx:
         active = configs.active(tx, limits)
@@ -62,7 +64,8 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
 
     def evaluate_piece(piece: Sequence[SharedConfig], room: int | None = None) -> None:
         if room is None:
-            room = asking.USERS_A_PIECE - sum(users for users, _ in counts)
+            most = min(USERS_AT_ONCE, asking.USERS_A_PIECE)
+            room = most - sum(users for users, _ in counts)
         with database.transaction() as tx:
             moments = [(shared, context(shared, facts, session, now)) for shared in piece]
             decisions = decide(tx, moments)
