@@ -41,8 +41,8 @@ from tests.bench.year import store_orders
 _EXPECTED = FOLDER / "counts.json"
 _FEW, _MANY = 1_500, 6_000
 _ORDERS = 20_000
-# Pages of a statement depend on how full they are, and on how deep their indexes, which are empty for
-# the first that is asked; a scan of what is others' is far above that.
+# Pages of a statement depend on how full they are, and on how deep their indexes, which are empty
+# for the first that is asked; a scan of what is others' is far above that.
 _MOST_PAGES = {"among many": 1.25, "after a year": 1.8}
 
 
