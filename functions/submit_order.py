@@ -10,6 +10,7 @@ rejected, or the broker's status
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -86,18 +87,24 @@ class Submission:
             order = orders.read(tx, order_id)
             if order is None:
                 raise MalformedMessageError(f"order_id: there is no order {order_id}")
-            in_flight = order_lists.approved_ids(tx, at_most=broker_facts.IN_FLIGHT)
-            late = None
-            if order.status == APPROVED:
-                late = request_queue.wait(tx, order, in_flight, self.now)
-            known = broker_facts.known(tx, order, in_flight, self.server.stock_feed, self.now)
+            turn = self.turn(tx, order) if order.status == APPROVED else None
         with log_context.bound(flow_id=order.flow_id, order_id=str(order.id)):
             if order.status == SUBMITTING:
-                self.resume(order, known)
-            elif late is not None:
-                self.deny_late(order.id, late)
-            elif order.status == APPROVED:
-                self.submit(order, known)
+                self.resume(order)
+            elif isinstance(turn, Denied):
+                self.deny_late(order.id, turn)
+            elif turn is not None:
+                self.submit(order, turn)
+
+    def turn(self, tx: Transaction, order: Order) -> KnownFacts | Denied:
+        """Read what is known for an order whose turn it is; deny it when that comes too late."""
+        in_flight = order_lists.approved_ids(tx, at_most=broker_facts.IN_FLIGHT)
+        denied = request_queue.wait(tx, order, in_flight, self.now)
+        return denied or self.known(tx, order, in_flight)
+
+    def known(self, tx: Transaction, order: Order, in_flight: Sequence[UUID]) -> KnownFacts:
+        """Read what the broker need not be asked."""
+        return broker_facts.known(tx, order, in_flight, self.server.stock_feed, self.now)
 
     def deny_late(self, order_id: UUID, denied: Denied) -> None:
         """Deny an order whose turn would come too late, unless it waits no more."""
@@ -175,7 +182,7 @@ class Submission:
             ),
         )
 
-    def resume(self, order: Order, known: KnownFacts) -> None:
+    def resume(self, order: Order) -> None:
         """Go on where an earlier delivery stopped: adopt what is at the broker, else send again.
 
         What was never sent is judged anew, for much may have changed since. It is not denied,
@@ -185,6 +192,9 @@ class Submission:
         if broker_order is not None:
             self.record(order, broker_order)
             return
+        with self.session.transaction() as tx:
+            in_flight = order_lists.approved_ids(tx, at_most=broker_facts.IN_FLIGHT)
+            known = self.known(tx, order, in_flight)
         broker = self.fetch_broker_facts(order, known)
         with self.session.transaction() as tx:
             facts = self.facts(tx, orders.lock(tx, order.id), broker)

@@ -12,6 +12,7 @@ from common.messages import OrderApproved, TradeUpdate
 from functions import wiring
 from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
+from tests.bench.check import statements
 from tests.conftest import USER, enroll, function, rows
 from tests.functions.steps import approved, asked, deliver, messages, order_row, submit, swipe, tick
 from tests.functions.test_rule_status import status
@@ -58,6 +59,19 @@ def test_a_redelivery_of_a_placed_order_does_nothing(
     assert order_row(db, order_id) == before
     assert len(simulator.ledger.orders()) == 1
     assert len(messages(db, "trade-updates")) == 1
+
+
+@pytest.mark.usefixtures("user")
+def test_a_redelivery_of_a_placed_order_reads_nothing_but_the_order(db: Database) -> None:
+    order_id = approved(db)
+    submit(order_id)
+
+    with statements() as seen:
+        submit(order_id)
+
+    others = ("user_trading_config", "market_sessions", "broker_answers", "request_budget")
+    assert any("FROM trade_orders" in sql for sql in seen)
+    assert not [sql for sql in seen if any(table in sql for table in others)]
 
 
 def denied(db: Database, simulator: SimulatedBroker, order_id: uuid.UUID) -> str:
