@@ -58,7 +58,10 @@ def ask(
     uids = user_ranges.uids_of_each(tx, standing)
     exposures = _exposures(tx, standing, uids, configs, now)
     judged = [
-        _judge_audience(audience, users, exposures, configs[audience.config_key], server, now)
+        [
+            _judge_users(firing, users, exposures, configs[audience.config_key], server, now)
+            for firing in audience.firings
+        ]
         for audience, users in zip(standing, uids, strict=True)
     ]
     _trip_breakers(tx, chain.from_iterable(judged), now)
@@ -98,32 +101,22 @@ def _exposures(
     )
 
 
-def _judge_audience(
-    audience: Audience,
+def _judge_users(
+    firing: Firing,
     uids: Sequence[str],
     exposures: KnownExposures,
     config: TradingConfig,
     server: ServerLimits,
     now: datetime,
-) -> list[Mapping[str, Judgement]]:
-    """Judge what each rule of a config proposes, by user: an exit is proposed to holders alone."""
-    judged = list[Mapping[str, Judgement]]()
-    for firing in audience.firings:
-        judge_one = partial(judge, firing.terms, config, server, now)
-        known = exposures.known(firing.terms.symbol, uids)
-        own = {
-            uid: judge_one(exposure) for uid, exposure in known.items() if _fits(firing, exposure)
-        }
-        others = judge_one(exposures.of_others(firing.terms.symbol))
-        judged.append(own if firing.held_qty is not None else dict.fromkeys(uids, others) | own)
-    return judged
-
-
-def _fits(firing: Firing, exposure: Exposure) -> bool:
-    """Tell whether somebody holds what a rule fired for; any does where it looks at the market."""
-    if firing.held_qty is None:
-        return True
-    return exposure.position == Position(firing.held_qty, firing.entry_price or Decimal(0))
+) -> Mapping[str, Judgement]:
+    """Judge what a rule proposes, by user: what it fired for is proposed to its holders alone."""
+    judge_one = partial(judge, firing.terms, config, server, now)
+    known = exposures.known(firing.terms.symbol, uids)
+    if firing.held_qty is not None:
+        held = Position(firing.held_qty, firing.entry_price or Decimal(0))
+        return {uid: judge_one(own) for uid, own in known.items() if own.position == held}
+    others = judge_one(exposures.of_others(firing.terms.symbol))
+    return dict.fromkeys(uids, others) | {uid: judge_one(own) for uid, own in known.items()}
 
 
 def judge(

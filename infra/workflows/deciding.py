@@ -59,17 +59,17 @@ def decide(
     evaluated once more for each range of the users who hold one, on what these hold.
     """
     decisions = [ConfigEvaluation(shared) for shared, _ in moments]
-    fired, holders = dict[str, tuple[Firing, ...]](), dict[str, frozenset[str] | None]()
-    for decision, (shared, moment) in zip(decisions, moments, strict=True):
-        fired[shared.key] = tuple(_firings(decision, shared, moment, {}))
-        held = _held_symbols(shared)
-        if fired[shared.key] or held:
-            holders[shared.key] = None if fired[shared.key] else held
+    fired = {
+        shared.key: tuple(_firings(decision, shared, moment, {}))
+        for decision, (shared, moment) in zip(decisions, moments, strict=True)
+    }
+    held = {shared.key: _held_symbols(shared) for shared, _ in moments}
+    holders = {key: None if fired[key] else held[key] for key in fired if fired[key] or held[key]}
     ranges = user_ranges.of_configs(tx, holders, asking.USERS_A_PIECE) if holders else {}
     for decision, (shared, moment) in zip(decisions, moments, strict=True):
         for users in ranges.get(shared.key, ()):
             firings = fired[shared.key]
-            if _held_symbols(shared):
+            if held[shared.key]:
                 found = positions.held_in_range(tx, shared.key, users.first_uid, users.last_uid)
                 firings = tuple(_firings(decision, shared, moment, found)) if found else firings
             if firings:

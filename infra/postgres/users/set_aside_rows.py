@@ -7,6 +7,7 @@ from typing import Literal
 
 from common.messages import Audience
 from infra.postgres.database import Row, Transaction, to_json
+from infra.postgres.users.user_ranges import RANGES, range_values
 
 Kind = Literal[
     "corporate action",
@@ -81,17 +82,13 @@ def add_users(tx: Transaction, reasons: Mapping[str, str], now: datetime) -> Non
 def forget_users(tx: Transaction, audiences: Sequence[Audience]) -> None:
     """Forget of whom it was remembered: they could be asked again, or need not be."""
     tx.run(
-        """
+        f"""
         DELETE FROM set_aside_rows r
-        USING unnest(CAST(:keys AS text[]), CAST(:first_uids AS text[]),
-                     CAST(:last_uids AS text[])) AS range (config_key, first_uid, last_uid),
-              user_trading_config c
+        USING {RANGES} AS range (config_key, first_uid, last_uid), user_trading_config c
         WHERE r.kind = 'user' AND c.firebase_uid = r.name AND c.config_key = range.config_key
           AND r.name BETWEEN range.first_uid AND range.last_uid
         """,
-        keys=[each.config_key for each in audiences],
-        first_uids=[each.first_uid for each in audiences],
-        last_uids=[each.last_uid for each in audiences],
+        **range_values(audiences),
     )
 
 

@@ -55,19 +55,29 @@ def of_configs(
     return ranges
 
 
+# The ranges of audiences, as rows of a statement; the values are those of `range_values`.
+RANGES = "unnest(CAST(:keys AS text[]), CAST(:first_uids AS text[]), CAST(:last_uids AS text[]))"
+
+
+def range_values(audiences: Sequence[Audience]) -> dict[str, list[str]]:
+    """Name the values of `RANGES`."""
+    return {
+        "keys": [each.config_key for each in audiences],
+        "first_uids": [each.first_uid for each in audiences],
+        "last_uids": [each.last_uid for each in audiences],
+    }
+
+
 def uids_of_each(tx: Transaction, audiences: Sequence[Audience]) -> list[list[str]]:
     """Read the enabled users of each audience, in the database's order."""
     rows = tx.rows(
-        """
+        f"""
         SELECT (SELECT json_agg(firebase_uid ORDER BY firebase_uid) FROM user_trading_config
                 WHERE enabled AND config_key = range.config_key
                   AND firebase_uid BETWEEN range.first_uid AND range.last_uid) AS uids
-        FROM unnest(CAST(:keys AS text[]), CAST(:first_uids AS text[]), CAST(:last_uids AS text[]))
-            WITH ORDINALITY AS range (config_key, first_uid, last_uid, place)
+        FROM {RANGES} WITH ORDINALITY AS range (config_key, first_uid, last_uid, place)
         ORDER BY place
         """,
-        keys=[each.config_key for each in audiences],
-        first_uids=[each.first_uid for each in audiences],
-        last_uids=[each.last_uid for each in audiences],
+        **range_values(audiences),
     )
     return [row["uids"] or [] for row in rows]
