@@ -41,9 +41,9 @@ from tests.bench.year import store_orders
 _EXPECTED = FOLDER / "counts.json"
 _FEW, _MANY = 1_500, 6_000
 _ORDERS = 20_000
-# Pages of a statement depend on how full they are, and on how deep their indexes, which are empty
-# for the first that is asked; a scan of what is others' is far above that.
-_MOST_PAGES = {"among many": 1.25, "after a year": 1.8}
+# Pages of a statement depend on how full they are, and on how deep their indexes; a scan of what is
+# others' is far above that.
+_MOST_PAGES = {"among many": 1.25, "after a year": 1.5}
 
 
 def main() -> None:
@@ -105,7 +105,8 @@ def _pages_after_a_year(server: str, database: Database) -> float:
 def _asked(database: Database, seen: list[str]) -> Iterator[tuple[str, float]]:
     ask_all(database, LIMITS, NOW)
     yield "statements of a tick that asks", len(seen)
-    (piece, *_) = announced(database)
+    (first, piece, *_) = announced(database)
+    ask_piece(database, first, LIMITS, NOW)  # into indexes that are empty
     yield "pages a user", _pages_of_a_claim(database, piece) / piece.audiences[0].users
     seen.clear()
     ask_piece(database, piece, LIMITS, NOW)
