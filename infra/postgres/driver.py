@@ -109,6 +109,11 @@ def _tcp_socket(host: str, port: int, timeout_seconds: float) -> socket.socket:
 
 def array_literal(values: list[object]) -> str:
     """Write an array as the server reads it; the driver looks at every letter of a text for it."""
+    if set(map(type, values)) == {str}:
+        joined = '","'.join(map(str, values))
+        # A thousand uids at once: no text has anything to escape but the quotes put between them.
+        if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):
+            return '{"' + joined + '"}'
     return "{" + ",".join(map(_element, values)) + "}"
 
 
