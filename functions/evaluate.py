@@ -27,7 +27,7 @@ from infra.workflows.deciding import ConfigEvaluation, decide
 log = logging.getLogger(__name__)
 
 # A piece is a transaction: short enough to hold nobody up, long enough to be worth its commit.
-CONFIGS_A_PIECE = 10
+CONFIGS_A_PIECE = 20
 # More than these are asked by others, side by side: nobody waits until a tick has asked a thousand.
 USERS_AT_ONCE = 100
 AUDIENCES_A_MESSAGE = 100
