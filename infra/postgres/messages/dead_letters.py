@@ -90,7 +90,7 @@ def retry(tx: Transaction, ids: Sequence[int], now: datetime) -> list[int]:
             RETURNING *
         ), stored AS (
             INSERT INTO outbox (message_id, topic, ordering_key, payload, created_at)
-            SELECT message_id, topic, ordering_key, CAST(payload AS jsonb), :now
+            SELECT message_id, topic, ordering_key, CAST(payload AS json), :now
             FROM retried ORDER BY id
         )
         SELECT id FROM retried ORDER BY id

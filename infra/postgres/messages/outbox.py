@@ -70,7 +70,7 @@ def add(tx: Transaction, message: Message, ordering_key: str, now: datetime) -> 
     """Store a message; it is published after the transaction commits."""
     tx.run(
         "INSERT INTO outbox (topic, ordering_key, payload, created_at)"
-        " VALUES (:topic, :ordering_key, CAST(:payload AS jsonb), :now)",
+        " VALUES (:topic, :ordering_key, CAST(:payload AS json), :now)",
         topic=message.topic,
         ordering_key=ordering_key,
         payload=message.model_dump_json(),

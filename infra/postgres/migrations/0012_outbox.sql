@@ -3,12 +3,15 @@
 --
 -- The messages of one ordering key stand in one lane, and a lane of a topic has one relay at a time:
 -- so that each key's order is kept, while several relays empty several lanes.
+--
+-- A payload is `json`, the text itself: it is read once, to be sent. As `jsonb` it would be taken apart
+-- and put together again on its way in, on its way out, and to be measured.
 CREATE TABLE outbox (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     message_id   text NOT NULL DEFAULT CAST(gen_random_uuid() AS text),
-    topic        text NOT NULL,
-    ordering_key text NOT NULL,
-    payload      jsonb NOT NULL,
+    topic        text COLLATE "C" NOT NULL,
+    ordering_key text COLLATE "C" NOT NULL,
+    payload      json NOT NULL,
     created_at   timestamptz NOT NULL,
     published_at timestamptz,
     lane         integer NOT NULL GENERATED ALWAYS AS (hashtext(ordering_key) & 31) STORED

@@ -132,7 +132,8 @@ _LAST_FIRED = """coalesce(
     '-infinity')"""
 _CLAIM = f"""
     WITH proposed AS MATERIALIZED (
-        SELECT each.*, terms || shown AS announced,
+        -- Of the message, what a config's questions have in common: all but its opening brace.
+        SELECT each.*, substr(CAST(terms || shown AS text), 2) AS common,
                o.symbol, o.price, o.reference, o.pct, o.as_of, o.snapshot_ids, o.config_hash,
                jsonb_populate_record(CAST(NULL AS trade_orders), ordered) AS ordering
         FROM jsonb_to_recordset(CAST(:proposed AS jsonb)) AS each (
@@ -207,9 +208,11 @@ _ASK = """    ), pending AS (
                :pipeline_step, terms
         FROM flows JOIN proposed USING (n)
     ), announced AS (
-        INSERT INTO outbox (topic, ordering_key, payload, created_at)
-        SELECT :topic, firebase_uid,
-               announced || jsonb_build_object('question_id', id, 'firebase_uid', firebase_uid),
+        -- Its message has the question's id: one less that must be made up.
+        INSERT INTO outbox (message_id, topic, ordering_key, payload, created_at)
+        SELECT CAST(id AS text), :topic, firebase_uid,
+               CAST(format('{"question_id": "%s", "firebase_uid": %s, %s',
+                           id, to_json(firebase_uid), common) AS json),
                :now
         FROM flows JOIN proposed USING (n)
     )
@@ -226,7 +229,7 @@ _ORDER = f"""
         FROM ordered JOIN candidates USING (firebase_uid)
     ), announced AS (
         INSERT INTO outbox (topic, ordering_key, payload, created_at)
-        SELECT :topic, firebase_uid, jsonb_build_object('order_id', order_id), :now FROM ordered
+        SELECT :topic, firebase_uid, json_build_object('order_id', order_id), :now FROM ordered
     )
 """
 
