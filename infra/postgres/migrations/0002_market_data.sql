@@ -3,10 +3,10 @@
 
 CREATE TABLE market_data_snapshots (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    symbol      text NOT NULL,
+    symbol      text COLLATE "C" NOT NULL,
     asset_class text NOT NULL DEFAULT 'us_equity',
-    feed        text NOT NULL DEFAULT 'iex',
-    metric      text NOT NULL,
+    feed        text COLLATE "C" NOT NULL DEFAULT 'iex',
+    metric      text COLLATE "C" NOT NULL,
     price       numeric,
     volume      numeric,
     as_of       timestamptz NOT NULL,
@@ -36,7 +36,7 @@ CREATE INDEX market_data_snapshots_prunable ON market_data_snapshots (created_at
 -- When each distinct data input was last fetched. Inputs are shared by all users who state the same
 -- one, so the cursor belongs to the input and not to a user: a tick touches inputs, not users.
 CREATE TABLE ingest_cursors (
-    input_key      text PRIMARY KEY,
+    input_key      text COLLATE "C" PRIMARY KEY,
     last_fetch_at  timestamptz NOT NULL
 );
 

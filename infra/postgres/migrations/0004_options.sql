@@ -1,8 +1,8 @@
 -- The contracts that the broker lists: fetched once a day, so that each poll knows what to ask for.
 -- A scanned contract that nobody holds is known by its `listing_id`; trades count from 1.
 CREATE TABLE option_contracts (
-    contract      text PRIMARY KEY,
-    underlying    text NOT NULL,
+    contract      text COLLATE "C" PRIMARY KEY,
+    underlying    text COLLATE "C" NOT NULL,
     type          text NOT NULL CHECK (type IN ('call', 'put')),
     strike        numeric NOT NULL,
     expiry        date NOT NULL,
@@ -17,13 +17,13 @@ CREATE INDEX option_contracts_by_expiry ON option_contracts (underlying, expiry)
 -- index is also how the latest row of a contract is found.
 CREATE TABLE option_snapshots (
     id                 bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    contract           text NOT NULL,
+    contract           text COLLATE "C" NOT NULL,
     underlying         text NOT NULL,
     type               text NOT NULL,
     strike             numeric NOT NULL,
     expiry             date NOT NULL,
     style              text NOT NULL,
-    feed               text NOT NULL,
+    feed               text COLLATE "C" NOT NULL,
     bid                numeric,
     ask                numeric,
     bid_size           numeric,

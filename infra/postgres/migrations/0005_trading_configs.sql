@@ -1,5 +1,5 @@
 CREATE TABLE trading_config_templates (
-    name       text PRIMARY KEY,
+    name       text COLLATE "C" PRIMARY KEY,
     config     jsonb NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -7,12 +7,12 @@ CREATE TABLE trading_config_templates (
 -- `config_key` is equal for users whose template and override are equal: rules are evaluated once
 -- per key, however many users share it.
 CREATE TABLE user_trading_config (
-    firebase_uid  text PRIMARY KEY REFERENCES users (firebase_uid),
+    firebase_uid  text COLLATE "C" PRIMARY KEY REFERENCES users (firebase_uid),
     template_name text REFERENCES trading_config_templates (name),
     config        jsonb NOT NULL DEFAULT '{}',
     enabled       boolean NOT NULL DEFAULT false,
     updated_at    timestamptz NOT NULL DEFAULT now(),
-    config_key    text NOT NULL GENERATED ALWAYS AS (
+    config_key    text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
         md5(coalesce(template_name, '') || ' ' || config::text)
     ) STORED
 );
@@ -24,7 +24,7 @@ CREATE INDEX user_trading_config_by_key ON user_trading_config (config_key, fire
 -- the app may write there. One of another shape would fail the statement that asks many users at once.
 -- Its user is one of a config, and is not looked up once more for each of a million.
 CREATE TABLE trading_cursors (
-    firebase_uid text PRIMARY KEY,
+    firebase_uid text COLLATE "C" PRIMARY KEY,
     last_eval_at timestamptz,
     context      jsonb NOT NULL DEFAULT '{}' CHECK (
         jsonb_typeof(context) = 'object'
@@ -36,8 +36,8 @@ CREATE TABLE trading_cursors (
 -- What each config of enabled users watches, by the input's id in it; `input_key` is that of
 -- `ingest_cursors`. A config that would exceed the server's cap of symbols is not among them.
 CREATE TABLE config_inputs (
-    config_key text NOT NULL,
-    input_id   text NOT NULL,
+    config_key text COLLATE "C" NOT NULL,
+    input_id   text COLLATE "C" NOT NULL,
     input_key  text NOT NULL,
     symbols    text[] NOT NULL,
     poll_interval_seconds integer NOT NULL,

@@ -2,10 +2,10 @@
 -- statement (`questions`, `trade_orders`), and is not looked up once more for each of a million.
 CREATE TABLE opportunities (
     id           uuid PRIMARY KEY,
-    firebase_uid text NOT NULL,
-    rule_id      text NOT NULL,
+    firebase_uid text COLLATE "C" NOT NULL,
+    rule_id      text COLLATE "C" NOT NULL,
     rule_type    text NOT NULL,
-    symbol       text NOT NULL,
+    symbol       text COLLATE "C" NOT NULL,
     price        numeric NOT NULL,
     reference    numeric,
     pct          numeric,

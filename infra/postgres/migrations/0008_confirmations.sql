@@ -5,8 +5,8 @@ CREATE TABLE confirmations (
     question_id    uuid PRIMARY KEY,
     opportunity_id uuid NOT NULL,
     follow_up_of   uuid REFERENCES confirmations (question_id),
-    firebase_uid   text NOT NULL,
-    rule_id        text NOT NULL,
+    firebase_uid   text COLLATE "C" NOT NULL,
+    rule_id        text COLLATE "C" NOT NULL,
     status         text NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'approve', 'reject', 'ambiguous', 'expired', 'withdrawn')),
     asked_at       timestamptz NOT NULL,

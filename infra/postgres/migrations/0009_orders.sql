@@ -11,9 +11,9 @@ CREATE FUNCTION consent_hash(origin uuid, firebase_uid text, consented text) RET
 -- and has expired, so that it is denied and never sent.
 CREATE TABLE trade_orders (
     id               uuid PRIMARY KEY,
-    firebase_uid     text NOT NULL REFERENCES users (firebase_uid),
-    client_order_id  text NOT NULL UNIQUE CHECK (length(client_order_id) <= 128),
-    alpaca_order_id  text UNIQUE,
+    firebase_uid     text COLLATE "C" NOT NULL REFERENCES users (firebase_uid),
+    client_order_id  text COLLATE "C" NOT NULL UNIQUE CHECK (length(client_order_id) <= 128),
+    alpaca_order_id  text COLLATE "C" UNIQUE,
     symbol           text NOT NULL,
     side             text NOT NULL CHECK (side IN ('buy', 'sell')),
     order_type       text NOT NULL,
@@ -73,6 +73,6 @@ CREATE INDEX trade_orders_of_user ON trade_orders (firebase_uid, created_at DESC
 -- When the broker was last asked about all open orders (`poll`), and until when the stream of order
 -- updates was whole (`stream`).
 CREATE TABLE order_tracking (
-    source  text PRIMARY KEY CHECK (source IN ('poll', 'stream')),
+    source  text COLLATE "C" PRIMARY KEY CHECK (source IN ('poll', 'stream')),
     seen_at timestamptz NOT NULL
 );

@@ -16,8 +16,8 @@ CREATE INDEX fills_filled_at ON fills (filled_at);
 -- The life of a position, from flat to flat. `qty` is what is held now, below zero when short.
 CREATE TABLE trades (
     id               integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    firebase_uid     text NOT NULL REFERENCES users (firebase_uid),
-    symbol           text NOT NULL,
+    firebase_uid     text COLLATE "C" NOT NULL REFERENCES users (firebase_uid),
+    symbol           text COLLATE "C" NOT NULL,
     asset_class      text NOT NULL,
     qty              numeric NOT NULL,
     avg_entry_price  numeric NOT NULL,

@@ -1,6 +1,6 @@
 -- The kill switch: everybody's (`*`) and each user's. A row that has run out (`until`) counts no more.
 CREATE TABLE trading_controls (
-    scope  text PRIMARY KEY,
+    scope  text COLLATE "C" PRIMARY KEY,
     state  text NOT NULL CHECK (state IN ('active', 'reducing', 'halted')),
     reason text NOT NULL,
     set_by text NOT NULL,

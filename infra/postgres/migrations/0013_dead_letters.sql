@@ -2,9 +2,9 @@
 -- fails again it is open again.
 CREATE TABLE dead_letters (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    consumer     text NOT NULL,
+    consumer     text COLLATE "C" NOT NULL,
     topic        text NOT NULL,
-    message_id   text NOT NULL,
+    message_id   text COLLATE "C" NOT NULL,
     ordering_key text NOT NULL DEFAULT '',
     payload      text NOT NULL,
     error        text NOT NULL,

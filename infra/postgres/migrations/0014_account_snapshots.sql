@@ -7,7 +7,7 @@ CREATE TABLE account_equity (
 
 -- The two-sided quotes of what is held (stocks and crypto), once per quarter of an hour.
 CREATE TABLE position_quotes (
-    symbol text NOT NULL,
+    symbol text COLLATE "C" NOT NULL,
     as_of  timestamptz NOT NULL,
     bid    numeric NOT NULL CHECK (bid > 0),
     ask    numeric NOT NULL CHECK (ask > 0),

@@ -4,9 +4,9 @@
 -- The broker's corporate actions, and those that its records alone show (`inferred`). Prices and
 -- positions from before `ex_date` are restated once, when `applied_at` is set.
 CREATE TABLE corporate_actions (
-    id           text PRIMARY KEY,
+    id           text COLLATE "C" PRIMARY KEY,
     kind         text NOT NULL,
-    symbol       text NOT NULL,
+    symbol       text COLLATE "C" NOT NULL,
     ex_date      date NOT NULL,
     effect       text NOT NULL CHECK (effect IN ('shares', 'cash', 'price', 'unexplained', 'none')),
     new_rate     numeric NOT NULL CHECK (new_rate > 0),
@@ -29,7 +29,7 @@ CREATE TABLE position_adjustments (
     symbol         text NOT NULL,
     kind           text NOT NULL,
     is_restatement boolean NOT NULL,
-    reference      text NOT NULL,
+    reference      text COLLATE "C" NOT NULL,
     qty_before     numeric NOT NULL,
     qty_after      numeric NOT NULL,
     entry_before   numeric NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE position_adjustments (
 
 -- Executions in the account that no order of ours made.
 CREATE TABLE manual_fills (
-    activity_id text PRIMARY KEY,
+    activity_id text COLLATE "C" PRIMARY KEY,
     symbol      text NOT NULL,
     qty         numeric NOT NULL CHECK (qty <> 0),
     price       numeric NOT NULL,
@@ -51,14 +51,14 @@ CREATE TABLE manual_fills (
 
 -- What is held beside our users' positions, by symbol as the broker lists it.
 CREATE TABLE manual_holdings (
-    symbol     text PRIMARY KEY,
+    symbol     text COLLATE "C" PRIMARY KEY,
     qty        numeric NOT NULL,
     updated_at timestamptz NOT NULL
 );
 
 -- The symbols of which the broker's records and ours differ, as of the last reconciliation.
 CREATE TABLE position_drifts (
-    symbol   text PRIMARY KEY,
+    symbol   text COLLATE "C" PRIMARY KEY,
     ours     numeric NOT NULL,
     brokers  numeric NOT NULL,
     found_at timestamptz NOT NULL

@@ -3,7 +3,7 @@
 -- The newest answer to a question that several orders ask, by its path; and the orders that were
 -- approved when it was asked for.
 CREATE TABLE broker_answers (
-    path       text PRIMARY KEY,
+    path       text COLLATE "C" PRIMARY KEY,
     answer     jsonb NOT NULL,
     read_at    timestamptz NOT NULL,
     counts_for uuid[] NOT NULL DEFAULT '{}'

@@ -55,9 +55,9 @@ def open_trades(tx: Transaction, symbol: str, before: datetime | None = None) ->
     """
     tx.rows(
         f"""
-        SELECT u.firebase_uid FROM users u
-        WHERE EXISTS (SELECT FROM trades t WHERE t.firebase_uid = u.firebase_uid AND {where})
-        ORDER BY u.firebase_uid FOR UPDATE
+        SELECT firebase_uid FROM users
+        WHERE firebase_uid IN (SELECT t.firebase_uid COLLATE "default" FROM trades t WHERE {where})
+        ORDER BY firebase_uid FOR UPDATE
         """,
         symbol=symbol,
         before=before,

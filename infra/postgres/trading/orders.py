@@ -72,8 +72,10 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
     row = tx.row(
         f"""
         WITH owner AS MATERIALIZED (
-            SELECT u.firebase_uid FROM users u JOIN trade_orders o USING (firebase_uid)
-            WHERE o.id = :id FOR UPDATE OF u
+            SELECT firebase_uid FROM users
+            WHERE firebase_uid = (SELECT firebase_uid COLLATE "default" FROM trade_orders
+                                  WHERE id = :id)
+            FOR UPDATE
         )
         {SELECT} WHERE id = :id AND firebase_uid = (SELECT firebase_uid FROM owner) FOR UPDATE
         """,

@@ -603,6 +603,25 @@ class TestMigrate:
         assert second == []
         assert {"users", "questions", "trade_orders", "outbox"} <= tables(empty)
 
+    def test_what_is_looked_up_by_text_is_compared_byte_by_byte(self, empty: Database) -> None:
+        migrate(empty)
+
+        compared = rows(
+            empty,
+            """
+            SELECT DISTINCT format('%s.%s', c.relname, a.attname) AS what, l.collname
+            FROM pg_index i
+            JOIN pg_class c ON c.oid = i.indrelid
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY(i.indkey)
+            JOIN pg_collation l ON l.oid = a.attcollation
+            WHERE c.relnamespace = CAST('public' AS regnamespace)
+            """,
+        )
+
+        others = {each["what"] for each in compared if each["collname"] != "C"}
+        assert others == {"users.firebase_uid", "schema_migrations.name"}
+        assert len(compared) > len(others)
+
     def test_three_at_once_apply_it_once(self, empty_url: str) -> None:
         together = threading.Barrier(3)
 
@@ -809,10 +828,15 @@ class TestConnector:
 
 # Postgres holds every letter but NUL, and no half of a surrogate pair.
 _TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
+_ODD_TEXTS = _TEXTS | st.sampled_from(['"', "\\", "{}", "NULL", "", '","'])
 
 
 @settings(max_examples=10)
-@given(st.lists(st.none() | _TEXTS | st.sampled_from(['"', "\\", "{}", "NULL", ""]), min_size=10))
+@given(
+    st.lists(st.none() | _ODD_TEXTS, min_size=10)
+    | st.lists(_ODD_TEXTS)
+    | st.lists(st.text("a ,{}'", max_size=3))
+)
 def test_texts_in_an_array_come_back_as_they_went_in(
     postgres: str, texts: list[str | None]
 ) -> None:
