@@ -55,6 +55,7 @@ def open_trades(tx: Transaction, symbol: str, before: datetime | None = None) ->
     """
     tx.rows(
         f"""
+        -- Compared as the app's index compares, so that they are found there.
         SELECT firebase_uid FROM users
         WHERE firebase_uid IN (SELECT t.firebase_uid COLLATE "default" FROM trades t WHERE {where})
         ORDER BY firebase_uid FOR UPDATE

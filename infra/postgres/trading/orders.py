@@ -72,6 +72,7 @@ def lock(tx: Transaction, order_id: UUID) -> Order:
     row = tx.row(
         f"""
         WITH owner AS MATERIALIZED (
+            -- Compared as the app's index compares, so that it is found there.
             SELECT firebase_uid FROM users
             WHERE firebase_uid = (SELECT firebase_uid COLLATE "default" FROM trade_orders
                                   WHERE id = :id)
