@@ -21,7 +21,13 @@ from pg8000.converters import timestamptz_in
 from pg8000.core import Context
 
 from common.errors import LockedError, OutcomeUnknownError, TradingError, TransientError
-from infra.postgres.driver import array_literal, execute, leaving_nothing_open, send_at_once
+from infra.postgres.driver import (
+    Statements,
+    array_literal,
+    execute,
+    leaving_nothing_open,
+    send_at_once,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +36,9 @@ _JSON, _JSONB, _TIMESTAMPTZ = 114, 3802, 1184
 # transaction was rolled back as a whole, so that running it again is safe.
 _TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
 _LOCKED = "55P03"
+# The server's function that finds that a statement, parsed before a migration, would return other
+# columns now. It is parsed anew.
+_RETURNS_OTHER_COLUMNS = "RevalidateCachedQuery"
 
 # An instance that vanished without closing holds its locks no longer than this.
 _SESSION = """
@@ -57,6 +66,7 @@ class Connection:
     def __init__(self, driver: pg8000.dbapi.Connection) -> None:
         """Prepare a connection that the driver has just opened."""
         self._driver = driver
+        self._statements = Statements()
         self._trust = _Trust.SYNCHRONIZED
         driver.register_in_adapter(_JSON, _exact_json)
         driver.register_in_adapter(_JSONB, _exact_json)
@@ -97,7 +107,7 @@ class Connection:
     def execute(self, sql: str, parameters: Mapping[str, object]) -> Context:
         """Run one statement; raises TransientError, or the driver's error for a bug."""
         with self._asking():
-            return execute(self._driver, sql, parameters)
+            return execute(self._driver, self._statements, sql, parameters)
 
     def commit(self) -> None:
         """Commit; raises OutcomeUnknownError when the connection is lost over it."""
@@ -167,6 +177,7 @@ class Connection:
                 yield
         except BaseException as error:
             self._trust = _trust_after(error)
+            self._statements.forget()
             raise
         self._trust = _Trust.SYNCHRONIZED
 
@@ -192,7 +203,7 @@ def translated() -> Iterator[None]:
         details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         if details.get("C") == _LOCKED:
             raise LockedError(f"database: {details.get('M')}") from error
-        if details.get("C") in _TRANSIENT_SQLSTATES:
+        if details.get("C") in _TRANSIENT_SQLSTATES or details.get("R") == _RETURNS_OTHER_COLUMNS:
             raise TransientError(f"database: {details.get('M')}") from error
         raise
     except OSError as error:

@@ -5,19 +5,26 @@ goodbye or the opening fails, it closes only one of the two: the collector finds
 send the rest, and complains.
 """
 
+import itertools
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import pg8000.dbapi
 from pg8000.converters import array_out, make_params
-from pg8000.core import NULL_BYTE, SYNC_MSG, Context, _flush, _write
+from pg8000.core import CLOSE, NULL_BYTE, STATEMENT, SYNC_MSG, Context, _flush, _write
 from pg8000.dbapi import convert_paramstyle
 
 # Ours are some hundred; what is put together of parts must not fill the memory.
 _STATEMENTS = 1024
+# A function has some dozens, each of which takes some of the server's memory.
+_STATEMENTS_A_SESSION = 100
+# So often the server plans what was parsed for the values at hand and for the tables as they are.
+# After that it may keep one plan for all values: what was empty then may have a million rows now.
+_PLANS_FOR_THE_VALUES = 5
 
 
 class DriverConnection(pg8000.dbapi.Connection):  # type: ignore[misc]
@@ -65,25 +72,68 @@ def connect(arguments: dict[str, Any]) -> DriverConnection:
         raise
 
 
-def execute(driver: pg8000.dbapi.Connection, sql: str, parameters: Mapping[str, object]) -> Context:
+@dataclass
+class _Prepared:
+    """A statement under its name in a session: how often it ran, and what its rows are made of."""
+
+    name: bytes
+    uses: int = 0
+    columns: Any = None
+    input_funcs: Any = None
+
+
+class Statements:
+    """The statements that one session has parsed."""
+
+    def __init__(self) -> None:
+        self._prepared: dict[str, _Prepared] = {}
+        self._numbers = itertools.count()
+
+    def prepared(self, statement: str) -> _Prepared:
+        """Return a statement's own; one that finds no room is parsed each time, without a name."""
+        if len(self._prepared) == _STATEMENTS_A_SESSION and statement not in self._prepared:
+            return _Prepared(NULL_BYTE)
+        return self._prepared.setdefault(statement, _Prepared(b"s%d\0" % next(self._numbers)))
+
+    def forget(self) -> None:
+        """Parse everything anew, under other names: what a statement returns may have changed."""
+        self._prepared.clear()
+
+
+def execute(
+    driver: pg8000.dbapi.Connection,
+    statements: Statements,
+    sql: str,
+    parameters: Mapping[str, object],
+) -> Context:
     """Run one statement with parameters (`:name`); return its `columns`, `rows` and `row_count`.
 
     One round trip, where the driver's own way takes three: it waits for a reply to each message,
-    and the server answers them all after the last (extended query protocol, pipelining).
+    and the server answers them all after the last (extended query protocol, pipelining). What has
+    been parsed is not parsed again. After an error, `statements` is to be forgotten.
     """
     if not parameters:
         return driver.execute_simple(sql)
     statement, names = _numbered(sql)
     # Whatever cannot be converted is found before anything is sent.
     values = make_params(driver.py_types, [parameters[name] for name in names])
-    driver.send_PARSE(NULL_BYTE, statement)
-    driver.send_DESCRIBE_STATEMENT(NULL_BYTE)
-    driver.send_BIND(NULL_BYTE, values)
-    driver.send_EXECUTE()
     reply = Context(statement)
+    prepared = statements.prepared(statement)
+    if prepared.uses % _PLANS_FOR_THE_VALUES:
+        reply.columns, reply.input_funcs = prepared.columns, prepared.input_funcs
+        reply.rows = None if prepared.columns is None else []
+    else:
+        if prepared.uses:
+            driver._send_message(CLOSE, STATEMENT + prepared.name)  # noqa: SLF001 (pg8000's only way)
+        driver.send_PARSE(prepared.name, statement)
+        driver.send_DESCRIBE_STATEMENT(prepared.name)
+    driver.send_BIND(prepared.name, values)
+    driver.send_EXECUTE()
     _write(driver._sock, SYNC_MSG)  # noqa: SLF001 (pg8000's only way)
     _flush(driver._sock)  # noqa: SLF001 (pg8000's only way)
     driver.handle_messages(reply)
+    prepared.uses += 1
+    prepared.columns, prepared.input_funcs = reply.columns, reply.input_funcs
     return reply
 
 

@@ -150,6 +150,7 @@ def test_under_gunicorn_the_worker_ends_and_a_fresh_one_serves(
 
     before = questions()
     ignore_trailing_blanks(db)
+    parsed_before = questions()
     mixed_up = questions()
     mend(db)
     while workers() == 1:
@@ -157,6 +158,7 @@ def test_under_gunicorn_the_worker_ends_and_a_fresh_one_serves(
     after = questions()
 
     assert (before.status_code, len(before.json()["questions"])) == (200, 1)
+    assert parsed_before.status_code == 503  # the statement would return another type now
     assert mixed_up.status_code == 500
     assert "foreign_row_read" in gunicorn.log.read_text()
     assert (after.status_code, after.json()) == (200, before.json())
