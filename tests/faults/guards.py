@@ -22,7 +22,7 @@ class Mutation:
 
 
 _ORDERS, _SUBMIT = "infra/postgres/trading/orders.py", "functions/submit_order.py"
-_USER_LOCK = Edit(_ORDERS, " FOR UPDATE OF u\n", "\n")
+_USER_LOCK = Edit(_ORDERS, "WHERE id = :id)\n            FOR UPDATE\n", "WHERE id = :id)\n")
 _ORDER_LOCK = Edit(_ORDERS, "FROM owner) FOR UPDATE\n", "FROM owner)\n")
 
 _LOOK_UP = """\
