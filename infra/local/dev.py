@@ -1,11 +1,9 @@
 """`countersign dev`: the stack kept running, for an app developer to script against."""
 
-import signal
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from common.messages import QuestionCreated, TradeUpdate
@@ -29,13 +27,12 @@ from infra.local.stack import (
 from infra.postgres.console import questions
 from infra.postgres.database import Row
 from infra.runtime.clock import Clock, SystemClock
+from infra.runtime.ending import Ending
 from infra.runtime.schedules import load_schedules
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.market.recording import Recording
 
-# How often an ended functions process is looked for.
-_LOOK_SECONDS = 0.5
 _QUESTIONS_SHOWN = 10
 USERS = ("demo-user", "demo-user-2")
 
@@ -54,9 +51,7 @@ def dev(
 
     With a paper account the stack trades there, on the machine's clock; else on the simulator.
     """
-    ended = SimpleQueue[None]()  # an Event's lock could be held when the signal comes
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.put(None))
+    ending = Ending()
     folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(port, port + 1, port + 2) if port else Ports()
     users = [User(uid) for uid in USERS]
@@ -73,19 +68,10 @@ def dev(
         write_stack_file(folder, stack)
         _show_addresses(narrator, folder, stack)
         _show_waiting(narrator, known)
-        while not _has_ended(ended):
+        while not ending.has_come():
             if stack.functions.restart_if_dead():
                 narrator.step("Functions", "their process had ended: started again")
         narrator.step("Stop", "shutting down; the data stays")
-
-
-def _has_ended(ended: SimpleQueue[None]) -> bool:
-    """Wait a moment for the end."""
-    try:
-        ended.get(timeout=_LOOK_SECONDS)
-    except Empty:
-        return False
-    return True
 
 
 def _waiting(stack: Stack, clock: Clock) -> list[Row]:

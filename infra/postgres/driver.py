@@ -20,7 +20,7 @@ from pg8000.dbapi import convert_paramstyle
 
 # Ours are some hundred; what is put together of parts must not fill the memory.
 _STATEMENTS = 1024
-# A function has some dozens, each of which takes some of the server's memory.
+# A function has some dozens, each of which takes some 25 kB of the server's memory.
 _STATEMENTS_A_SESSION = 100
 # So often the server plans what was parsed for the values at hand and for the tables as they are.
 # After that it may keep one plan for all values: what was empty then may have a million rows now.

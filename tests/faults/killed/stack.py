@@ -4,15 +4,14 @@ Everything that it must remember is in FOLDER; many users are asked at every tic
 """
 
 import json
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 from infra.local.app_backend import AppBackend
 from infra.local.scheduler import LocalScheduler
 from infra.local.stack import Stack, User, local_stack
+from infra.runtime.ending import Ending
 from infra.runtime.schedules import load_schedules
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
@@ -43,8 +42,7 @@ def config() -> dict[str, Any]:
 
 def main(folder: Path, app_url: str) -> None:
     """Run until the end, which comes without a warning but once."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    ending = Ending()
     (folder / STACK_FILE).unlink(missing_ok=True)
     clock = SimulatedClock()
     simulator = SimulatedBroker(clock, database=folder / "broker.sqlite", always_open=True)
@@ -58,7 +56,7 @@ def main(folder: Path, app_url: str) -> None:
         LocalScheduler(load_schedules(), stack.functions.url, clock),
     ):
         _tell(folder, stack)
-        stop.wait()
+        ending.wait()
 
 
 def _dip(symbol: str) -> dict[str, Any]:
