@@ -91,9 +91,12 @@ class Statements:
 
     def prepared(self, statement: str) -> _Prepared:
         """Return a statement's own; one that finds no room is parsed each time, without a name."""
-        if len(self._prepared) == _STATEMENTS_A_SESSION and statement not in self._prepared:
+        if (known := self._prepared.get(statement)) is not None:
+            return known
+        if len(self._prepared) == _STATEMENTS_A_SESSION:
             return _Prepared(NULL_BYTE)
-        return self._prepared.setdefault(statement, _Prepared(b"s%d\0" % next(self._numbers)))
+        self._prepared[statement] = _Prepared(b"s%d\0" % next(self._numbers))
+        return self._prepared[statement]
 
     def forget(self) -> None:
         """Parse everything anew, under other names: what a statement returns may have changed."""
@@ -117,12 +120,9 @@ def execute(
     statement, names = _numbered(sql)
     # Whatever cannot be converted is found before anything is sent.
     values = make_params(driver.py_types, [parameters[name] for name in names])
-    reply = Context(statement)
     prepared = statements.prepared(statement)
-    if prepared.uses % _PLANS_FOR_THE_VALUES:
-        reply.columns, reply.input_funcs = prepared.columns, prepared.input_funcs
-        reply.rows = None if prepared.columns is None else []
-    else:
+    reply = Context(statement, columns=prepared.columns, input_funcs=prepared.input_funcs)
+    if prepared.uses % _PLANS_FOR_THE_VALUES == 0:
         if prepared.uses:
             driver._send_message(CLOSE, STATEMENT + prepared.name)  # noqa: SLF001 (pg8000's only way)
         driver.send_PARSE(prepared.name, statement)
