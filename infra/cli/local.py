@@ -3,11 +3,9 @@
 Each command imports what it runs by itself: it is heavy, and only one of them is wanted.
 """
 
-import contextlib
 import json
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from http import HTTPStatus
@@ -20,6 +18,7 @@ import click
 from common.config import TradingConfig
 from common.model import parse_json
 from infra.cli.options import AS_JSON, FILE, FOLDER, examples, number
+from infra.runtime.ending import Ending
 from infra.runtime.settings import default_limits, env_vars
 
 if TYPE_CHECKING:
@@ -87,9 +86,9 @@ def demo(
 
 
 def _until_ctrl_c() -> None:
+    ending = Ending()
     click.echo("  The console stays until Ctrl-C.", err=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
+    ending.wait()
 
 
 def _over_emulator(folder: Path, narrator: "Narrator") -> "Report":

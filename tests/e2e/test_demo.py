@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,19 @@ def test_it_prints_its_steps_for_a_person(tmp_path: Path) -> None:
     for step in ("Market", "Ingest", "Question", "Answer", "Guardrails", "Fill", "Snapshot"):
         assert step in done.stdout
     assert "All checks passed." in done.stdout
+
+
+def test_it_can_be_kept_until_it_is_told_to_end() -> None:
+    command = [*COUNTERSIGN, "demo", "--keep"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603 (ours)
+        assert process.stderr is not None
+        assert any("until Ctrl-C" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate()
+
+    assert process.returncode == 0
+    assert "All checks passed." in said
 
 
 def test_a_recorded_session_is_replayed_minute_by_minute(tmp_path: Path) -> None:
