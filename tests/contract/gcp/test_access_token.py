@@ -13,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth.compute_engine import _metadata
 from google.auth.exceptions import (
     DefaultCredentialsError,
     GoogleAuthError,
@@ -92,6 +93,24 @@ def test_who_cannot_be_reached_may_be_there_the_next_time(
     sign_in_as(monkeypatch, tmp_path, NOBODY)
 
     with pytest.raises(TransientError, match="TransportError"):
+        AccessToken("Pub/Sub", SCOPE).header()
+
+
+@pytest.mark.parametrize("platform", ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL"])
+def test_on_cloud_run_a_metadata_server_that_is_silent_may_answer_the_next_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str
+) -> None:
+    monkeypatch.setattr(_metadata, "_NO_GCE_CHECK", True)  # what it settles for after three looks
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    with pytest.raises(PermanentError, match="no credentials"):
+        AccessToken("Pub/Sub", SCOPE).header()
+
+    monkeypatch.setenv(platform, "countersign-submit-order")
+    with pytest.raises(TransientError, match="signing in failed"):
+        AccessToken("Pub/Sub", SCOPE).header()
+
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
+    with pytest.raises(PermanentError, match="no credentials"):
         AccessToken("Pub/Sub", SCOPE).header()
 
 
