@@ -60,28 +60,22 @@ def ask_all(database: Database, limits: ServerLimits, now: datetime) -> int:
         session = sessions.today(tx, now)
         failed_before = set_aside_configs.keys(tx)
     counts: list[tuple[int, int]] = []  # users looked at and users asked, by piece
-    asking_failed: set[str] = set()
+    at_once = min(USERS_AT_ONCE, asking.USERS_A_PIECE)
 
-    def evaluate_piece(piece: Sequence[SharedConfig], room: int | None = None) -> None:
-        if room is None:
-            most = min(USERS_AT_ONCE, asking.USERS_A_PIECE)
-            room = most - sum(users for users, _ in counts)
+    def evaluate_piece(piece: Sequence[SharedConfig], most: int = at_once) -> None:
+        room = most - sum(users for users, _ in counts)
         with database.transaction() as tx:
             moments = [(shared, context(shared, facts, session, now)) for shared in piece]
             decisions = decide(tx, moments)
             for decision in decisions:
                 decision.explain_missing(defective)
-            asking_failed.update(shared.key for shared in piece)
             count = fan_out(tx, decisions, room, limits, now)
-            asking_failed.difference_update(shared.key for shared in piece)
         counts.append(count)
 
     for piece in _pieces(watched, failed_before):
-        for shared, reason in isolation.isolated(piece, evaluate_piece):
-            if shared.key in asking_failed:  # one user's rows, maybe: `ask` finds out whose
-                failed += isolation.isolated([shared], partial(evaluate_piece, room=0))
-            else:
-                failed.append((shared, reason))
+        for shared, _ in isolation.isolated(piece, evaluate_piece):
+            # It may be one user's rows that cannot be asked about: `ask` finds out whose.
+            failed += isolation.isolated([shared], partial(evaluate_piece, most=0))
     with database.transaction() as tx:
         leave_out(tx, active.set_aside, failed, now)
         isolation.set_aside(tx, "market fact", defective, now)
