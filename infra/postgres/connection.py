@@ -28,6 +28,7 @@ from infra.postgres.driver import (
     leaving_nothing_open,
     send_at_once,
 )
+from infra.runtime.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,9 @@ _LOCKED = "55P03"
 # The server's function that finds that a statement, parsed before a migration, would return other
 # columns now. It is parsed anew.
 _RETURNS_OTHER_COLUMNS = "RevalidateCachedQuery"
+# A statement that this session parsed is not there, or one that it did not parse is: a pooler gives
+# each transaction a session of its choice. Locks that a session holds would be another's, too.
+_OF_ANOTHER_SESSION = frozenset({"26000", "42P05"})
 
 # An instance that vanished without closing holds its locks no longer than this.
 _SESSION = """
@@ -105,7 +109,10 @@ class Connection:
             self._check(self._state == _IN_TRANSACTION)
 
     def execute(self, sql: str, parameters: Mapping[str, object]) -> Context:
-        """Run one statement; raises TransientError, or the driver's error for a bug."""
+        """Run one statement; raises TransientError, or the driver's error for a bug.
+
+        Raises SettingsError where the session is not the same in each transaction.
+        """
         with self._asking():
             return execute(self._driver, self._statements, sql, parameters)
 
@@ -203,6 +210,12 @@ def translated() -> Iterator[None]:
         details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         if details.get("C") == _LOCKED:
             raise LockedError(f"database: {details.get('M')}") from error
+        if details.get("C") in _OF_ANOTHER_SESSION:
+            raise SettingsError(
+                "DATABASE_URL: a pooler changes the session between transactions; have it pool by"
+                " session, or name the server itself",
+                ["DATABASE_URL"],
+            ) from error
         if details.get("C") in _TRANSIENT_SQLSTATES or details.get("R") == _RETURNS_OTHER_COLUMNS:
             raise TransientError(f"database: {details.get('M')}") from error
         raise

@@ -10,6 +10,7 @@ from infra.postgres.database import Database, Transaction
 from infra.postgres.users import set_aside_rows
 from infra.postgres.users.set_aside_rows import Kind, SetAsideRow
 from infra.runtime import redaction
+from infra.runtime.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +26,13 @@ def isolated(
     """Work on all pieces at once; where that fails, on the halves, down to those that fail alone.
 
     Yields each of these and the reason. `work` must leave nothing behind when it raises, as a
-    transaction does. What may succeed another time (TransientError, OutcomeUnknownError) is no
-    piece's fault and is raised.
+    transaction does. What may succeed another time (TransientError, OutcomeUnknownError) and what
+    is wrong with the environment (SettingsError) is no piece's fault and is raised.
     """
     try:
         if pieces:
             work(pieces)
-    except (TransientError, OutcomeUnknownError):
+    except (TransientError, OutcomeUnknownError, SettingsError):
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, it must not stop the others)
         if len(pieces) == 1:

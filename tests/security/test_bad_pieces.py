@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from common.errors import TransientError
+from common.errors import OutcomeUnknownError, TradingError, TransientError
 from common.messages import SnapshotsIngested
 from infra.clients import Clients
 from infra.postgres.database import Database
-from infra.runtime.settings import Settings
+from infra.runtime.settings import Settings, SettingsError
 from infra.workflows.doctor import database_checks
 from infra.workflows.isolation import in_chunks, isolated
 from tests.conftest import NOON, enroll, function, rows
@@ -173,9 +173,14 @@ def test_the_pieces_that_fail_alone_are_named_and_all_others_are_done() -> None:
     assert [list(each) for each in in_chunks([1, 2, 3], 2)] == [[1, 2], [3]]
 
 
-def test_what_may_succeed_another_time_is_raised() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [TransientError("away"), OutcomeUnknownError("lost"), SettingsError("DATABASE_URL: a pooler")],
+)
+def test_what_is_no_pieces_fault_is_raised(error: TradingError) -> None:
     def work(_: Any) -> None:
-        raise TransientError("the database is away")
+        raise error
 
-    with pytest.raises(TransientError):
+    with pytest.raises(TradingError) as raised:
         list(isolated([1, 2], work))
+    assert raised.value is error

@@ -16,7 +16,7 @@ DESCRIPTIONS = {
     "CLOUD_SQL_IP": "Which address of the instance is used.",
     "DB_NAME": "The database at Cloud SQL.",
     "DB_USER": "The IAM user at Cloud SQL.",
-    "DATABASE_URL": "A `postgresql://` URL, in place of Cloud SQL.",
+    "DATABASE_URL": "A `postgresql://` URL, in place of Cloud SQL; a pooler must pool by session.",
     "DATABASE_POOL_SIZE": "Connections per instance.",
     "OUTBOX_RETENTION_DAYS": "How long published messages are kept.",
     "MARKET_DATA_RETENTION_DAYS": "How long market facts are kept.",

@@ -7,6 +7,7 @@ import pytest
 from common.errors import TransientError
 from infra.postgres.database import Database, Row, Transaction, connector
 from infra.postgres.driver import _STATEMENTS_A_SESSION
+from infra.runtime.settings import SettingsError
 from tests.conftest import rows
 
 LOOK_UP = "SELECT name, length FROM things WHERE name = :name"
@@ -96,3 +97,26 @@ def test_a_migration_beside_it_makes_a_statement_come_again(
         rows(one, everything, name="a")
 
     assert rows(one, everything, name="a") == [{"name": "a", "length": 1, "width": 7}]
+
+
+# What PgBouncer 1.18 was seen to do in its transaction mode: the next session never parsed what
+# this one did, and has parsed other things under the same names.
+@pytest.mark.parametrize(
+    ("other_session", "statement"),
+    [
+        ("DEALLOCATE ALL", LOOK_UP),
+        ("PREPARE s1 AS SELECT 1", "SELECT length FROM things WHERE name = :name"),
+    ],
+)
+def test_a_pooler_that_changes_the_session_between_transactions_is_named(
+    one: Database, other_session: str, statement: str
+) -> None:
+    rows(one, LOOK_UP, name="a")
+    with one.transaction() as tx:
+        tx.run(other_session)
+
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL: .* pool by session") as raised:
+        rows(one, statement, name="a")
+
+    assert raised.value.variables == ("DATABASE_URL",)
+    assert rows(one, LOOK_UP, name="a") == [{"name": "a", "length": 1}]
