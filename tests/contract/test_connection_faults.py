@@ -9,6 +9,7 @@ import gc
 import itertools
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -195,8 +196,11 @@ PARAMETERS = {
 }
 RESULTS = {
     "a number of more digits than Python reads": "('1' || repeat('0', 5000))::jsonb",
-    "a document that is nested too deep": "(repeat('[', 12000) || repeat(']', 12000))::jsonb",
 }
+if sys.version_info < (3, 14):  # which reads as deep as the server's stack lets it write
+    RESULTS["a document that is nested too deep"] = (
+        "(repeat('[', 12000) || repeat(']', 12000))::jsonb"
+    )
 
 
 class TestConversions:
