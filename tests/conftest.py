@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import functions_framework
+import httpcore  # noqa: F401 (see below)
 import hypothesis
 import pytest
 from werkzeug.test import Client
@@ -38,6 +39,9 @@ from infra.postgres.users import configs
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.workflows.config_store import DEFAULT_TEMPLATE
+
+# httpx imports httpcore with its first client, in whatever thread makes it. Coverage forgets what
+# another thread is importing at the moment when functions-framework adds to sys.path.
 
 # The official SDK imports a deprecated module of websockets, which warns once: here, where it is
 # let through, so that warnings stay errors in the tests themselves.

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from infra.auth.receipt_signature import verified
@@ -10,8 +9,6 @@ from infra.local.stack import RECEIPT_PUBLIC_KEY, Stack
 from tests.browser.conftest import Watched
 from tests.browser.steps import FAR, set_price, step_a_minute, swipe, wait_for_question
 from tests.conftest import rows
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def test_a_falling_price_is_asked_about_swiped_ordered_filled_traced_and_verified(

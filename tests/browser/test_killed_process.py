@@ -11,8 +11,6 @@ from tests.browser.conftest import TIMEOUT_MS, Watched
 from tests.browser.steps import FAR, step_a_minute, swipe, wait_for_question
 from tests.conftest import rows
 
-pytestmark = pytest.mark.timeout(300)
-
 
 def wait_until(happened: Callable[[], object]) -> None:
     deadline = time.monotonic() + TIMEOUT_MS / 1000

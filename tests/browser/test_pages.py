@@ -18,8 +18,6 @@ from tests.browser.conftest import SIZES, TIMEOUT_MS, Watched
 from tests.browser.steps import FAR, step_a_minute, swipe, wait_for_question
 from tests.conftest import rows
 
-pytestmark = pytest.mark.timeout(300)
-
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 CONFIG = "rules/config?user=demo-user"
 PAGES = ("", "questions", "orders", "rules", CONFIG, "market", "kpis", "operate")

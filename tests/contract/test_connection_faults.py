@@ -29,8 +29,6 @@ from infra.postgres.database import Database, connector
 from infra.postgres.driver import DriverConnection
 from tests.contract.faulty_socket import Direction, Wire, boundaries, record
 
-pytestmark = pytest.mark.timeout(300)
-
 
 class CancelledThread(BaseException):
     """What a framework raises inside a thread to end it."""

@@ -3,11 +3,8 @@
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.e2e.test_dev import dev
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def test_each_demo_user_reaches_his_own_config_with_his_token(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ from common.rules import Rule
 from tests.conftest import SHARED
 from tests.e2e.test_demo import MARKET_DATA, countersign, replay, write_bars
 
-pytestmark = pytest.mark.timeout(300)
-
 METRICS = [
     "last_trade",
     "daily_bar",

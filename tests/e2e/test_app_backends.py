@@ -20,8 +20,6 @@ from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from tests.conftest import ROOT, rows
 
-pytestmark = pytest.mark.timeout(120)
-
 EXAMPLES = ROOT / "docs/guides/examples"
 # One that runs TypeScript, whatever is installed beside it.
 NODE = Path(playwright.__file__).parent / "driver" / "node"

@@ -15,8 +15,6 @@ import pytest
 from common.market import NEW_YORK
 from tests.conftest import SHARED
 
-pytestmark = pytest.mark.timeout(240)
-
 MARKET_DATA = SHARED / "market-data"
 COUNTERSIGN = [sys.executable, "-m", "infra"]
 

@@ -11,8 +11,6 @@ from infra.local.stack import PROJECT
 from tests.contract.local.emulator import pubsub_emulator
 from tests.e2e.test_demo import countersign
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def test_it_is_skipped_with_a_reason_where_there_is_no_emulator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

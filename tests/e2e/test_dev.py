@@ -24,8 +24,6 @@ from tests.conftest import rows
 from tests.contract.simulator.stream_client import CONNECTED, client
 from tests.e2e.test_demo import COUNTERSIGN, countersign
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @contextmanager
 def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:

@@ -18,8 +18,6 @@ from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from tests.e2e.test_dev import dev, pending_question
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture
 def account() -> Iterator[str]:

@@ -14,8 +14,6 @@ from infra.local.selftest import guards, rules, silences
 from infra.local.selftest.result import Result
 from infra.local.selftest.run import show, show_json
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def selftest(
     *arguments: str, cwd: Path, environment: dict[str, str] | None = None

@@ -23,7 +23,7 @@ from tests.security.deployed import deployed
 from tests.unit.test_deployed import deployed_files
 
 PAGES = ("templates", "static")
-pytestmark = [pytest.mark.usefixtures("environment", "user"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.usefixtures("environment", "user")
 
 
 @contextmanager

@@ -6,13 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
 from tests.e2e.test_dev import dev, pending_question
 from tests.unit.docs.test_site import commands, json_blocks
-
-pytestmark = pytest.mark.timeout(300)
 
 PAGES = ("tutorial/first-question.md", "tutorial/your-own-rule.md", "guides/write-a-rule.md")
 # `countersign dev` runs already, in the environment that this test runs in.

@@ -17,7 +17,7 @@ from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 from tests.functions.steps import approved, event, order_row
 
-pytestmark = [pytest.mark.usefixtures("environment", "user"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.usefixtures("environment", "user")
 
 
 @pytest.fixture

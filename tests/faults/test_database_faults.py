@@ -29,7 +29,7 @@ from tests.conftest import NOON, USER, enroll, function, rows
 from tests.faults.proxy import Cut, Proxy
 from tests.functions.steps import asked, deliver, messages, submit, swipe, tick
 
-pytestmark = [pytest.mark.usefixtures("environment"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.usefixtures("environment")
 
 Call = Callable[[], TestResponse]
 Questions = list[tuple[str, UUID]]

@@ -27,8 +27,6 @@ from tests.faults.proof.users import PRICES, USERS
 from tests.faults.proof.workers import database_server, fresh_database
 from tests.faults.proof.world import World
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module")
 def harness() -> Iterator[Harness]:

@@ -16,7 +16,7 @@ from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 from tests.functions.pushes import DAY, Dashboard, change, push, results, running_dashboard, scan
 
-pytestmark = [pytest.mark.usefixtures("environment", "user"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.usefixtures("environment", "user")
 
 
 @pytest.fixture

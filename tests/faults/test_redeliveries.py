@@ -13,7 +13,7 @@ from infra.simulator.broker import SimulatedBroker
 from tests.conftest import enroll, function, rows
 from tests.functions.steps import deliver, submit, swipe, tick
 
-pytestmark = [pytest.mark.usefixtures("environment"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.usefixtures("environment")
 
 TABLES = ("opportunities", "questions", "confirmations", "trade_orders", "fills", "trades")
 

@@ -16,8 +16,6 @@ from infra.postgres.database import Database, connector
 from tests.conftest import rows
 from tests.faults.killed.run import run
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

@@ -19,8 +19,6 @@ from tests.functions.account.account import BASE, Account
 from tests.functions.steps import asked, deliver, tick
 from tests.security.hostile import STRANGE
 
-pytestmark = pytest.mark.timeout(900)  # some thousand requests, on any machine
-
 OK, UNPROCESSABLE = 200, 422
 NEIGHBOUR = "neighbour"
 

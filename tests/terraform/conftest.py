@@ -17,14 +17,9 @@ MISSING = "need terraform and terraform-check, which stands in for Google's prov
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where nothing can be planned, skip once for all tests of the plan, and deselect the rest.
-
-    The first of each worker waits for the plan, which takes minutes on a busy machine.
-    """
+    """Where nothing can be planned, skip once for all tests of the plan, and deselect the rest."""
     planned = [item for item in items if "deployment" in getattr(item, "fixturenames", ())]
     if CHECK.exists() and shutil.which("terraform"):
-        for item in planned:
-            item.add_marker(pytest.mark.timeout(900))
         return
     if planned:
         planned[0].add_marker(pytest.mark.skip(f"{len(planned)} tests of the plan {MISSING}"))

@@ -4,9 +4,12 @@ It speaks what Google's connector speaks: connection settings, a short-lived cli
 the connector's own key, and TLS 1.3 with client certificates on the proxy's fixed port.
 """
 
+import errno
+import selectors
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -160,6 +163,9 @@ class Google:
         return {"ephemeralCert": {"cert": self.authority.sign("client", key)}}
 
 
+_RECORD = 16 * 1024  # of TLS at most: what is read at once leaves nothing that no selector sees
+
+
 class Proxy:
     """The TLS end of the instance; `fail_over` cuts every connection, `stop` refuses new ones."""
 
@@ -167,7 +173,7 @@ class Proxy:
         folder = parse_qs(urlsplit(database_url).query)["host"][0]
         self._socket_file = f"{folder}/.s.PGSQL.5432"
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", _PORT), reuse_port=True)
+        self._listener = _listener()
         self._open: list[socket.socket] = []
         self._stopping = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -203,18 +209,31 @@ class Proxy:
         ):
             server.connect(self._socket_file)
             self._open += [client, server]
-            back = threading.Thread(target=_copy, args=(server, client), daemon=True)
-            back.start()
-            _copy(client, server)
-            back.join(5)
+            _relay(client, server)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+def _listener() -> socket.socket:
+    """Wait for the port, which another run of these tests may have on this machine."""
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", _PORT))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            time.sleep(0.05)
+
+
+def _relay(client: ssl.SSLSocket, server: socket.socket) -> None:
+    """Carry both ways until one end is gone; two threads must not share a TLS session."""
+    with selectors.DefaultSelector() as ready:
+        ready.register(client, selectors.EVENT_READ, (client, server))
+        ready.register(server, selectors.EVENT_READ, (server, client))
+        while True:
+            for key, _ in ready.select():
+                source, target = key.data
+                if not (data := source.recv(_RECORD)):
+                    return
+                target.sendall(data)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.conftest import NOON, rows
 from tests.functions.orders.approvals import approve, enroll_unasked
 from tests.functions.steps import messages, submit, tick
 
-pytestmark = [pytest.mark.usefixtures("environment"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.usefixtures("environment")
 
 APPROVALS = 500
 LIMIT = 200  # as the response headers state it: orders may use 160
