@@ -29,7 +29,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 # Whatever a page waits for comes with the next tick or two.
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 600_000
 
 
 @dataclass

@@ -42,7 +42,7 @@ def test_functions_killed_while_an_order_is_on_its_way_lose_nothing_and_order_on
     assert order == {"status": "filled", "client_order_id": placed.client_order_id}
     assert len(rows(stack.database, "SELECT 1 FROM trade_fills")) == 1
     assert len(rows(stack.database, "SELECT 1 FROM trades")) == 1
-    assert stack.bus.drain(60)
+    assert stack.bus.drain(600)
     assert [each.status for each in stack.app.updates].count("filled") == 1
     assert not rows(stack.database, "SELECT 1 FROM dead_letters")
     console.open("orders")

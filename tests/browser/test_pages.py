@@ -98,7 +98,7 @@ def without_scripts(chromium: Any, stack: Stack) -> Iterator[Watched]:
 def test_without_scripts_a_question_can_be_answered(without_scripts: Watched, stack: Stack) -> None:
     stack.simulator.market.set_price("SPY", 480, live=True)
     stack.call("ingest").raise_for_status()
-    assert stack.bus.drain(60)
+    assert stack.bus.drain(600)
     page = without_scripts.open("questions")
 
     page.get_by_role("button", name="Approve").click()
@@ -131,7 +131,7 @@ def stopped_database(stack: Stack) -> Iterator[None]:
     server = get_server(data)
     postmaster = psutil.Process(server.get_pid())
     postmaster.send_signal(signal.SIGINT)
-    postmaster.wait(60)
+    postmaster.wait(600)
     try:
         yield
     finally:

@@ -49,7 +49,7 @@ def broker_address(broker: SimulatedBroker, broker_port: tuple[str, list[Simulat
 
 @pytest.fixture
 def http(broker_address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=broker_address, headers=KEYS, timeout=60) as client:
+    with httpx.Client(base_url=broker_address, headers=KEYS, timeout=600) as client:
         yield client
 
 

@@ -36,16 +36,16 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
         text=True,
     )
     stack_file = folder / ".countersign" / "stack.json"
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while not stack_file.exists():
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "no stack.json after four minutes"
+        assert time.monotonic() < deadline, "no stack.json"
         time.sleep(0.05)
     try:
         yield json.loads(stack_file.read_text())
     finally:
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=90)
+        output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
     assert not stack_file.exists()
     assert "Traceback" not in output
@@ -55,9 +55,9 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
 def pending_question(stack: dict[str, Any]) -> tuple[str, str]:
     """Wait for a question, as an app backend does, and read it."""
     database = Database(connector(stack["database_url"]), size=1)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (found := rows(database, "SELECT question_id, firebase_uid FROM confirmations")):
-        assert time.monotonic() < deadline, "nobody was asked within two minutes"
+        assert time.monotonic() < deadline, "nobody was asked"
         time.sleep(0.1)
     database.close()
     return str(found[0]["question_id"]), found[0]["firebase_uid"]
@@ -187,7 +187,7 @@ def test_a_dead_functions_process_is_started_again(tmp_path: Path) -> None:
         child.kill()
 
         # The port stays the parent's: what is asked meanwhile waits for the new process.
-        reply = httpx.get(f"http://127.0.0.1:{address}/console/", timeout=60)
+        reply = httpx.get(f"http://127.0.0.1:{address}/console/", timeout=600)
 
     assert reply.status_code == 200
 
@@ -198,9 +198,9 @@ def test_a_clock_that_is_moved_goes_on_and_so_do_the_ticks(tmp_path: Path) -> No
         moved = broker.put("/sim/clock", json={"advance_seconds": 3600}).raise_for_status().json()
         third_tick = datetime.fromisoformat(moved["now"]) + timedelta(minutes=3)
         database = Database(connector(stack["database_url"]), size=1)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while (last_fetch(database) or third_tick) <= third_tick:
-            assert time.monotonic() < deadline, "no third tick within two minutes"
+            assert time.monotonic() < deadline, "no third tick"
             time.sleep(0.1)
         database.close()
 

@@ -96,7 +96,7 @@ def test_the_simulator_is_used_when_it_is_asked_for(folder: Path, account: str) 
 
 def _awaited_order(sdk: Any, beginning: str) -> Any:
     """Return the order whose id begins so, once the account has it."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while True:
         orders = sdk.get_orders(filter=GetOrdersRequest(status=QueryOrderStatus.ALL))
         found = [each for each in orders if each.client_order_id.startswith(beginning)]

@@ -81,4 +81,4 @@ def test_a_crash_while_the_broker_is_asked_for_a_price_changes_nothing(
 
 def _post_and_lose(url: str, headers: dict[str, str], body: str) -> None:
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{url}/submit_order", headers=headers, content=body, timeout=30)
+        httpx.post(f"{url}/submit_order", headers=headers, content=body, timeout=600)

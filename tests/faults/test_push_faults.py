@@ -259,7 +259,7 @@ def test_a_crash_between_post_and_record_is_seen_and_made_good(
     between = results(db)
     simulator.clock.advance(timedelta(seconds=30))
     functions.start(os.environ)  # noqa: TID251
-    redelivered = httpx.post(f"{functions.url}/push_snapshot", json={}, timeout=30)
+    redelivered = httpx.post(f"{functions.url}/push_snapshot", json={}, timeout=600)
 
     assert between == ["sending"]
     assert redelivered.json()["status"] == "accepted", "the same content, and yet it is sent"
@@ -287,4 +287,4 @@ def test_after_a_crash_nothing_older_than_the_lost_attempt_is_sent(
 
 def _post_and_lose(url: str) -> None:
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{url}/push_snapshot", json={}, timeout=30)
+        httpx.post(f"{url}/push_snapshot", json={}, timeout=600)

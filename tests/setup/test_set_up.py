@@ -73,7 +73,7 @@ def test_a_set_up_that_was_killed_begins_anew_whatever_pip_is_configured_to_do(
         killed = subprocess.Popen(  # noqa: S603
             checkout.command, cwd=checkout.root, env=environment, start_new_session=True
         )
-        assert index.asked.wait(60)
+        assert index.asked.wait(600)
         _kill_all_of(killed)
         (checkout.packages / "measure-1.0.dist-info").mkdir()  # as pip leaves it in the middle
         (checkout.packages / "measure-1.0.dist-info" / "METADATA").write_text(

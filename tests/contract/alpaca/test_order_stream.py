@@ -38,7 +38,7 @@ class Listener:
         self.told.put(("interrupted", reason))
 
     def next(self) -> Any:
-        return self.told.get(timeout=60)
+        return self.told.get(timeout=600)
 
     def update(self, *statuses: str) -> OrderUpdate:
         """Return the next update with one of these statuses."""

@@ -131,7 +131,7 @@ def test_the_thread_follows_the_given_clock() -> None:
 
 def test_a_job_never_overlaps_itself_and_runs_once_for_what_it_missed() -> None:
     let_go = threading.Event()
-    functions = Functions(lambda call: 200 if call > 1 or let_go.wait(5) else 500)
+    functions = Functions(lambda call: 200 if call > 1 or let_go.wait() else 500)
     clock = SettableClock(MONDAY)
     with HttpServer(functions.app) as server, LocalScheduler([job("ingest")], server.url, clock):
         clock.at = MONDAY + timedelta(minutes=1)

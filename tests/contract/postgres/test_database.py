@@ -292,7 +292,7 @@ class TestPool:
                 time.sleep(0.02)
                 assert not waiting.done()
 
-            assert waiting.result(10) == [{"pid": held}]
+            assert waiting.result() == [{"pid": held}]
 
     def test_many_threads_share_few_connections(self, database_url: str) -> None:
         seen: set[int] = set()
@@ -438,7 +438,7 @@ class TestConflicts:
             with things.transaction() as tx:
                 tx.run("SET LOCAL deadlock_timeout = '10ms'")
                 tx.run(rename, name=f"by {first}", id=first)
-                both_hold_one.wait(10)
+                both_hold_one.wait()
                 tx.run(rename, name=f"by {first}", id=second)
 
         ended = at_once(lambda: take(1, 2), lambda: take(2, 1))
@@ -474,7 +474,7 @@ class TestExclusive:
 
         def ask() -> bool:
             with db.exclusive("job") as session:
-                both_asked.wait(10)
+                both_asked.wait()
                 return session is not None
 
         assert sorted(map(bool, at_once(ask, ask))) == [False, True]
@@ -627,7 +627,7 @@ class TestMigrate:
 
         def deploy() -> list[str]:
             with pool(empty_url) as db:
-                together.wait(10)
+                together.wait()
                 return migrate(db)
 
         applied = at_once(deploy, deploy, deploy)

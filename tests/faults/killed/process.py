@@ -14,7 +14,7 @@ import psutil
 
 from tests.faults.killed.stack import STACK_FILE
 
-_START_SECONDS = 60
+_START_SECONDS = 600
 _STOP_SECONDS = 300
 _LOOK_SECONDS = 0.02
 

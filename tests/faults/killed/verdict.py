@@ -15,7 +15,7 @@ from infra.postgres.database import Database, Row, connector
 
 # Minutes: lost messages are announced again, questions run out, what never arrived is given up.
 _PAUSES = (0, 0, 1, 3, 3, 20, 15)
-_DELIVERY_SECONDS = 60
+_DELIVERY_SECONDS = 600
 
 
 @dataclass

@@ -112,7 +112,7 @@ def test_a_streamed_price_has_its_user_asked(
             simulator.market.set_price("SPY", 480)
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=600) == 0
     assert not rows(db, "SELECT 1 FROM outbox WHERE published_at IS NULL")
     last = messages(db, "snapshots-ingested")[announced:][-1]
     deliver("evaluate", SnapshotsIngested.model_validate(last))

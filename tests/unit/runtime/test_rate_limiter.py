@@ -57,7 +57,7 @@ def test_a_caller_waits_for_his_own_earlier_requests() -> None:
     waiting.start()
 
     limit.leave("a")
-    waiting.join(60)
+    waiting.join()
 
     assert waits == [0]
 
@@ -81,7 +81,7 @@ def test_no_more_wait_than_may_be_inside() -> None:
 
     assert (refused > 0, waits) == (True, [])  # the one that waits has not given up meanwhile
     limit.leave("a")
-    waiting.join(60)
+    waiting.join()
     assert waits == [0]
 
 
@@ -91,7 +91,7 @@ def test_who_waits_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
     limit.leave("a")
     ask(limit, "b", 0)
-    waiting.join(60)
+    waiting.join()
     limit.leave("a")
 
     assert waits == [0]
