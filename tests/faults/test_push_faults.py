@@ -23,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("environment", "user")
 def sites(environment: pytest.MonkeyPatch) -> Iterator[Dashboard]:
     """The dashboard with its API and its database."""
     with running_dashboard(environment, d1=True) as sites:
+        change(environment, SNAPSHOT_DEADLINE_SECONDS="1")  # most of these wait until it is over
         yield sites
 
 

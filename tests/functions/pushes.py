@@ -65,7 +65,7 @@ def running_dashboard(environment: pytest.MonkeyPatch, *, d1: bool) -> Iterator[
         D1["CLOUDFLARE_API_TOKEN"],
     )
     with HttpServer(receiver.app) as api_server, HttpServer(database.app) as d1_server:
-        settings = {"HAIPHEN_API_URL": api_server.url, "SNAPSHOT_DEADLINE_SECONDS": "1"}
+        settings = {"HAIPHEN_API_URL": api_server.url, "SNAPSHOT_DEADLINE_SECONDS": "10"}
         if d1:
             settings |= D1 | {"CLOUDFLARE_API_URL": d1_server.url}
         change(environment, **settings)
