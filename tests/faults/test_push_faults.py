@@ -15,6 +15,7 @@ from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 from tests.functions.pushes import DAY, Dashboard, change, push, results, running_dashboard, scan
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("environment", "user")
 
@@ -23,7 +24,6 @@ pytestmark = pytest.mark.usefixtures("environment", "user")
 def sites(environment: pytest.MonkeyPatch) -> Iterator[Dashboard]:
     """The dashboard with its API and its database."""
     with running_dashboard(environment, d1=True) as sites:
-        change(environment, SNAPSHOT_DEADLINE_SECONDS="1")  # most of these wait until it is over
         yield sites
 
 
@@ -34,7 +34,7 @@ def audit(db: Database) -> dict[str, Any]:
 
 def go_down(environment: pytest.MonkeyPatch, name: str) -> None:
     """Let nobody answer at an address."""
-    change(environment, **{name: "http://127.0.0.1:9"})
+    change(environment, **{name: "http://127.0.0.1:9", "SNAPSHOT_DEADLINE_SECONDS": "1"})
 
 
 def test_with_the_api_down_the_day_goes_to_d1(
@@ -139,8 +139,9 @@ def test_500_then_200_is_one_push(
 
 
 def test_a_slow_api_that_stores_after_all_leaves_a_whole_day(
-    db: Database, sites: Dashboard
+    environment: pytest.MonkeyPatch, db: Database, sites: Dashboard
 ) -> None:
+    change(environment, SNAPSHOT_DEADLINE_SECONDS="1")
     sites.api.slow_next(2.5)
 
     reply = push()
@@ -260,7 +261,7 @@ def test_a_crash_between_post_and_record_is_seen_and_made_good(
     between = results(db)
     simulator.clock.advance(timedelta(seconds=30))
     functions.start(os.environ)  # noqa: TID251
-    redelivered = httpx.post(f"{functions.url}/push_snapshot", json={}, timeout=600)
+    redelivered = httpx.post(f"{functions.url}/push_snapshot", json={}, timeout=PATIENCE_SECONDS)
 
     assert between == ["sending"]
     assert redelivered.json()["status"] == "accepted", "the same content, and yet it is sent"
@@ -288,4 +289,4 @@ def test_after_a_crash_nothing_older_than_the_lost_attempt_is_sent(
 
 def _post_and_lose(url: str) -> None:
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{url}/push_snapshot", json={}, timeout=600)
+        httpx.post(f"{url}/push_snapshot", json={}, timeout=PATIENCE_SECONDS)
