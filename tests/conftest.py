@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import functions_framework
-import httpcore  # noqa: F401 (see below)
+import httpcore  # noqa: F401 (in time, see below)
 import hypothesis
 import pytest
 from werkzeug.test import Client

@@ -10,6 +10,9 @@ NO_CREDENTIALS = (
     " account"
 )
 
+# What Cloud Run sets: https://docs.cloud.google.com/run/docs/container-contract#env-vars
+_CLOUD_RUN = ("K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL")
+
 
 def no_credentials(subject: str, error: auth.GoogleAuthError) -> TradingError:
     """Return what a failed sign-in means: to be tried again, or to be set up by a person."""
@@ -21,10 +24,6 @@ def no_credentials(subject: str, error: auth.GoogleAuthError) -> TradingError:
 def _is_unreached(error: auth.GoogleAuthError) -> bool:
     """Whether nobody answered: the library does not call that retryable, and may wrap it."""
     return any(isinstance(each, auth.TransportError) for each in (error, *error.args))
-
-
-# What Cloud Run sets: https://docs.cloud.google.com/run/docs/container-contract#env-vars
-_CLOUD_RUN = ("K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL")
 
 
 def _lacks_its_account(error: auth.GoogleAuthError) -> bool:

@@ -17,6 +17,7 @@ from infra.local.stack import Stack, User, local_stack
 from infra.runtime.schedules import load_schedules
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
+from tests.waiting import PATIENCE_SECONDS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 SIZES: dict[str, dict[str, Any]] = {
@@ -29,7 +30,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 # Whatever a page waits for comes with the next tick or two.
-TIMEOUT_MS = 600_000
+TIMEOUT_MS = PATIENCE_SECONDS * 1000
 
 
 @dataclass

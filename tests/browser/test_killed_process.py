@@ -1,22 +1,13 @@
 """A process that is killed from the page while an order is on its way: nothing is lost or twice."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from infra.local.stack import Stack
-from tests.browser.conftest import TIMEOUT_MS, Watched
+from tests.browser.conftest import Watched
 from tests.browser.steps import FAR, step_a_minute, swipe, wait_for_question
 from tests.conftest import rows
-
-
-def wait_until(happened: Callable[[], object]) -> None:
-    deadline = time.monotonic() + TIMEOUT_MS / 1000
-    while not happened():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 
 @pytest.mark.parametrize("size", ["phone"])
@@ -28,21 +19,21 @@ def test_functions_killed_while_an_order_is_on_its_way_lose_nothing_and_order_on
     # The broker takes the order, and whoever sent it does not live to read the answer.
     stack.simulator.faults.add("accept_then_timeout", delay=60, path="/v2/orders")
     swipe(page, card, FAR)
-    wait_until(stack.simulator.ledger.orders)
+    eventually(stack.simulator.ledger.orders)
     (order,) = rows(stack.database, "SELECT status, alpaca_order_id FROM trade_orders")
     assert order == {"status": "submitting", "alpaca_order_id": None}
 
     page.get_by_role("button", name="Kill the functions").click()
-    wait_until(stack.functions.restart_if_dead)  # as `countersign dev` does
+    eventually(stack.functions.restart_if_dead)  # as `countersign dev` does
 
     expect(page.locator(".settled")).to_contain_text("approve")
-    wait_until(lambda: _step(page, stack))
+    eventually(lambda: _step(page, stack))
     (order,) = rows(stack.database, "SELECT status, client_order_id FROM trade_orders")
     (placed,) = stack.simulator.ledger.orders()
     assert order == {"status": "filled", "client_order_id": placed.client_order_id}
     assert len(rows(stack.database, "SELECT 1 FROM trade_fills")) == 1
     assert len(rows(stack.database, "SELECT 1 FROM trades")) == 1
-    assert stack.bus.drain(600)
+    assert stack.bus.drain(PATIENCE_SECONDS)
     assert [each.status for each in stack.app.updates].count("filled") == 1
     assert not rows(stack.database, "SELECT 1 FROM dead_letters")
     console.open("orders")

@@ -17,6 +17,7 @@ from infra.local.stack import Stack
 from tests.browser.conftest import SIZES, TIMEOUT_MS, Watched
 from tests.browser.steps import FAR, step_a_minute, swipe, wait_for_question
 from tests.conftest import rows
+from tests.waiting import PATIENCE_SECONDS
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 CONFIG = "rules/config?user=demo-user"
@@ -98,7 +99,7 @@ def without_scripts(chromium: Any, stack: Stack) -> Iterator[Watched]:
 def test_without_scripts_a_question_can_be_answered(without_scripts: Watched, stack: Stack) -> None:
     stack.simulator.market.set_price("SPY", 480, live=True)
     stack.call("ingest").raise_for_status()
-    assert stack.bus.drain(600)
+    assert stack.bus.drain(PATIENCE_SECONDS)
     page = without_scripts.open("questions")
 
     page.get_by_role("button", name="Approve").click()
@@ -131,7 +132,7 @@ def stopped_database(stack: Stack) -> Iterator[None]:
     server = get_server(data)
     postmaster = psutil.Process(server.get_pid())
     postmaster.send_signal(signal.SIGINT)
-    postmaster.wait(600)
+    postmaster.wait(PATIENCE_SECONDS)
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from infra.simulator.streams.server import StreamServer
+from tests.waiting import PATIENCE_SECONDS
 
 IN_SESSION = datetime(2026, 10, 8, 14, 30, tzinfo=UTC)
 AFTER_THE_CLOSE = datetime(2026, 10, 8, 22, 0, tzinfo=UTC)
@@ -49,7 +50,7 @@ def broker_address(broker: SimulatedBroker, broker_port: tuple[str, list[Simulat
 
 @pytest.fixture
 def http(broker_address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=broker_address, headers=KEYS, timeout=600) as client:
+    with httpx.Client(base_url=broker_address, headers=KEYS, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 

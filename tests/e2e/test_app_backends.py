@@ -19,6 +19,7 @@ from infra.local.stack import WEBHOOK_SECRET, User, local_stack
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from tests.conftest import ROOT, rows
+from tests.waiting import PATIENCE_SECONDS
 
 EXAMPLES = ROOT / "docs/guides/examples"
 # One that runs TypeScript, whatever is installed beside it.
@@ -51,7 +52,7 @@ def free_port() -> int:
 
 
 def wait_until_listening(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         with socket.socket() as probe:
@@ -85,13 +86,13 @@ def test_it_is_asked_answers_and_hears_of_the_fill(name: str, tmp_path: Path) ->
         driver = Driver(stack)
         driver.ingest()
         said = read_until(process, "decided: approve")
-        assert stack.bus.drain(600)
+        assert stack.bus.drain(PATIENCE_SECONDS)
         simulator.clock.advance(timedelta(minutes=1))
         driver.reconcile()
         said += read_until(process, "Bought ")
         (order,) = rows(stack.database, "SELECT status FROM trade_orders")
         process.terminate()
-        process.communicate(timeout=600)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
     assert "SPY is down 1.6%" in said
     assert order["status"] == "filled"

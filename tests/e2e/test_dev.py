@@ -4,7 +4,6 @@ import json
 import signal
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from infra.postgres.database import Database, connector
 from tests.conftest import rows
 from tests.contract.simulator.stream_client import CONNECTED, client
 from tests.e2e.test_demo import COUNTERSIGN, countersign
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 
 @contextmanager
@@ -36,16 +36,13 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
         text=True,
     )
     stack_file = folder / ".countersign" / "stack.json"
-    deadline = time.monotonic() + 600
-    while not stack_file.exists():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "no stack.json"
-        time.sleep(0.05)
+    eventually(lambda: stack_file.exists() or process.poll() is not None, "no stack.json")
+    assert process.poll() is None, process.communicate()[0]
     try:
         yield json.loads(stack_file.read_text())
     finally:
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=600)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
     assert not stack_file.exists()
     assert "Traceback" not in output
@@ -55,10 +52,9 @@ def dev(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
 def pending_question(stack: dict[str, Any]) -> tuple[str, str]:
     """Wait for a question, as an app backend does, and read it."""
     database = Database(connector(stack["database_url"]), size=1)
-    deadline = time.monotonic() + 600
-    while not (found := rows(database, "SELECT question_id, firebase_uid FROM confirmations")):
-        assert time.monotonic() < deadline, "nobody was asked"
-        time.sleep(0.1)
+    asked = "SELECT question_id, firebase_uid FROM confirmations"
+    eventually(lambda: rows(database, asked), "nobody was asked")
+    found = rows(database, asked)
     database.close()
     return str(found[0]["question_id"]), found[0]["firebase_uid"]
 
@@ -187,7 +183,7 @@ def test_a_dead_functions_process_is_started_again(tmp_path: Path) -> None:
         child.kill()
 
         # The port stays the parent's: what is asked meanwhile waits for the new process.
-        reply = httpx.get(f"http://127.0.0.1:{address}/console/", timeout=600)
+        reply = httpx.get(f"http://127.0.0.1:{address}/console/", timeout=PATIENCE_SECONDS)
 
     assert reply.status_code == 200
 
@@ -198,10 +194,7 @@ def test_a_clock_that_is_moved_goes_on_and_so_do_the_ticks(tmp_path: Path) -> No
         moved = broker.put("/sim/clock", json={"advance_seconds": 3600}).raise_for_status().json()
         third_tick = datetime.fromisoformat(moved["now"]) + timedelta(minutes=3)
         database = Database(connector(stack["database_url"]), size=1)
-        deadline = time.monotonic() + 600
-        while (last_fetch(database) or third_tick) <= third_tick:
-            assert time.monotonic() < deadline, "no third tick"
-            time.sleep(0.1)
+        eventually(lambda: (last_fetch(database) or third_tick) > third_tick, "no third tick")
         database.close()
 
     assert moved["speed"] == 60

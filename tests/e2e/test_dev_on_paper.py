@@ -17,6 +17,7 @@ from infra.local.serving import HttpServer
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.market.clock import SimulatedClock
 from tests.e2e.test_dev import dev, pending_question
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_the_simulator_is_used_when_it_is_asked_for(folder: Path, account: str) 
 
 def _awaited_order(sdk: Any, beginning: str) -> Any:
     """Return the order whose id begins so, once the account has it."""
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         orders = sdk.get_orders(filter=GetOrdersRequest(status=QueryOrderStatus.ALL))
         found = [each for each in orders if each.client_order_id.startswith(beginning)]

@@ -21,6 +21,7 @@ from infra.postgres.database import Database
 from tests.conftest import ROOT, rows
 from tests.security.deployed import deployed
 from tests.unit.test_deployed import deployed_files
+from tests.waiting import PATIENCE_SECONDS
 
 PAGES = ("templates", "static")
 pytestmark = pytest.mark.usefixtures("environment", "user")
@@ -45,7 +46,7 @@ def alone(target: str) -> Iterator[httpx.Client]:
         cwd=ROOT,
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
             _wait_until_it_answers(client, process)
             yield client
     finally:
@@ -54,7 +55,7 @@ def alone(target: str) -> Iterator[httpx.Client]:
 
 
 def _wait_until_it_answers(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             client.get("/robots.txt")
@@ -119,7 +120,7 @@ def test_every_function_runs_from_the_archive_under_gunicorn(
     application = f"functions_framework:create_app({target!r}, 'main.py')"
 
     with deployed(tmp_path, application, archive) as server:
-        reply = httpx.post(server.url, json=body, timeout=600, trust_env=False)
+        reply = httpx.post(server.url, json=body, timeout=PATIENCE_SECONDS, trust_env=False)
 
     assert reply.status_code == status, reply.text
 

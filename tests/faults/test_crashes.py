@@ -16,6 +16,7 @@ from infra.postgres.database import Database
 from infra.simulator.broker import SimulatedBroker
 from tests.conftest import rows
 from tests.functions.steps import approved, event, order_row
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("environment", "user")
 
@@ -81,4 +82,4 @@ def test_a_crash_while_the_broker_is_asked_for_a_price_changes_nothing(
 
 def _post_and_lose(url: str, headers: dict[str, str], body: str) -> None:
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{url}/submit_order", headers=headers, content=body, timeout=600)
+        httpx.post(f"{url}/submit_order", headers=headers, content=body, timeout=PATIENCE_SECONDS)

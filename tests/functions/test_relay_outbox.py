@@ -18,6 +18,7 @@ from tests.bench.check import statements
 from tests.conftest import NOON, enroll, function, rows
 from tests.functions.pubsub_recorder import Recorder
 from tests.functions.steps import tick
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -139,7 +140,7 @@ class Gate:
 
     def __call__(self, _topic: str, _messages: list[bytes]) -> int:
         self.reached.set()
-        assert self._open.wait()
+        assert self._open.wait(PATIENCE_SECONDS)
         return 200
 
     def open(self) -> None:
@@ -155,7 +156,7 @@ def first_held_back(
     announce(db, 1)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(publish)
-        assert gate.reached.wait()
+        assert gate.reached.wait(PATIENCE_SECONDS)
         yield gate, first
 
 
@@ -179,7 +180,7 @@ class TestSeveralRelays:
         announce(db, 1)
         with ThreadPoolExecutor(1) as threads:
             first = threads.submit(relay)
-            assert gate.reached.wait()
+            assert gate.reached.wait(PATIENCE_SECONDS)
             announce(db, 2, topic=OTHER)
 
             assert relay() == 1

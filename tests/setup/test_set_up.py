@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.setup.conftest import Checkout
+from tests.waiting import PATIENCE_SECONDS
 
 LOCKED = {"helper-1.0", "measure-1.0", "small_project-1.0"}
 
@@ -73,7 +74,7 @@ def test_a_set_up_that_was_killed_begins_anew_whatever_pip_is_configured_to_do(
         killed = subprocess.Popen(  # noqa: S603
             checkout.command, cwd=checkout.root, env=environment, start_new_session=True
         )
-        assert index.asked.wait(600)
+        assert index.asked.wait(PATIENCE_SECONDS)
         _kill_all_of(killed)
         (checkout.packages / "measure-1.0.dist-info").mkdir()  # as pip leaves it in the middle
         (checkout.packages / "measure-1.0.dist-info" / "METADATA").write_text(

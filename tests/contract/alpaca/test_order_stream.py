@@ -15,6 +15,7 @@ from infra.alpaca.stream.order_updates import OrderStream, OrderUpdate
 from infra.simulator.broker import SimulatedBroker
 from infra.simulator.streams.codec import JsonObjects
 from tests.contract.conftest import placed, resting
+from tests.waiting import PATIENCE_SECONDS
 
 KEYS = ("sim-key", "sim-secret")
 
@@ -38,7 +39,7 @@ class Listener:
         self.told.put(("interrupted", reason))
 
     def next(self) -> Any:
-        return self.told.get(timeout=600)
+        return self.told.get(timeout=PATIENCE_SECONDS)
 
     def update(self, *statuses: str) -> OrderUpdate:
         """Return the next update with one of these statuses."""

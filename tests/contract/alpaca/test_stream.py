@@ -16,6 +16,7 @@ from infra.simulator.broker import SimulatedBroker
 from infra.simulator.streams.codec import JsonArrays
 from infra.simulator.streams.server import StreamServer
 from tests.contract.simulator.stream_client import following
+from tests.waiting import PATIENCE_SECONDS
 
 KEYS = ("sim-key", "sim-secret")
 
@@ -40,7 +41,7 @@ class Listener:
     def price(self) -> tuple[str, float]:
         """Return the next trade."""
         while True:
-            event = self.events.get(timeout=600)
+            event = self.events.get(timeout=PATIENCE_SECONDS)
             if event["T"] == "t":
                 return event["S"], event["p"]
 
@@ -76,7 +77,7 @@ def first_told(stream: StockStream, listener: Listener) -> Any:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    told = listener.told.get(timeout=600)
+    told = listener.told.get(timeout=PATIENCE_SECONDS)
     stream.close()
     thread.join()
     return told
@@ -88,9 +89,9 @@ def test_trades_quotes_and_bars_come_as_the_broker_tells_them(
     stream = stock_stream(streams, listener)
     stream.follow(["AAPL"])
     with running(stream):
-        assert listener.told.get(timeout=600) == ["AAPL"]
+        assert listener.told.get(timeout=PATIENCE_SECONDS) == ["AAPL"]
         broker.market.set_price("AAPL", "229.1", bid="229.05", ask="229.15", volume=7)
-        events = [listener.events.get(timeout=600) for _ in range(2)]
+        events = [listener.events.get(timeout=PATIENCE_SECONDS) for _ in range(2)]
 
     assert [(event["T"], event["S"]) for event in events] == [("t", "AAPL"), ("q", "AAPL")]
     assert (str(events[0]["p"]), events[0]["s"]) == ("229.1", 7)
@@ -102,9 +103,9 @@ def test_what_is_followed_changes_without_another_connection(
     stream = stock_stream(streams, listener)
     stream.follow(["AAPL", "SPY"])
     with running(stream):
-        assert listener.told.get(timeout=600) == ["AAPL", "SPY"]
+        assert listener.told.get(timeout=PATIENCE_SECONDS) == ["AAPL", "SPY"]
         stream.follow(["SPY", "MSFT"])
-        assert listener.told.get(timeout=600) == ["MSFT"]
+        assert listener.told.get(timeout=PATIENCE_SECONDS) == ["MSFT"]
         for symbol in ("AAPL", "SPY", "MSFT"):
             broker.market.set_price(symbol, "300")
 
@@ -119,11 +120,11 @@ def test_a_connection_that_breaks_is_made_again_and_the_gap_is_told(
     stream = stock_stream(streams, listener)
     stream.follow(["AAPL"])
     with running(stream):
-        assert listener.told.get(timeout=600) == ["AAPL"]
+        assert listener.told.get(timeout=PATIENCE_SECONDS) == ["AAPL"]
         broker.faults.add(kind)
         broker.market.set_price("AAPL", "230")
-        reason = listener.told.get(timeout=600)
-        while (told := listener.told.get(timeout=600)) != ["AAPL"]:
+        reason = listener.told.get(timeout=PATIENCE_SECONDS)
+        while (told := listener.told.get(timeout=PATIENCE_SECONDS)) != ["AAPL"]:
             assert isinstance(told, str)  # the earlier connection was not freed yet
         broker.market.set_price("AAPL", "231")
 
@@ -172,7 +173,7 @@ def test_it_waits_on_its_socket_for_an_earlier_connection_to_be_freed(
             time.sleep(0.01)
         earlier.connection.close()
 
-        assert listener.told.get(timeout=600) == ["AAPL"]
+        assert listener.told.get(timeout=PATIENCE_SECONDS) == ["AAPL"]
 
 
 def test_a_symbol_that_the_broker_does_not_know_costs_no_other(
@@ -183,7 +184,7 @@ def test_a_symbol_that_the_broker_does_not_know_costs_no_other(
     with running(stream):
         found: list[str] = []
         while len(found) < 3:
-            found += listener.told.get(timeout=600)
+            found += listener.told.get(timeout=PATIENCE_SECONDS)
         broker.market.set_price("SPY", "501")
         assert listener.price() == ("SPY", 501)
         while len(stream.refused) < 2:
@@ -202,14 +203,14 @@ def test_a_full_plan_streams_what_it_has_room_for(
     with running(stream):
         found: list[str] = []
         while len(found) < 3:
-            found += listener.told.get(timeout=600)
+            found += listener.told.get(timeout=PATIENCE_SECONDS)
         while len(stream.refused) < 2:
             stream.follow(["A", "B", "C", "D", "E"])
         assert stream.refused == dict.fromkeys("DE", "symbol limit exceeded")
 
         stream.follow(["C", "D", "E"])  # there is room now
         while len(found) < 5:
-            found += listener.told.get(timeout=600)
+            found += listener.told.get(timeout=PATIENCE_SECONDS)
 
         assert (sorted(found), stream.refused) == ([*"ABCDE"], {})
 
@@ -221,7 +222,7 @@ def test_it_can_be_closed_while_it_waits_for_the_next_attempt(
         url = server.url
     stream = StockStream(f"{url}/v2/iex", *KEYS, listener, first_pause=3600)
     with running(stream):
-        assert isinstance(listener.told.get(timeout=600), str)
+        assert isinstance(listener.told.get(timeout=PATIENCE_SECONDS), str)
 
 
 class BusyListener(Listener):
@@ -243,7 +244,7 @@ def test_what_is_followed_may_change_on_a_connection_that_is_broken(
     stream = stock_stream(streams, listener)
     stream.follow(["AAPL"])
     with running(stream):
-        assert listener.told.get(timeout=600) == ["AAPL"]
+        assert listener.told.get(timeout=PATIENCE_SECONDS) == ["AAPL"]
         broker.market.set_price("AAPL", "230")
         assert listener.price() == ("AAPL", 230)
         broker.faults.add("disconnect")
@@ -256,5 +257,5 @@ def test_what_is_followed_may_change_on_a_connection_that_is_broken(
         finally:
             listener.may_go_on.set()
 
-        while listener.told.get(timeout=600) != ["MSFT"]:
+        while listener.told.get(timeout=PATIENCE_SECONDS) != ["MSFT"]:
             pass

@@ -29,6 +29,8 @@ from infra.local.serving import HttpServer
 
 INSTANCE = "p:europe-west1:countersign"
 _PORT = 3307  # the connector's, for every instance
+# Of TLS, at most: what is read at once leaves nothing behind that no selector sees.
+_RECORD = 16 * 1024
 _HOUR = timedelta(hours=1)
 
 
@@ -163,9 +165,6 @@ class Google:
         return {"ephemeralCert": {"cert": self.authority.sign("client", key)}}
 
 
-_RECORD = 16 * 1024  # of TLS at most: what is read at once leaves nothing that no selector sees
-
-
 class Proxy:
     """The TLS end of the instance; `fail_over` cuts every connection, `stop` refuses new ones."""
 
@@ -173,7 +172,7 @@ class Proxy:
         folder = parse_qs(urlsplit(database_url).query)["host"][0]
         self._socket_file = f"{folder}/.s.PGSQL.5432"
         self._context = context
-        self._listener = _listener()
+        self._listener = _listen()
         self._open: list[socket.socket] = []
         self._stopping = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -212,7 +211,7 @@ class Proxy:
             _relay(client, server)
 
 
-def _listener() -> socket.socket:
+def _listen() -> socket.socket:
     """Wait for the port, which another run of these tests may have on this machine."""
     while True:
         try:

@@ -18,8 +18,8 @@ from infra.gcp.pubsub import PubsubMessage, PubsubPublisher
 from infra.local.pubsub.emulator import create_anew
 from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
-from tests.contract.local.bus_support import eventually
 from tests.contract.local.emulator import pubsub_emulator
+from tests.waiting import eventually
 
 PROJECT = "countersign-local"
 TOPIC = "orders-approved"

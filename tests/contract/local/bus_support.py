@@ -3,7 +3,6 @@
 import base64
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -80,10 +79,3 @@ def publish(bus: LocalBus, *messages: dict[str, object]) -> list[str]:
     assert response.status_code == 200, response.text
     ids: list[str] = response.get_json()["messageIds"]
     return ids
-
-
-def eventually(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 600
-    while not happened():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.005)

@@ -13,13 +13,14 @@ import pytest
 from infra.local.pubsub.server import LocalBus
 from infra.local.serving import HttpServer
 from tests.contract.local.bus_support import PATH, TOPIC, Subscriber, bus_to, message, publish
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_a_message_arrives_as_pubsub_pushes_it() -> None:
     """The documented body (https://cloud.google.com/pubsub/docs/push#receive_push)."""
     with Subscriber() as endpoint, bus_to(endpoint.url) as bus:
         [message_id] = publish(bus, message("hello", key="AAPL", run="7"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
 
     [(name, headers, body)] = endpoint.pushes
     pushed = json.loads(body)
@@ -65,7 +66,7 @@ def test_functions_framework_accepts_what_is_delivered(
 
     with HttpServer(app) as server, bus_to(server.url) as bus:
         [message_id] = publish(bus, message("hello"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
 
     assert (tmp_path / "noted").read_text() == f"{message_id} hello"
 
@@ -78,7 +79,7 @@ def test_every_subscription_of_a_topic_gets_every_message() -> None:
         LocalBus(None, {TOPIC: [f"{endpoint.url}/{path}" for path in paths]}) as bus,
     ):
         publish(bus, message("one"), message("two"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
 
     got = Counter(
         json.loads(body)["subscription"].rpartition("/")[2] for *_, body in endpoint.pushes
@@ -96,7 +97,7 @@ def test_messages_without_a_key_are_delivered_concurrently() -> None:
 
     with Subscriber(answer) as endpoint, bus_to(endpoint.url) as bus:
         publish(bus, *(message(str(number)) for number in range(4)))
-        drained = bus.drain(600)
+        drained = bus.drain(PATIENCE_SECONDS)
 
     assert drained
     assert len(endpoint.texts) == 4
@@ -110,7 +111,7 @@ def test_drain_waits_for_what_a_subscriber_publishes_in_turn() -> None:
 
     with Subscriber(answer) as endpoint, bus_to(endpoint.url) as bus:
         publish(bus, message("20"))
-        drained = bus.drain(600)
+        drained = bus.drain(PATIENCE_SECONDS)
 
     assert drained
     assert endpoint.texts == [str(number) for number in range(20, -1, -1)]
@@ -120,9 +121,9 @@ def test_duplicates_and_redeliveries_on_demand() -> None:
     with Subscriber() as endpoint, bus_to(endpoint.url) as bus:
         bus.duplicate_next(1)
         [twice, _] = publish(bus, message("twice"), message("again"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
         bus.redeliver(twice)
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
 
         with pytest.raises(KeyError):
             bus.redeliver("4711")
@@ -135,7 +136,7 @@ def test_a_hundred_messages_are_delivered_without_polling_delay() -> None:
         begun = time.monotonic()
         for number in range(100):  # one after the other, as a replay does: each needs a wake-up
             publish(bus, message(str(number)))
-            assert bus.drain(600)
+            assert bus.drain(PATIENCE_SECONDS)
         took = time.monotonic() - begun
 
     assert len(endpoint.texts) == 100
@@ -162,7 +163,7 @@ def test_a_bad_publish_is_refused_in_googles_shape(
 ) -> None:
     with Subscriber() as endpoint, bus_to(endpoint.url) as bus:
         response = bus.app.test_client().post(path, json=body)
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
 
     error = response.get_json()["error"]
     assert response.status_code == status

@@ -18,10 +18,10 @@ from tests.contract.local.bus_support import (
     TOPIC,
     Subscriber,
     bus_to,
-    eventually,
     message,
     publish,
 )
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 CHILD = """
 import sys, time
@@ -61,7 +61,7 @@ def test_a_killed_bus_delivers_what_was_not_acked_when_it_is_back(tmp_path: Path
         endpoint.answer = lambda _text, _attempt: 204
 
         with bus_to(endpoint.url, tmp_path / "bus.db") as bus:
-            drained = bus.drain(600)
+            drained = bus.drain(PATIENCE_SECONDS)
 
     delivered = endpoint.texts[refused:]
     assert drained
@@ -87,7 +87,7 @@ def test_what_was_answered_before_the_kill_is_delivered(tmp_path: Path) -> None:
         publisher.join()
 
         with bus_to(endpoint.url, tmp_path / "bus.db") as bus:
-            drained = bus.drain(600)
+            drained = bus.drain(PATIENCE_SECONDS)
 
     assert drained
     assert set(answered) <= set(endpoint.texts)
@@ -101,7 +101,7 @@ def test_what_was_backing_off_when_the_bus_stopped_is_delivered_later(tmp_path: 
             eventually(lambda: bool(endpoint.texts))
 
         with LocalBus(tmp_path / "bus.db", owed, backoff_seconds=3600) as bus:
-            drained = bus.drain(600)
+            drained = bus.drain(PATIENCE_SECONDS)
 
     assert drained
     assert endpoint.texts == ["later", "later"]
@@ -111,12 +111,12 @@ def test_dead_letters_outlive_the_bus_and_can_be_delivered_again(tmp_path: Path)
     with Subscriber(lambda _text, attempt: 500 if attempt <= 2 else 200) as endpoint:
         with bus_to(endpoint.url, tmp_path / "bus.db", max_delivery_attempts=2) as bus:
             publish(bus, message("poison"))
-            assert bus.drain(600)
+            assert bus.drain(PATIENCE_SECONDS)
 
         with bus_to(endpoint.url, tmp_path / "bus.db", max_delivery_attempts=2) as bus:
             [letter] = bus.dead_letters()
             bus.redeliver(letter.message.message_id)
-            assert bus.drain(600)
+            assert bus.drain(PATIENCE_SECONDS)
 
             assert endpoint.texts == ["poison"] * 3
             assert bus.dead_letters() == []

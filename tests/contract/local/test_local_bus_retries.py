@@ -14,10 +14,10 @@ from tests.contract.local.bus_support import (
     TOPIC,
     Subscriber,
     bus_to,
-    eventually,
     message,
     publish,
 )
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 
 def test_a_refused_message_is_tried_again_until_it_is_accepted() -> None:
@@ -26,7 +26,7 @@ def test_a_refused_message_is_tried_again_until_it_is_accepted() -> None:
 
     with Subscriber(answer) as endpoint, bus_to(endpoint.url) as bus:
         publish(bus, message("stubborn"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
 
         assert endpoint.texts == ["stubborn"] * 3
         assert bus.dead_letters() == []
@@ -38,7 +38,7 @@ def test_what_is_never_accepted_becomes_a_dead_letter_with_the_last_error() -> N
         bus_to(endpoint.url, max_delivery_attempts=4) as bus,
     ):
         [message_id] = publish(bus, message("poison"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
         [letter] = bus.dead_letters()
 
     assert endpoint.texts == ["poison"] * 4
@@ -52,7 +52,7 @@ def test_nobody_listening_is_a_nack() -> None:
 
     with bus_to(gone.url, max_delivery_attempts=2) as bus:
         publish(bus, message("lonely"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
         [letter] = bus.dead_letters()
 
     assert letter.last_error.startswith("ConnectError")
@@ -73,7 +73,7 @@ def test_a_subscriber_that_takes_too_long_is_a_nack() -> None:
         ) as bus,
     ):
         publish(bus, message("slow"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
         release.set()
 
     assert endpoint.texts == ["slow", "slow"]
@@ -85,7 +85,7 @@ def test_one_key_stays_in_order_while_its_first_message_is_retried() -> None:
 
     with Subscriber(answer) as endpoint, bus_to(endpoint.url) as bus:
         publish(bus, message("first", key="SPY"), message("second", key="SPY"))
-        assert bus.drain(600)
+        assert bus.drain(PATIENCE_SECONDS)
 
     assert endpoint.texts == ["first", "first", "first", "second"]
 
@@ -95,7 +95,7 @@ def test_slow_messages_do_not_delay_the_retry_of_another() -> None:
 
     def answer(text: str, attempt: int) -> int:
         if text == "slow":
-            return 204 if retried.wait() else 500
+            return 204 if retried.wait(PATIENCE_SECONDS) else 500
         if attempt == 2:
             retried.set()
         return 204 if attempt == 2 else 503
@@ -103,7 +103,7 @@ def test_slow_messages_do_not_delay_the_retry_of_another() -> None:
     with Subscriber(answer) as endpoint, bus_to(endpoint.url) as bus:
         publish(bus, message("refused"))
         publish(bus, *(message("slow"),) * 3)
-        drained = bus.drain(600)
+        drained = bus.drain(PATIENCE_SECONDS)
 
     assert drained
     assert Counter(endpoint.texts) == {"refused": 2, "slow": 3}
@@ -153,7 +153,7 @@ def test_every_message_is_accepted_in_the_order_of_its_key(
         bus.duplicate_next(duplicated)
         for number, (key, _) in enumerate(plan):
             publish(bus, message(str(number), key=key))
-        drained = bus.drain(600)
+        drained = bus.drain(PATIENCE_SECONDS)
         dead = bus.dead_letters()
 
     assert drained

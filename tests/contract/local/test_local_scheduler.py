@@ -9,7 +9,7 @@ import flask
 from infra.local.scheduler import LocalScheduler
 from infra.local.serving import HttpServer
 from infra.runtime.schedules import Retry, ScheduledJob
-from tests.contract.local.bus_support import eventually
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 MONDAY = datetime(2026, 7, 6, 12, 59, 30, tzinfo=UTC)
 
@@ -131,7 +131,7 @@ def test_the_thread_follows_the_given_clock() -> None:
 
 def test_a_job_never_overlaps_itself_and_runs_once_for_what_it_missed() -> None:
     let_go = threading.Event()
-    functions = Functions(lambda call: 200 if call > 1 or let_go.wait() else 500)
+    functions = Functions(lambda call: 200 if call > 1 or let_go.wait(PATIENCE_SECONDS) else 500)
     clock = SettableClock(MONDAY)
     with HttpServer(functions.app) as server, LocalScheduler([job("ingest")], server.url, clock):
         clock.at = MONDAY + timedelta(minutes=1)

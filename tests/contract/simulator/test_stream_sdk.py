@@ -14,6 +14,7 @@ from alpaca.trading.stream import TradingStream
 
 from infra.simulator.broker import SimulatedBroker
 from tests.contract.conftest import placed, resting
+from tests.waiting import PATIENCE_SECONDS
 
 KEYS = ("sim-key", "sim-secret")
 
@@ -70,9 +71,9 @@ def test_stock_data_stream_receives_trades_quotes_and_bars(
     stream.subscribe_updated_bars(on_bar, "AAPL")
     with running(stream, price):
         trade = heard(trades, price)
-        quote = quotes.get(timeout=600)
+        quote = quotes.get(timeout=PATIENCE_SECONDS)
         broker.clock.advance(timedelta(minutes=1))
-        bar = bars.get(timeout=600)
+        bar = bars.get(timeout=PATIENCE_SECONDS)
 
     assert (trade.symbol, trade.price, trade.timestamp) == ("AAPL", 229.5, quote.timestamp)
     assert (quote.bid_price, quote.ask_price) == (229.49, 229.52)
@@ -92,7 +93,7 @@ def test_trading_stream_receives_each_update_of_an_order(http: httpx.Client, str
         order = placed(http, qty="2")
         of_order: list[Any] = []
         while not of_order or of_order[-1].event != "fill":
-            update = updates.get(timeout=600)
+            update = updates.get(timeout=PATIENCE_SECONDS)
             if str(update.order.id) == order["id"]:
                 of_order.append(update)
 

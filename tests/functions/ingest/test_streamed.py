@@ -22,6 +22,7 @@ from tests.conftest import NOON, ROOT, enroll, rows
 from tests.e2e.test_demo import COUNTERSIGN
 from tests.functions.ingest.test_ingest_inputs import asked, ingest, stocks, stored, watch
 from tests.functions.steps import deliver, messages, tick
+from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["asked"]
 
@@ -112,7 +113,7 @@ def test_a_streamed_price_has_its_user_asked(
             simulator.market.set_price("SPY", 480)
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(timeout=600) == 0
+        assert process.wait(timeout=PATIENCE_SECONDS) == 0
     assert not rows(db, "SELECT 1 FROM outbox WHERE published_at IS NULL")
     last = messages(db, "snapshots-ingested")[announced:][-1]
     deliver("evaluate", SnapshotsIngested.model_validate(last))
